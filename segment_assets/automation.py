@@ -1,0 +1,90 @@
+"""What runs when: every freshness policy and automation condition, named once.
+
+A policy sees runs, not data: beside each stands a check on data age. A condition sees data versions, so content that
+comes out equal wakes nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from importlib import resources
+from importlib.metadata import version
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import dagster as dg
+
+Condition = dg.AutomationCondition[Any]
+
+OWNERS = ["team:marketing-data"]
+
+# Arrival days are dynamic partitions: they end where the data ends, and a new day needs no reload of the code.
+arrival_days = dg.DynamicPartitionsDefinition(name="arrival_days")
+
+_AC: type[Condition] = dg.AutomationCondition
+# `.since_last_handled()` would be reset by the first evaluation, and nothing would ever be built for the first time.
+_missing = _AC.missing().newly_true().since(_AC.newly_requested() | _AC.newly_updated()).with_label("never built")
+_new_code = _AC.code_version_changed().since_last_handled().with_label("new code or configuration")
+_changed_version = _AC.any_deps_match(_AC.data_version_changed()).since_last_handled().with_label("changed data")
+_changed_or_will = (
+    _AC.any_deps_match(_AC.data_version_changed() | _AC.will_be_requested())
+    .since_last_handled()
+    .with_label("changed data, or data about to change")
+)
+_ready = (
+    ~_AC.any_deps_missing() & ~_AC.any_deps_in_progress() & ~_AC.in_progress() & _AC.all_deps_blocking_checks_passed()
+).with_label("inputs are there, idle, and passed their checks")
+_not_today = _AC.cron_tick_passed("0 0 * * *").since(_AC.newly_updated()).with_label("not yet today")
+
+# Gates react to changed data alone: what lies below may run in one run with what will be requested.
+at_a_gate: Condition = ((_missing | _changed_version | _new_code) & _ready).with_label("at a gate")
+on_changed_data: Condition = ((_missing | _changed_or_will | _new_code) & _ready).with_label("on changed data")
+on_changed_data_once_a_day: Condition = (
+    (_missing | ((_changed_or_will | _new_code) & _not_today)) & _ready
+).with_label("on changed data, at most once a day")
+when_stale_and_changed: Condition = (
+    (_missing | (_AC.freshness_failed() & _changed_version) | _new_code) & _ready
+).with_label("stale and changed, or new code")
+
+
+def on_change_of(*keys: dg.AssetKey) -> Condition:
+    """For what must follow some of its inputs only, such as an evaluation its model."""
+    only = dg.AssetSelection.assets(*keys)
+    changed = _AC.any_deps_match(_AC.data_version_changed() | _AC.will_be_requested()).allow(only)
+    label = f"on changed {', '.join(k.to_user_string() for k in keys)}"
+    return ((_missing | changed.since_last_handled() | _new_code) & _ready).with_label(label)
+
+
+def fresh_within(window: timedelta) -> dg.FreshnessPolicy:
+    """Alert when not built for that long; warn after three quarters of it."""
+    return dg.FreshnessPolicy.time_window(fail_window=window, warn_window=window * 3 / 4)
+
+
+def code_version(step: str, *parts: Any, libraries: Sequence[str] = ()) -> str:
+    """Hash of a step's own source, of the configuration it reads, and of the libraries its result depends on.
+
+    Args:
+        step: the step's package name, such as `modelling`.
+        parts: configuration, as pydantic models or JSON values.
+        libraries: distribution names.
+    """
+    digest = hashlib.sha256()
+    for path in _sources(resources.files("segment_assets") / step):
+        digest.update(path.name.encode() + path.read_bytes())
+    for part in parts:
+        plain = part.model_dump(mode="json") if hasattr(part, "model_dump") else part
+        digest.update(json.dumps(plain, sort_keys=True, default=str).encode())
+    for library in libraries:
+        digest.update(f"{library}={version(library)}".encode())
+    return digest.hexdigest()[:12]
+
+
+def _sources(folder: Traversable) -> list[Traversable]:
+    found: list[Traversable] = []
+    for path in sorted(folder.iterdir(), key=lambda p: p.name):
+        if path.is_dir() and not path.name.startswith("__"):
+            found += _sources(path)
+        elif path.name.endswith((".py", ".sql")):
+            found.append(path)
+    return found

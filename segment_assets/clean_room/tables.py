@@ -1,0 +1,27 @@
+"""Tables of steps 4 and 5: one result per query, and the record of every query."""
+
+import pyarrow as pa
+
+from segment_assets.lake import Table, column
+
+QUERY_LOG = Table(
+    "clean_room.query_log",
+    "Every protected query that ran, once per content: its cost counts against the budget.",
+    pa.schema(
+        [
+            column("content_key", pa.string(), "Hash of the query, its rules and its inputs' versions", required=True),
+            column("query", pa.string(), "Query name", required=True),
+            column("as_of", pa.date32(), "Day of the data the query ran on", required=True),
+            column("status", pa.string(), "SUCCESS or FAILED", required=True),
+            column("rule_type", pa.string(), "LIST or AGGREGATION", required=True),
+            column("tables", pa.string(), "Configured tables used, sorted, comma separated", required=True),
+            column("query_text", pa.string(), "The query as submitted", required=True),
+        ]
+    ),
+    key=("content_key",),
+)
+
+
+def result_table(query: str, fields: list[pa.Field], key: tuple[str, ...], description: str) -> Table:
+    """The table a query's result is written to."""
+    return Table(f"clean_room.{query}", description, pa.schema(fields), key=key)

@@ -1,0 +1,84 @@
+"""Which adapter stands behind each port, in each deployment: the only place that knows.
+
+Adapters are named by dotted string, so that loading one deployment imports nothing of the other.
+"""
+
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from segment_assets.segmentation import Segmentation
+
+HOME_VARIABLE = "SEGMENT_ASSETS_HOME"
+DEPLOYMENT_VARIABLE = "SEGMENT_ASSETS_DEPLOYMENT"
+MEMORY_VARIABLE = "SEGMENT_ASSETS_MEMORY"
+
+# Port -> adapter. Every adapter is a function of (Settings) that returns the resource of that name.
+EMBEDDED = {
+    "lake": "segment_assets.lake.embedded:lake",
+    "landing": "segment_assets.lake.embedded:landing",
+    "partner_landing": "segment_assets.lake.embedded:partner_landing",
+    "exports": "segment_assets.lake.embedded:exports",
+    "models": "segment_assets.lake.embedded:models",
+    "clean_room": "segment_assets.clean_room.embedded:clean_room",
+    "graph": "segment_assets.identity.embedded:graph",
+    "pinpoint": "segment_assets.activation.embedded:pinpoint",
+}
+# The AWS adapters of the same ports. None: the port is declared, the adapter is not built.
+AWS: dict[str, str | None] = dict.fromkeys(EMBEDDED)
+DEPLOYMENTS: dict[str, dict[str, str | None]] = {"embedded": dict(EMBEDDED), "aws": AWS}
+
+
+class DeploymentError(Exception):
+    """The deployment asked for can't be had, and what can."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What adapters are made from.
+
+    Attributes:
+        home: folder that holds everything the embedded deployment writes.
+        segmentation: the user's file.
+        memory_limit: what one DuckDB connection may use.
+        threads: threads of one DuckDB connection.
+    """
+
+    home: Path
+    segmentation: Segmentation
+    memory_limit: str = "1GB"
+    threads: int = 2
+
+
+def home() -> Path:
+    """Where everything is kept: the environment's choice, else `.home` in the working directory."""
+    return Path(os.environ.get(HOME_VARIABLE, ".home")).resolve()
+
+
+def settings(segmentation: Segmentation) -> Settings:
+    """Settings from the environment."""
+    return Settings(home(), segmentation, memory_limit=os.environ.get(MEMORY_VARIABLE, "1GB"))
+
+
+def resources(settings: Settings, deployment: str | None = None) -> dict[str, Any]:
+    """The resources of a deployment, by the names that assets ask for.
+
+    Raises:
+        DeploymentError: no such deployment, or one of its ports has no adapter.
+    """
+    name = deployment or os.environ.get(DEPLOYMENT_VARIABLE, "embedded")
+    if name not in DEPLOYMENTS:
+        raise DeploymentError(f'{DEPLOYMENT_VARIABLE}: no deployment is named "{name}" (one of: embedded, aws)')
+    adapters = DEPLOYMENTS[name]
+    if unbuilt := sorted(port for port, adapter in adapters.items() if adapter is None):
+        raise DeploymentError(
+            f'{DEPLOYMENT_VARIABLE}={name}: these ports have no adapter yet: {", ".join(unbuilt)}. Use "embedded".'
+        )
+    return {port: _adapter(str(path))(settings) for port, path in adapters.items()}
+
+
+def _adapter(path: str) -> Any:
+    module, function = path.split(":")
+    return getattr(import_module(module), function)

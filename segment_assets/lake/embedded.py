@@ -1,0 +1,68 @@
+"""The lake on one machine: a SQLite catalog, folders of files."""
+
+from pathlib import Path
+from typing import Protocol
+
+from pyiceberg.catalog.sql import SqlCatalog
+
+from segment_assets.lake.lake import Lake
+from segment_assets.lake.objects import FolderStore
+
+
+class Settings(Protocol):
+    """What these adapters need to know."""
+
+    @property
+    def home(self) -> Path:
+        """Folder that holds everything."""
+
+    @property
+    def memory_limit(self) -> str:
+        """What one DuckDB connection may use."""
+
+    @property
+    def threads(self) -> int:
+        """Threads of one DuckDB connection."""
+
+
+class MovedLakeError(Exception):
+    """The catalog names files in another folder: Iceberg keeps absolute paths."""
+
+
+def lake(settings: Settings) -> Lake:
+    """Open or create the lake under the home folder.
+
+    Raises:
+        MovedLakeError: the folder was moved or copied since it was made.
+    """
+    root = (settings.home / "lake").resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    marker = root / "LOCATION"
+    if marker.exists() and marker.read_text() != str(root):
+        raise MovedLakeError(
+            f"{root} was made in another folder, and Iceberg keeps absolute paths: "
+            f"delete {settings.home} and build it again, or move it back."
+        )
+    marker.write_text(str(root))
+    catalog = SqlCatalog("lake", uri=f"sqlite:///{root / 'catalog.db'}", warehouse=root.as_uri())
+    return Lake(catalog, root / "scratch", memory_limit=settings.memory_limit, threads=settings.threads)
+
+
+def landing(settings: Settings) -> FolderStore:
+    """The first party's landing place."""
+    return FolderStore(settings.home / "landing")
+
+
+def partner_landing(settings: Settings) -> FolderStore:
+    """The partner's own landing place."""
+    return FolderStore(settings.home / "partner_landing")
+
+
+def exports(settings: Settings) -> FolderStore:
+    """Where files for people and other tools are put."""
+    return FolderStore(settings.home / "exports")
+
+
+def models(settings: Settings) -> FolderStore:
+    """Where models are kept."""
+    return FolderStore(settings.home / "models")

@@ -1,0 +1,245 @@
+"""The lake: Iceberg tables written atomically, read by DuckDB, each with the version of its content.
+
+The content hash of every partition is a table property set in the same commit as the rows, so a version can never
+disagree with the data it names, whenever a process is killed.
+"""
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlparse
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyiceberg.catalog import Catalog
+from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In, Reference
+from pyiceberg.table import Table as IcebergTable
+from pyiceberg.table import Transaction
+
+from segment_assets.lake.content import combined, content_hash
+from segment_assets.lake.table import Table
+
+# Clean Rooms reads Snappy or gzip, format v1 or v2; pyiceberg's own default is Zstandard.
+PROPERTIES = {
+    "format-version": "2",
+    "write.parquet.compression-codec": "snappy",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "20",
+}
+CONTENT, INPUT, AS_OF = "content.", "input.", "as-of"
+WHOLE = "all"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write left behind.
+
+    Attributes:
+        table: the table written.
+        rows: rows in the whole table after the write.
+        versions: content hash per partition (`all` for a table without partitions).
+        as_of: the oldest data time the rows rest on; None where it is not known.
+    """
+
+    table: Table
+    rows: int
+    versions: Mapping[str, str]
+    as_of: date | None = None
+
+    @property
+    def version(self) -> str:
+        """One content hash for the whole table."""
+        return combined(dict(self.versions))
+
+
+class Lake:
+    """Tables in an Iceberg catalog, and DuckDB to ask them.
+
+    Args:
+        catalog: a pyiceberg catalog (SQLite on one machine, Glue on AWS).
+        memory_limit: what one DuckDB connection may use, in DuckDB's notation (`1GB`).
+        threads: threads of one DuckDB connection.
+        scratch: folder for DuckDB's spill files; removed with the connection.
+    """
+
+    def __init__(self, catalog: Catalog, scratch: Path, memory_limit: str = "1GB", threads: int = 2) -> None:
+        self.catalog = catalog
+        self.scratch = scratch
+        self.memory_limit = memory_limit
+        self.threads = threads
+
+    def write(
+        self,
+        table: Table,
+        rows: pa.Table,
+        run_id: str,
+        *,
+        partitions: Iterable[date] | None = None,
+        inputs: Mapping[str, str] | None = None,
+        as_of: date | None = None,
+    ) -> Written:
+        """Replace the whole table, or the named partitions, in one commit; unchanged content commits nothing.
+
+        Args:
+            table: what to write; created, or its schema evolved, when needed.
+            rows: all rows of the partitions named (of the table, when none are).
+            run_id: recorded in the snapshot.
+            partitions: days to replace. A day without rows becomes empty, and stays known.
+            inputs: what the rows were made from, by partition: kept as properties in the same commit.
+            as_of: the oldest data time the rows rest on.
+
+        Raises:
+            ValueError: rows lack a column, do not fit a type, repeat a key, or lie outside the partitions named.
+        """
+        rows = table.conform(rows)
+        _refuse_repeated_keys(table, rows)
+        by_part = _split(table, rows, partitions)
+        fresh = {name: content_hash(part) for name, part in by_part.items()}
+        iceberg = self._open_or_create(table)
+        known = _prefixed(iceberg.properties, CONTENT)
+        schema_differs = iceberg.schema().as_arrow().names != rows.schema.names
+        changed = [n for n in by_part if schema_differs or known.get(n) != fresh[n]]
+        recorded = {f"{INPUT}{k}": v for k, v in (inputs or {}).items()} | ({AS_OF: str(as_of)} if as_of else {})
+        stale = {} if partitions is not None else {n: "" for n in known if n not in fresh}
+        if changed or stale or any(iceberg.properties.get(k) != v for k, v in recorded.items()):
+            with warnings.catch_warnings():
+                # The first overwrite of a partition finds nothing to delete, and says so.
+                warnings.filterwarnings("ignore", message="Delete operation did not match any records")
+                with iceberg.transaction() as commit:
+                    if schema_differs:
+                        _evolve(commit, rows.schema)
+                    if changed or stale:
+                        if known:
+                            commit.delete(_these(table, changed if partitions is not None else None))
+                        parts = [by_part[n] for n in changed] if partitions is not None else [rows]
+                        commit.append(pa.concat_tables(parts), snapshot_properties={"segment-assets.run-id": run_id})
+                    commit.set_properties({f"{CONTENT}{n}": fresh[n] for n in changed} | recorded)
+                    if stale:
+                        commit.remove_properties(*(f"{CONTENT}{n}" for n in stale))
+        return self.state(table)
+
+    def state(self, table: Table) -> Written:
+        """Rows and versions as they stand; no rows and no versions where the table was never written."""
+        try:
+            iceberg = self.catalog.load_table(table.name)
+        except NoSuchTableError:
+            return Written(table, 0, {})
+        snapshot = iceberg.current_snapshot()
+        rows = int(snapshot.summary["total-records"] or 0) if snapshot and snapshot.summary else 0
+        as_of = iceberg.properties.get(AS_OF)
+        return Written(
+            table, rows, _prefixed(iceberg.properties, CONTENT), date.fromisoformat(as_of) if as_of else None
+        )
+
+    def as_of(self, *tables: Table) -> date | None:
+        """The oldest data time of the tables; None where none of them knows its own."""
+        return min((known for t in tables if (known := self.state(t).as_of)), default=None)
+
+    def inputs(self, table: Table) -> dict[str, str]:
+        """What each partition was made from, as given to `write`."""
+        try:
+            return _prefixed(self.catalog.load_table(table.name).properties, INPUT)
+        except NoSuchTableError:
+            return {}
+
+    def read(self, table: Table, columns: list[str] | None = None) -> pa.Table:
+        """The table's rows in key order; empty where it was never written."""
+        with self.connect(table) as db:
+            names = ", ".join(f'"{c}"' for c in columns or table.schema.names)
+            order = ", ".join(f'"{c}"' for c in table.key)
+            return db.sql(f'SELECT {names} FROM "{table.short_name}" ORDER BY {order}').to_arrow_table()
+
+    @contextmanager
+    def connect(self, *tables: Table, **extra: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A private in-memory DuckDB that sees the tables by their short names, and Arrow tables by keyword."""
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self.scratch, prefix="duckdb-") as spill:
+            db = duckdb.connect(config={"memory_limit": self.memory_limit, "threads": self.threads})
+            try:
+                db.execute(f"SET temp_directory='{spill}'; SET TimeZone='UTC'; SET python_enable_replacements=false")
+                for table in tables:
+                    self._attach(db, table)
+                for name, rows in extra.items():
+                    db.register(name, rows)
+                yield db
+            finally:
+                db.close()
+
+    def _attach(self, db: duckdb.DuckDBPyConnection, table: Table) -> None:
+        try:
+            iceberg = self.catalog.load_table(table.name)
+        except NoSuchTableError:
+            db.register(table.short_name, table.empty())
+            return
+        tasks = list(iceberg.scan().plan_files())
+        if not tasks:
+            db.register(table.short_name, iceberg.schema().as_arrow().empty_table())
+        elif any(task.delete_files for task in tasks) or len(iceberg.metadata.schemas) > 1:
+            # Deletes or an older schema in a file: pyiceberg resolves both, at about six times the time.
+            db.register(table.short_name, iceberg.scan().to_arrow())
+        else:
+            files = [_local_path(task.file.file_path) for task in tasks]
+            db.read_parquet(files, hive_partitioning=False).create_view(table.short_name)
+
+    def _open_or_create(self, table: Table) -> IcebergTable:
+        self.catalog.create_namespace_if_not_exists(table.name.split(".", 1)[0])
+        iceberg = self.catalog.create_table_if_not_exists(
+            table.name, schema=table.schema, properties=PROPERTIES | {"comment": table.description}
+        )
+        if table.partition and not iceberg.spec().fields:
+            with iceberg.update_spec() as spec:
+                spec.add_identity(table.partition)
+        return iceberg
+
+
+def _refuse_repeated_keys(table: Table, rows: pa.Table) -> None:
+    if not table.key or rows.num_rows < 2:
+        return
+    distinct = rows.group_by(list(table.key)).aggregate([]).num_rows
+    if distinct != rows.num_rows:
+        raise ValueError(
+            f"{table.name}: {rows.num_rows - distinct} rows repeat a key ({', '.join(table.key)}); nothing was written"
+        )
+
+
+def _split(table: Table, rows: pa.Table, partitions: Iterable[date] | None) -> dict[str, pa.Table]:
+    if table.partition is None:
+        if partitions is not None:
+            raise ValueError(f"{table.name} has no partitions")
+        return {WHOLE: rows}
+    present = pc.unique(rows[table.partition]).to_pylist()
+    named = present if partitions is None else list(partitions)
+    if outside := sorted(set(present) - set(named)):
+        raise ValueError(f"{table.name}: rows of {outside[0]} lie outside the partitions named")
+    return {
+        str(day): rows.filter(pc.equal(rows[table.partition], pa.scalar(day, pa.date32()))) for day in sorted(named)
+    }
+
+
+def _these(table: Table, partitions: list[str] | None) -> BooleanExpression:
+    if partitions is None:
+        return AlwaysTrue()
+    # pyiceberg builds In in __new__, which the pydantic plugin of mypy cannot see.
+    return In(Reference(str(table.partition)), set(partitions))  # type: ignore[call-arg]
+
+
+def _evolve(commit: Transaction, schema: pa.Schema) -> None:
+    with commit.update_schema(allow_incompatible_changes=True) as update:
+        for name in set(commit.table_metadata.schema().as_arrow().names) - set(schema.names):
+            update.delete_column(name)
+        update.union_by_name(schema)
+
+
+def _prefixed(properties: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {k.removeprefix(prefix): v for k, v in properties.items() if k.startswith(prefix)}
+
+
+def _local_path(uri: str) -> str:
+    parsed = urlparse(uri)
+    return unquote(parsed.path) if parsed.scheme == "file" else uri

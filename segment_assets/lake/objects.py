@@ -1,0 +1,94 @@
+"""Objects by key: where data lands and exports go. A folder on one machine, a bucket on AWS."""
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, order=True)
+class StoredObject:
+    """One object in a store.
+
+    Attributes:
+        key: its name, with `/` between parts.
+        size: bytes.
+        etag: changes when, and only when, the content does.
+    """
+
+    key: str
+    size: int
+    etag: str
+
+
+class ObjectStore(ABC):
+    """A flat space of named objects."""
+
+    @abstractmethod
+    def list(self, prefix: str) -> list[StoredObject]:
+        """Objects whose key starts with `prefix`, by key."""
+
+    @abstractmethod
+    def read(self, key: str) -> bytes:
+        """The object's bytes.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
+
+    @abstractmethod
+    def write(self, key: str, content: bytes) -> None:
+        """Put an object, whole or not at all."""
+
+    @abstractmethod
+    def uri(self, key: str) -> str:
+        """Where a person finds the object."""
+
+
+class FolderStore(ObjectStore):
+    """Objects as files below a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self._etags: dict[tuple[str, int, int], str] = {}
+
+    def list(self, prefix: str) -> list[StoredObject]:
+        """Files below the prefix's folder; hidden and half-written ones are left out."""
+        folder = self.root / prefix.rpartition("/")[0]
+        found = []
+        for path in folder.rglob("*") if folder.is_dir() else ():
+            key = path.relative_to(self.root).as_posix()
+            if path.is_file() and key.startswith(prefix) and not path.name.startswith("."):
+                found.append(self._describe(path, key))
+        return sorted(found)
+
+    def read(self, key: str) -> bytes:
+        """The file's bytes."""
+        return self._path(key).read_bytes()
+
+    def write(self, key: str, content: bytes) -> None:
+        """Write beside, then rename: a reader never sees half an object."""
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        beside.write_bytes(content)
+        beside.replace(path)
+
+    def uri(self, key: str) -> str:
+        """The file's path."""
+        return str(self._path(key))
+
+    def _path(self, key: str) -> Path:
+        path = (self.root / key).resolve()
+        if not path.is_relative_to(self.root):
+            raise ValueError(f"the key {key!r} leaves the store")
+        return path
+
+    def _describe(self, path: Path, key: str) -> StoredObject:
+        # The content's hash, not its time: a touched file is not a changed one. Read once per (size, mtime).
+        stat = path.stat()
+        seen = (key, stat.st_size, stat.st_mtime_ns)
+        if seen not in self._etags:
+            self._etags[seen] = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        return StoredObject(key, stat.st_size, self._etags[seen])

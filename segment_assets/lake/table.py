@@ -1,0 +1,59 @@
+"""What a table is called, what its columns mean, and what makes a row unique."""
+
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+
+def column(name: str, type_: pa.DataType, doc: str, *, required: bool = False) -> pa.Field:
+    """One described column; the description reaches Iceberg, Glue and the Dagster UI."""
+    return pa.field(name, type_, nullable=not required, metadata={"doc": doc})
+
+
+def utc_timestamp() -> pa.DataType:
+    """Microseconds, UTC, without a zone: a zone would make it timestamptz, which Clean Rooms cannot read."""
+    return pa.timestamp("us")
+
+
+@dataclass(frozen=True)
+class Table:
+    """An Iceberg table.
+
+    Attributes:
+        name: `namespace.table`.
+        description: one sentence in business words.
+        schema: Arrow schema; every field carries its description as `doc` metadata.
+        key: columns that make a row unique and give the table its total order.
+        partition: the identity partition column (a date), or None.
+    """
+
+    name: str
+    description: str
+    schema: pa.Schema
+    key: tuple[str, ...]
+    partition: str | None = None
+
+    @property
+    def short_name(self) -> str:
+        """The name a query uses: the table without its namespace."""
+        return self.name.split(".", 1)[1]
+
+    def with_columns(self, *fields: pa.Field) -> "Table":
+        """The same table with columns added: for schemas that configuration or data decides."""
+        return replace(self, schema=pa.schema([*self.schema, *fields]))
+
+    def empty(self) -> pa.Table:
+        """No rows, right columns."""
+        return self.schema.empty_table()
+
+    def conform(self, rows: pa.Table) -> pa.Table:
+        """Cast rows to the schema and put them in key order.
+
+        Raises:
+            ValueError: a column is missing, or a value does not fit its type.
+        """
+        missing = [name for name in self.schema.names if name not in rows.column_names]
+        if missing:
+            raise ValueError(f"{self.name}: the rows lack the columns {', '.join(missing)}")
+        cast = rows.select(self.schema.names).cast(self.schema)
+        return cast.sort_by([(name, "ascending") for name in self.key]) if self.key else cast

@@ -1,0 +1,90 @@
+"""Tables of step 8: features, labels, evaluations and scores."""
+
+import pyarrow as pa
+
+from segment_assets.lake import Table, column
+
+_TEXT = pa.string()
+
+FEATURES = Table(
+    "modelling.features",
+    "What was known of each customer before each cutoff, and nothing later. The data decides the other columns.",
+    pa.schema(
+        [
+            column("customer_id", _TEXT, "Customer", required=True),
+            column("cutoff", pa.date32(), "Only records received before this day count", required=True),
+        ]
+    ),
+    key=("customer_id", "cutoff"),
+)
+
+
+def training_examples(target: str) -> Table:
+    """One row per eligible customer and past cutoff whose horizon has ended."""
+    return Table(
+        f"modelling.training_examples_{target}",
+        f"What {target} turned out to be, for every customer who could have been scored at each past cutoff.",
+        pa.schema(
+            [
+                column("customer_id", _TEXT, "Customer", required=True),
+                column("cutoff", pa.date32(), "Features are as of this day", required=True),
+                column("label_until", pa.date32(), "End of the horizon, exclusive", required=True),
+                column("label", pa.float64(), "1 or 0 for events, the sum for values", required=True),
+            ]
+        ),
+        key=("customer_id", "cutoff"),
+    )
+
+
+def model_evaluation(target: str) -> Table:
+    """One row per test cutoff (and pooled), contender and metric."""
+    return Table(
+        f"modelling.model_evaluation_{target}",
+        f"How well {target} was predicted out of time, beside simple baselines, each with its uncertainty.",
+        pa.schema(
+            [
+                column("cutoff", _TEXT, "Test cutoff, or pooled", required=True),
+                column(
+                    "contender", _TEXT, "model, or a baseline: recency, frequency, past_spend, logistic", required=True
+                ),
+                column(
+                    "metric",
+                    _TEXT,
+                    "roc_auc, average_precision, log_loss, brier, lift_10, mae, spearman",
+                    required=True,
+                ),
+                column("value", pa.float64(), "The metric", required=True),
+                column("low", pa.float64(), "Lower end of the 95 % interval, bootstrapped by customer"),
+                column("high", pa.float64(), "Upper end"),
+                column("examples", pa.int64(), "Examples it rests on", required=True),
+            ]
+        ),
+        key=("cutoff", "contender", "metric"),
+    )
+
+
+def customer_scores(target: str) -> Table:
+    """One row per eligible customer, as of the newest cutoff."""
+    return Table(
+        f"modelling.customer_scores_{target}",
+        f"What to expect of each customer: {target}, calibrated, with what moved it most.",
+        pa.schema(
+            [
+                column("customer_id", _TEXT, "Customer", required=True),
+                column("as_of", pa.date32(), "The cutoff of the features", required=True),
+                column("score", pa.float64(), "Probability, or expected value; 9 decimals", required=True),
+                column("decile", pa.int32(), "1 is the highest tenth", required=True),
+                column("base_value", pa.float64(), "Score before any feature, on the scale of the contributions"),
+                *(
+                    field
+                    for i in (1, 2, 3)
+                    for field in (
+                        column(f"reason_{i}", _TEXT, f"Feature number {i} that moved the score"),
+                        column(f"contribution_{i}", pa.float64(), "By how much: log-odds, or the value's own unit"),
+                    )
+                ),
+                column("model_version", _TEXT, "Version of the model", required=True),
+            ]
+        ),
+        key=("customer_id",),
+    )

@@ -1,0 +1,95 @@
+"""From a written table to what Dagster shows: rows, schema, lineage, as-of, version."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from segment_assets.lake import Table, Written
+from segment_assets.sql import Lineage
+
+
+def report(
+    written: Written,
+    *,
+    lineage: dg.TableColumnLineage | None = None,
+    checks: Iterable[dg.AssetCheckResult] = (),
+    version: str | None = None,
+    **extra: Any,
+) -> dg.MaterializeResult[Any]:
+    """What an asset that wrote a table returns.
+
+    Args:
+        written: what `Lake.write` returned.
+        lineage: which upstream columns each column comes from.
+        checks: results of the checks that looked at the rows in memory.
+        version: the data version, where it is more than the table's content.
+        extra: further metadata, such as `match_rate`; never a person's data.
+    """
+    return dg.MaterializeResult(
+        metadata=table_metadata(written, lineage) | extra,
+        data_version=dg.DataVersion(version or written.version),
+        check_results=list(checks),
+    )
+
+
+def table_metadata(written: Written, lineage: dg.TableColumnLineage | None = None) -> dict[str, Any]:
+    """Row count, schema with descriptions, table name, as-of and lineage under Dagster's standard keys."""
+    metadata: dict[str, Any] = {
+        "dagster/row_count": written.rows,
+        "dagster/column_schema": column_schema(written.table),
+        "dagster/table_name": written.table.name,
+        "as_of": as_of_text(written.as_of),
+    }
+    return metadata | ({"dagster/column_lineage": lineage} if lineage else {})
+
+
+def as_of_text(day: date | None) -> str:
+    """The oldest upstream data time, never the run's time."""
+    return day.isoformat() if day else "unknown"
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The table's columns for the UI; key columns are marked."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(f.name, str(f.type), _doc(f), dg.TableColumnConstraints(nullable=f.nullable))
+            for f in table.schema
+        ],
+        constraints=dg.TableConstraints(other=[f"unique: {', '.join(table.key)}"]) if table.key else None,
+    )
+
+
+def spec_metadata(table: Table) -> dict[str, Any]:
+    """What is known of a table before it was ever written: for `metadata=` of an asset."""
+    return {"dagster/column_schema": column_schema(table), "dagster/table_name": table.name}
+
+
+def column_lineage(lineage: Lineage, assets: Mapping[str, dg.AssetKey]) -> dg.TableColumnLineage:
+    """Lineage between tables as lineage between assets.
+
+    Args:
+        lineage: from `segment_assets.sql.column_lineage`.
+        assets: table name as the query writes it -> the asset that makes it.
+    """
+    return dg.TableColumnLineage(
+        {
+            output: [
+                dg.TableColumnDep(assets[source.table], source.column)
+                for source in sorted(sources)
+                if source.table in assets
+            ]
+            for output, sources in lineage.items()
+        }
+    )
+
+
+def blocking(name: str, asset: dg.AssetKey, description: str) -> dg.AssetCheckSpec:
+    """A check that, when it fails, keeps everything below from running."""
+    return dg.AssetCheckSpec(name, asset=asset, blocking=True, description=description)
+
+
+def _doc(field: pa.Field) -> str | None:
+    return field.metadata[b"doc"].decode() if field.metadata and b"doc" in field.metadata else None

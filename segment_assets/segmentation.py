@@ -1,0 +1,394 @@
+"""segmentation.yaml, the user's one file, as validated models.
+
+`load(path)` is the only way in: whatever is wrong ends in a `ConfigError`, one sentence with the file, the path in it,
+what is wrong and the nearest valid choice.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+CONFIG_VARIABLE = "SEGMENTATION_FILE"
+DEMO_FILE = Path(__file__).parent / "demo" / "segmentation.yaml"
+NAME = r"^[a-z][a-z0-9_]{0,62}$"
+
+Channel = Literal["email", "sms", "push"]
+
+
+class ConfigError(Exception):
+    """What is wrong in segmentation.yaml, where, and how to mend it."""
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """`(did you mean "purchase"?)` where something is near, else the choices."""
+    known = sorted(choices)
+    close = difflib.get_close_matches(word, known, n=1)
+    return f'(did you mean "{close[0]}"?)' if close else f"(one of: {', '.join(known) or 'none'})"
+
+
+def _days(value: Any) -> Any:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+)\s*(d|day|days|w|week|weeks)", value.strip())):
+        return timedelta(days=int(found[1]) * (7 if found[2].startswith("w") else 1))
+    if isinstance(value, timedelta):
+        return value
+    raise ValueError("must be a number of days or weeks, such as 28d or 4w")
+
+
+Days = Annotated[timedelta, BeforeValidator(_days)]
+Name = Annotated[str, Field(pattern=NAME)]
+
+
+class Model(BaseModel):
+    """Unknown keys are refused: a misspelt key must not pass for a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EventTable(Model):
+    """One's own table of events: which of its columns mean what."""
+
+    customer: str = Field(description="column with the customer's id")
+    time: str = Field(description="column with the time it happened; naive times are read as UTC")
+    event: str | None = Field(None, description="column with the event's name")
+    event_name: str | None = Field(None, description="the event's name, where every row is the same event")
+    received: str | None = Field(None, description="column with the time it became known; default: when it happened")
+    metrics: dict[Name, str] = Field({}, description="metric name -> column with a number")
+    properties: dict[Name, str] = Field({}, description="property name -> column with a text")
+    rename: dict[str, Name] = Field({}, description="value in the event column -> event name to use")
+
+    @model_validator(mode="after")
+    def _one_event(self) -> "EventTable":
+        if (self.event is None) == (self.event_name is None):
+            raise ValueError("give either event (a column) or event_name (one name for every row)")
+        return self
+
+
+class CustomerTable(Model):
+    """One's own table of customers: which of its columns mean what."""
+
+    customer: str = Field(description="column with the customer's id")
+    email: str | None = None
+    phone: str | None = None
+    country: str | None = None
+    updated: str | None = Field(None, description="column with the time the row was last changed")
+    email_consent: str | None = Field(None, description="column: granted, denied, or true, false; empty is unknown")
+    sms_consent: str | None = None
+    push_consent: str | None = None
+
+
+class EventsLanding(Model):
+    """Where engagement events arrive, and in which format."""
+
+    path: str = Field("events/", description="prefix in the landing place")
+    errors_path: str = Field("errors/", description="Firehose's error prefix: never read as events")
+    format: Literal["pinpoint", "table"] = "pinpoint"
+    table: EventTable | None = None
+
+    @model_validator(mode="after")
+    def _mapping(self) -> "EventsLanding":
+        if (self.format == "table") != (self.table is not None):
+            raise ValueError("format: table needs a column mapping under table:, and only that format has one")
+        return self
+
+
+class CustomersLanding(Model):
+    """Where the customers' addresses, consent and devices arrive."""
+
+    path: str = Field("customers/", description="prefix in the landing place; the latest export in it is read")
+    format: Literal["pinpoint_endpoints", "table"] = "pinpoint_endpoints"
+    table: CustomerTable | None = None
+    consent_attribute: str = Field("marketing_consent", description="endpoint attribute: granted or denied")
+    opt_out_none_is_consent: bool = Field(
+        False, description="read OptOut=NONE as consent; by default it is unknown, and unknown is no consent"
+    )
+    phone_region: str | None = Field(None, description="country (ISO 3166 alpha-2) of numbers written without one")
+
+    @model_validator(mode="after")
+    def _mapping(self) -> "CustomersLanding":
+        if (self.format == "table") != (self.table is not None):
+            raise ValueError("format: table needs a column mapping under table:, and only that format has one")
+        return self
+
+
+class Landing(Model):
+    """The first party's landing places."""
+
+    events: EventsLanding = EventsLanding()
+    customers: CustomersLanding = CustomersLanding()
+
+
+class Audience(Model):
+    """The partner's data about people."""
+
+    path: str = Field("partner/audience/", description="prefix in the partner's place; CSV, JSON lines or Parquet")
+    email: str = Field("email", description="column with the e-mail address")
+    attributes: dict[Name, str] = Field(min_length=1, description="attribute name -> the partner's column")
+    owner: str = Field("partner", description="who owns the columns: shown on column lineage")
+
+
+class Aggregate(Model):
+    """One function that may be applied to columns."""
+
+    columns: list[str] = Field(min_length=1)
+    function: Literal["SUM", "SUM_DISTINCT", "COUNT", "COUNT_DISTINCT", "AVG"]
+
+
+class OutputConstraint(Model):
+    """No row leaves with fewer distinct values of the column than the minimum."""
+
+    column: str
+    minimum: int = Field(ge=2, le=100_000)
+    type: Literal["COUNT_DISTINCT"] = "COUNT_DISTINCT"
+
+
+class AggregationRule(Model):
+    """AWS Clean Rooms aggregation rule: only sums and counts of groups that are large enough leave."""
+
+    aggregate_columns: list[Aggregate] = Field(min_length=1)
+    join_columns: list[str]
+    dimension_columns: list[str] = []
+    join_required: Literal["QUERY_RUNNER"] | None = None
+    allowed_join_operators: list[Literal["AND", "OR"]] = []
+    scalar_functions: list[str] = []
+    output_constraints: list[OutputConstraint] = Field(min_length=1)
+
+
+class ListRule(Model):
+    """AWS Clean Rooms list rule: only the overlap leaves, and of it only the listed columns."""
+
+    join_columns: list[str] = Field(min_length=1)
+    list_columns: list[str]
+    allowed_join_operators: list[Literal["AND", "OR"]] = []
+
+
+class ConfiguredTable(Model):
+    """A catalog table offered to the collaboration under one analysis rule; its name is what queries use."""
+
+    table: Literal["customers", "partner_audience"] = Field(description="the catalog table offered")
+    allowed_columns: list[str] = Field(min_length=1)
+    list_rule: ListRule | None = Field(None, alias="list")
+    aggregation_rule: AggregationRule | None = Field(None, alias="aggregation")
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> "ConfiguredTable":
+        if (self.list_rule is None) == (self.aggregation_rule is None):
+            raise ValueError("give exactly one analysis rule: list or aggregation")
+        return self
+
+
+class Query(Model):
+    """A protected query, in Spark SQL over configured tables."""
+
+    sql: str = Field(description="the query's text")
+    description: str = Field(description="what the result is, in business words: the first line shown in the UI")
+    use_as_features: bool = Field(False, description="join the result's columns to features by customer_id")
+
+
+class Collaboration(Model):
+    """Who works together, what each offers, and what may be asked."""
+
+    name: str
+    runner: str = Field("first party", description="the member who runs queries and receives results")
+    provider: str = Field("partner", description="the member who offers the audience")
+    queries_per_day: int = Field(10, ge=1, description="query budget: protected queries per day of the data")
+    configured_tables: dict[Name, ConfiguredTable] = Field(min_length=1)
+    queries: dict[Name, Query] = Field(min_length=1)
+
+
+class Target(Model):
+    """What is predicted for each customer."""
+
+    kind: Literal["absence", "presence", "value"] = Field(
+        description="absence: none of the event in the horizon (churn); presence: at least one; value: sum of a metric"
+    )
+    event: str = Field(description="event name, or source event type for custom events")
+    metric: str | None = Field(None, description="kind value: the metric summed")
+    horizon: Days = Field(description="how far ahead, such as 28d")
+    eligible: str = Field("TRUE", description="SQL predicate over features: who can be scored at all")
+    cutoffs: Days = Field(timedelta(days=28), description="distance between training cutoffs")
+    history: Days = Field(timedelta(days=365), description="how far back features look")
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _metric_for_value(self) -> "Target":
+        if (self.kind == "value") != (self.metric is not None):
+            raise ValueError("metric belongs to kind: value, and only to it")
+        return self
+
+
+class Segment(Model):
+    """Who is to be reached, why, and through which channels."""
+
+    target: str
+    purpose: str = Field(description="what the segment is for: shown to marketers, recorded with every activation")
+    channels: list[Channel] = Field(min_length=1, description="consent is checked per channel")
+    where: str | None = Field(None, description="SQL predicate over scores and features")
+    top: float | None = Field(None, gt=0, description="the highest scores: a share below 1, or a number of customers")
+    holdout: float = Field(0.1, ge=0, le=0.5, description="share of households kept out to measure the effect")
+    min_size: int = Field(1, ge=0, description="fewer members than this are not activated")
+    max_change: float = Field(1.0, gt=0, description="larger membership change than this share is not activated")
+    valid_for: Days = timedelta(days=30)
+    destinations: list[str] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _selection(self) -> "Segment":
+        if self.where is None and self.top is None:
+            raise ValueError("give where (a predicate), top (a number or share), or both")
+        if self.top is not None and self.top >= 1 and self.top != int(self.top):
+            raise ValueError("top is a share below 1 or a whole number")
+        return self
+
+
+class PinpointDestination(Model):
+    """Pinpoint's import file and job. The embedded service is a folder that validates the file as documented."""
+
+    kind: Literal["pinpoint_import"]
+    application_id: str
+    attribute_prefix: str = "pred_"
+
+
+class FileDestination(Model):
+    """Files with a manifest, written last, for any tool that reads files."""
+
+    kind: Literal["file_handoff"]
+    format: Literal["csv", "parquet"] = "csv"
+
+
+class Policy(Model):
+    """What runs when, where the defaults do not fit."""
+
+    retrain_after: Days = Field(timedelta(days=7), description="models: stale after this, and then only if changed")
+    fresh_within: Days = Field(timedelta(days=1), description="everything else: alert when older")
+    data_within: Days = Field(timedelta(days=3), description="alert when the newest data is older than this")
+
+
+class Alerts(Model):
+    """Where run failures, blocked checks and stale assets are told, besides the log."""
+
+    webhook: str | None = Field(None, description="URL that gets a JSON POST")
+    command: list[str] | None = Field(None, description="command that gets the message on standard input")
+
+
+class Segmentation(Model):
+    """The whole of segmentation.yaml."""
+
+    version: Literal[1] = 1
+    name: str
+    landing: Landing = Landing()
+    audience: Audience | None = Field(None, description="the partner's data; leave out to work without a partner")
+    collaboration: Collaboration | None = None
+    identity_graph: bool = Field(True, description="step 6: build the graph; persons and households always exist")
+    dashboard: bool = Field(True, description="step 7")
+    targets: dict[Name, Target] = Field(min_length=1)
+    segments: dict[Name, Segment] = {}
+    destinations: dict[Name, Annotated[PinpointDestination | FileDestination, Field(discriminator="kind")]] = {}
+    policy: Policy = Policy()
+    alerts: Alerts = Alerts()
+
+    @model_validator(mode="after")
+    def _references(self) -> "Segmentation":
+        for name, segment in self.segments.items():
+            if segment.target not in self.targets:
+                raise ValueError(
+                    f'segments.{name}.target: no target is named "{segment.target}" '
+                    f"{nearest(segment.target, self.targets)}"
+                )
+            for destination in segment.destinations:
+                if destination not in self.destinations:
+                    raise ValueError(
+                        f'segments.{name}.destinations: no destination is named "{destination}" '
+                        f"{nearest(destination, self.destinations)}"
+                    )
+        if (self.audience is None) != (self.collaboration is None):
+            raise ValueError("audience and collaboration belong together: give both, or leave both out")
+        return self
+
+
+def default_path() -> Path:
+    """The file named by the environment, else ./segmentation.yaml, else the demo's."""
+    if named := os.environ.get(CONFIG_VARIABLE):
+        return Path(named)
+    here = Path("segmentation.yaml")
+    return here if here.exists() else DEMO_FILE
+
+
+def load(path: Path | None = None) -> Segmentation:
+    """Read and validate the file.
+
+    Raises:
+        ConfigError: one sentence per mistake, each with file, path in the file, what is wrong, and the nearest choice.
+    """
+    path = path or default_path()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as missing:
+        raise ConfigError(f"{path}: no such file; `segment-assets init DIR` writes one") from missing
+    except yaml.YAMLError as bad:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(bad).split())}") from bad
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: must hold keys such as name, landing and targets")
+    try:
+        return Segmentation.model_validate(content)
+    except ValidationError as bad:
+        raise ConfigError("\n".join(f"{path.name}: {_sentence(e)}" for e in bad.errors())) from bad
+
+
+def _sentence(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"] if part not in ("pinpoint_import", "file_handoff"))
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        known = _fields_at(error["loc"][:-1])
+        message = f'no such key "{error["loc"][-1]}" {nearest(str(error["loc"][-1]), known)}'
+    elif error["type"] == "missing":
+        message = "is missing"
+    elif error["type"] == "union_tag_invalid":
+        kind = str(error["ctx"]["tag"])
+        message = f'kind "{kind}" is not a choice {nearest(kind, _quoted(error["ctx"]["expected_tags"]))}'
+    elif error["type"] == "literal_error":
+        message = (
+            f'"{error["input"]}" is not a choice {nearest(str(error["input"]), _quoted(error["ctx"]["expected"]))}'
+        )
+    elif error["type"] == "string_pattern_mismatch":
+        message = f'"{error["input"]}" must be lower case letters, digits and underscores, starting with a letter'
+    return f"{where}: {message}" if where else message
+
+
+def _quoted(text: str) -> list[str]:
+    return re.findall(r"'([^']*)'", text)
+
+
+def _fields_at(location: tuple[Any, ...]) -> list[str]:
+    """The keys that are known at a place in the file, found by walking the models' JSON schema."""
+    schema: Any = Segmentation.model_json_schema()
+    definitions, node = schema["$defs"], schema
+    for part in location:
+        node = _step(node, part, definitions)
+    return list(_resolve(node, definitions).get("properties", {}))
+
+
+def _step(node: Any, part: Any, definitions: Any) -> Any:
+    node = _resolve(node, definitions)
+    for option in node.get("oneOf", []):
+        resolved = _resolve(option, definitions)
+        if part == resolved.get("properties", {}).get("kind", {}).get("const"):
+            return resolved
+    any_key = next(iter(node.get("patternProperties", {}).values()), None)
+    return (
+        node.get("properties", {}).get(part) or any_key or node.get("additionalProperties") or node.get("items") or {}
+    )
+
+
+def _resolve(node: Any, definitions: Any) -> Any:
+    while isinstance(node, dict) and ("$ref" in node or "anyOf" in node):
+        if "$ref" in node:
+            node = definitions[node["$ref"].rsplit("/", 1)[1]]
+        else:
+            node = next((o for o in node["anyOf"] if o.get("type") != "null"), {})
+    return node if isinstance(node, dict) else {}

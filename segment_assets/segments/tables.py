@@ -1,0 +1,28 @@
+"""Tables of steps 8 and 9: who is in a segment, who is not, and why."""
+
+import pyarrow as pa
+
+from segment_assets.lake import Table, column
+
+REASONS = ("in", "below_threshold", "not_eligible", "no_consent", "suppressed", "holdout")
+
+
+def predictive_segments(segment: str) -> Table:
+    """One decision record for every customer."""
+    return Table(
+        f"segments.predictive_segments_{segment}",
+        f"Who is in {segment} and who is not, and why: one decision per customer.",
+        pa.schema(
+            [
+                column("customer_id", pa.string(), "Customer", required=True),
+                column("household_id", pa.string(), "Household: control households are never treated", required=True),
+                column("state", pa.string(), "in or out", required=True),
+                column("reason", pa.string(), f"One of {', '.join(REASONS)}", required=True),
+                column("channels", pa.list_(pa.string()), "Channels the customer may be reached on", required=True),
+                column("score", pa.float64(), "Score the decision rests on; null where not eligible"),
+                column("decile", pa.int32(), "1 is the highest tenth"),
+                column("as_of", pa.date32(), "Cutoff of the score", required=True),
+            ]
+        ),
+        key=("customer_id",),
+    )

@@ -1,0 +1,40 @@
+"""A user's predicate, such as `purchase_count_84d > 0`: parsed, checked, never executed as text."""
+
+import difflib
+from collections.abc import Collection
+
+from sqlglot import errors, exp, parse_one
+
+from segment_assets.sql.query import SqlError
+
+# What a predicate may be made of. Anything else is refused: what is not known is not allowed.
+_ALLOWED = (
+    exp.And, exp.Or, exp.Not, exp.Paren, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between,
+    exp.Is, exp.Null, exp.Boolean, exp.Literal, exp.Column, exp.Identifier, exp.Add, exp.Sub, exp.Mul, exp.Div,
+    exp.Neg, exp.Coalesce, exp.Abs, exp.Like, exp.Lower, exp.Upper,
+)  # fmt: skip
+
+
+def predicate(text: str, columns: Collection[str]) -> exp.Expr:
+    """A condition over the columns, as a tree.
+
+    Raises:
+        SqlError: it does not parse, names an unknown column, or uses what a predicate may not.
+    """
+    try:
+        tree = parse_one(text, read="spark")
+    except errors.SqlglotError as bad:
+        raise SqlError(f'"{text}" is not a condition in SQL: {str(bad).splitlines()[0]}') from bad
+    for node in tree.walk():
+        if not isinstance(node, _ALLOWED):
+            raise SqlError(f'"{text}": {node.key.upper()} is not allowed in a condition')
+        if isinstance(node, exp.Column):
+            _known(text, node, columns)
+    return tree
+
+
+def _known(text: str, column: exp.Column, columns: Collection[str]) -> None:
+    if column.table or column.name not in columns:
+        close = difflib.get_close_matches(column.name, columns, n=1)
+        hint = f' (did you mean "{close[0]}"?)' if close else f" (there are: {', '.join(sorted(columns)[:12])}, ...)"
+        raise SqlError(f'"{text}": no column is named "{column.sql()}"{hint}')

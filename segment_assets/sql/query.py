@@ -1,0 +1,67 @@
+"""Spark SQL as a tree: parsed once, bound to typed values, rendered for the engine at hand."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from importlib import resources
+
+from sqlglot import errors, exp
+from sqlglot import parse as parse_all
+
+Value = str | int | float | Decimal | bool | date | datetime
+
+
+class SqlError(ValueError):
+    """What is wrong in a query: a sentence without data in it."""
+
+
+def parse(text: str) -> exp.Expr:
+    """One SELECT in Spark SQL, as a tree.
+
+    Raises:
+        SqlError: the text is not Spark SQL, not one statement, or not a SELECT.
+    """
+    try:
+        statements = [s for s in parse_all(text, read="spark") if s is not None]
+    except errors.SqlglotError as bad:
+        raise SqlError(f"not Spark SQL: {str(bad).splitlines()[0]}") from bad
+    if len(statements) != 1:
+        raise SqlError(f"must be one statement, and here are {len(statements)}")
+    if not isinstance(statements[0], exp.Query):
+        raise SqlError(f"must be a SELECT, not {statements[0].key.upper()}")
+    return statements[0]
+
+
+def load(package: str, name: str) -> exp.Expr:
+    """A `.sql` file that lies in the folder `sql` of a step's package, as a tree."""
+    return parse(resources.files(package).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8"))
+
+
+def bind(tree: exp.Expr, values: Mapping[str, Value]) -> exp.Expr:
+    """Put typed literals where the query says `:name`.
+
+    Raises:
+        SqlError: a parameter has no value.
+    """
+
+    def replace(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Placeholder) and node.name:
+            if node.name not in values:
+                raise SqlError(f"the parameter :{node.name} has no value")
+            return _literal(values[node.name])
+        return node
+
+    return tree.transform(replace)
+
+
+def to_duckdb(tree: exp.Expr) -> str:
+    """The tree in DuckDB's dialect."""
+    return tree.sql(dialect="duckdb")
+
+
+def _literal(value: Value) -> exp.Expr:
+    if isinstance(value, datetime):
+        return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMPNTZ")
+    if isinstance(value, date):
+        return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
+    return exp.convert(value)
