@@ -22,13 +22,18 @@ OWNERS = ["team:marketing-data"]
 # Arrival days are dynamic partitions: they end where the data ends, and a new day needs no reload of the code.
 arrival_days = dg.DynamicPartitionsDefinition(name="arrival_days")
 
-_AC: type[Condition] = dg.AutomationCondition
+_AC = dg.AutomationCondition
 # `.since_last_handled()` would be reset by the first evaluation, and nothing would ever be built for the first time.
 _missing = _AC.missing().newly_true().since(_AC.newly_requested() | _AC.newly_updated()).with_label("never built")
-_new_code = _AC.code_version_changed().since_last_handled().with_label("new code or configuration")
+_code_changed: Condition = _AC.code_version_changed()
+_new_code = _code_changed.since_last_handled().with_label("new code or configuration")
 _changed_version = _AC.any_deps_match(_AC.data_version_changed()).since_last_handled().with_label("changed data")
+# Below the gates a chain goes in one run: what is about to change counts as changed. A gate does not: it may come out
+# equal, and would drag everything along.
+GATES = dg.AssetSelection.assets("raw_events", "customers", "partner_audience", "collaboration")
+_about_to_change = _AC.any_deps_match(_AC.will_be_requested()).ignore(GATES)
 _changed_or_will = (
-    _AC.any_deps_match(_AC.data_version_changed() | _AC.will_be_requested())
+    (_AC.any_deps_match(_AC.data_version_changed()) | _about_to_change)
     .since_last_handled()
     .with_label("changed data, or data about to change")
 )

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from segment_assets.segmentation import Segmentation
+from segment_assets.segmentation import Segmentation, default_path
 
 HOME_VARIABLE = "SEGMENT_ASSETS_HOME"
 DEPLOYMENT_VARIABLE = "SEGMENT_ASSETS_DEPLOYMENT"
@@ -42,12 +42,16 @@ class Settings:
     Attributes:
         home: folder that holds everything the embedded deployment writes.
         segmentation: the user's file.
+        landing_place: folder where the first party's data lands.
+        partner_place: folder where the partner's data lands.
         memory_limit: what one DuckDB connection may use.
         threads: threads of one DuckDB connection.
     """
 
     home: Path
     segmentation: Segmentation
+    landing_place: Path
+    partner_place: Path
     memory_limit: str = "1GB"
     threads: int = 2
 
@@ -57,9 +61,23 @@ def home() -> Path:
     return Path(os.environ.get(HOME_VARIABLE, ".home")).resolve()
 
 
-def settings(segmentation: Segmentation) -> Settings:
-    """Settings from the environment."""
-    return Settings(home(), segmentation, memory_limit=os.environ.get(MEMORY_VARIABLE, "1GB"))
+def settings(segmentation: Segmentation, *, base: Path | None = None, under: Path | None = None) -> Settings:
+    """Settings from the environment.
+
+    Args:
+        segmentation: the user's file.
+        base: folder that places in the file are relative to; default: the file's own.
+        under: the home folder; default: the environment's choice.
+    """
+    base, under = base or default_path().parent, under or home()
+    audience = segmentation.audience
+    return Settings(
+        home=under,
+        segmentation=segmentation,
+        landing_place=base / segmentation.landing.place if segmentation.landing.place else under / "landing",
+        partner_place=base / audience.place if audience and audience.place else under / "partner_landing",
+        memory_limit=os.environ.get(MEMORY_VARIABLE, "1GB"),
+    )
 
 
 def resources(settings: Settings, deployment: str | None = None) -> dict[str, Any]:

@@ -120,6 +120,7 @@ class CustomersLanding(Model):
 class Landing(Model):
     """The first party's landing places."""
 
+    place: str | None = Field(None, description="folder, relative to this file; default: landing in the home folder")
     events: EventsLanding = EventsLanding()
     customers: CustomersLanding = CustomersLanding()
 
@@ -127,10 +128,14 @@ class Landing(Model):
 class Audience(Model):
     """The partner's data about people."""
 
+    place: str | None = Field(
+        None, description="the partner's folder, relative to this file; default: partner_landing in the home folder"
+    )
     path: str = Field("partner/audience/", description="prefix in the partner's place; CSV, JSON lines or Parquet")
     email: str = Field("email", description="column with the e-mail address")
     attributes: dict[Name, str] = Field(min_length=1, description="attribute name -> the partner's column")
     owner: str = Field("partner", description="who owns the columns: shown on column lineage")
+    data_within: Days = Field(timedelta(days=400), description="alert when the newest delivery is older than this")
 
 
 class Aggregate(Model):

@@ -1,26 +1,24 @@
 """Fixtures that every folder may use: a real lake and real object stores, in a folder of the test's own."""
 
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from segment_assets.lake import FolderStore, Lake
-from segment_assets.lake.embedded import lake as embedded_lake
+from segment_assets.lake.embedded import open_catalog
 
+# Nothing timed is asserted: machines are shared and noisy.
+settings.register_profile("quiet", deadline=None)
+settings.load_profile("quiet")
 SHARED = Path(__file__).parents[2] / "shared"
-
-
-@dataclass(frozen=True)
-class Home:
-    home: Path
-    memory_limit: str = "500MB"
-    threads: int = 2
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    return embedded_lake(Home(tmp_path / "home"))
+    root = tmp_path / "home" / "lake"
+    return Lake(partial(open_catalog, root), root / "scratch", memory_limit="500MB")
 
 
 @pytest.fixture

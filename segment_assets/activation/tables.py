@@ -11,32 +11,47 @@ ACTIVATION_LEDGER = Table(
         [
             column("destination", pa.string(), "Destination name", required=True),
             column("segment", pa.string(), "Segment name", required=True),
-            column("content_key", pa.string(), "Hash of what was sent", required=True),
             column(
                 "sequence", pa.int64(), "1 for the first activation of the segment at the destination", required=True
             ),
+            column("content_key", pa.string(), "Hash of what the destination holds since then", required=True),
+            column("purpose", pa.string(), "What the segment is for", required=True),
             column("as_of", pa.date32(), "Day of the data", required=True),
             column("members", pa.int64(), "Customers in the segment", required=True),
             column("joined", pa.int64(), "Customers that entered since the last activation", required=True),
             column("left", pa.int64(), "Customers that left", required=True),
+            column("stayed", pa.int64(), "Customers that were in, and are", required=True),
             column("rows_sent", pa.int64(), "Rows in the files", required=True),
             column("job_id", pa.string(), "The destination's job"),
-            column("location", pa.string(), "Where the files are", required=True),
+            column("location", pa.string(), "Where the files are, in the store of exports", required=True),
             column("state", pa.string(), "SUCCEEDED or PARTIAL", required=True),
         ]
     ),
-    key=("destination", "segment", "content_key"),
+    key=("destination", "segment", "sequence"),
 )
 
-ACTIVE_MEMBERS = Table(
-    "activation.active_members",
-    "Who was last told to each destination as being in a segment: what leaves next is known from here.",
-    pa.schema(
-        [
-            column("destination", pa.string(), "Destination name", required=True),
-            column("segment", pa.string(), "Segment name", required=True),
-            column("customer_id", pa.string(), "Customer", required=True),
-        ]
-    ),
-    key=("destination", "segment", "customer_id"),
-)
+
+def active_members(destination: str, segment: str) -> Table:
+    """Recipients of each activation that was begun; a table of its own, so that no two assets write one table.
+
+    Rows are written before anything is sent, and count as told once the ledger holds their activation. Recipients of
+    an activation that was begun and never committed may have been told, and are told to leave with the next one.
+    """
+    return Table(
+        f"activation.active_members_{destination}_{segment}",
+        f"Who was told to {destination} as being in {segment}: who leaves next is known from here.",
+        pa.schema(
+            [
+                column("sequence", pa.int64(), "The activation's number in the ledger", required=True),
+                column("content_key", pa.string(), "The activation's content", required=True),
+                column("customer_id", pa.string(), "Customer", required=True),
+                column(
+                    "recipient",
+                    pa.string(),
+                    "Endpoint that was told; the customer, where the destination knows customers",
+                    required=True,
+                ),
+            ]
+        ),
+        key=("sequence", "content_key", "customer_id", "recipient"),
+    )

@@ -22,7 +22,12 @@ IDENTITY_EDGES = Table(
             column("device_kind", _TEXT, "Platform, for devices"),
             column("since", utc_timestamp(), "When the link was first known, UTC"),
             column("degree", pa.int64(), "Customers that share the identifier", required=True),
-            column("guard", _TEXT, "Why the identifier merges nobody: placeholder or shared; null where it may"),
+            column(
+                "guard",
+                _TEXT,
+                "Why the identifier may not merge: placeholder (nobody's own), shared (by more than a household), "
+                "household_only (by more than a person); null where it may",
+            ),
         ]
     ),
     key=("customer_id", "kind", "identifier"),
@@ -56,15 +61,31 @@ HOUSEHOLDS = Table(
     key=("person_id",),
 )
 
-ID_ALIAS = Table(
-    "identity.id_alias",
-    "Person and household ids that were merged away, and what they became; ids are never reused.",
-    pa.schema(
-        [
-            column("old_id", _TEXT, "Id that is no more", required=True),
-            column("new_id", _TEXT, "Id that took its place", required=True),
-            column("reason", _TEXT, "merged or split", required=True),
-        ]
-    ),
+_ALIAS = pa.schema(
+    [
+        column("old_id", _TEXT, "Id that is no more", required=True),
+        column("became", _TEXT, "Id that took its place when it went; null where nobody was left"),
+        column("new_id", _TEXT, "Id to use today: `became`, followed to its end; null where nobody is left"),
+        column(
+            "reason",
+            _TEXT,
+            "merged (all its members went to one), split (to several; the largest part is named) or gone",
+            required=True,
+        ),
+    ]
+)
+
+# Two tables, each written by the asset whose ids it explains: a table with two writers could be half old after a kill.
+PERSON_ALIAS = Table(
+    "identity.person_alias",
+    "Person ids that are no more, and what they became; ids are never used again.",
+    _ALIAS,
+    key=("old_id",),
+)
+
+HOUSEHOLD_ALIAS = Table(
+    "identity.household_alias",
+    "Household ids that are no more, and what they became; ids are never used again.",
+    _ALIAS,
     key=("old_id",),
 )

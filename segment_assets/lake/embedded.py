@@ -1,8 +1,10 @@
 """The lake on one machine: a SQLite catalog, folders of files."""
 
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import SqlCatalog
 
 from segment_assets.lake.lake import Lake
@@ -15,6 +17,14 @@ class Settings(Protocol):
     @property
     def home(self) -> Path:
         """Folder that holds everything."""
+
+    @property
+    def landing_place(self) -> Path:
+        """Where the first party's data lands."""
+
+    @property
+    def partner_place(self) -> Path:
+        """Where the partner's data lands."""
 
     @property
     def memory_limit(self) -> str:
@@ -30,32 +40,41 @@ class MovedLakeError(Exception):
 
 
 def lake(settings: Settings) -> Lake:
-    """Open or create the lake under the home folder.
+    """The lake under the home folder, opened or created at its first use."""
+    root = (settings.home / "lake").resolve()
+    return Lake(
+        partial(open_catalog, root),
+        root / "scratch",
+        memory_limit=settings.memory_limit,
+        threads=settings.threads,
+    )
+
+
+def open_catalog(root: Path) -> Catalog:
+    """The SQLite catalog in a folder.
 
     Raises:
         MovedLakeError: the folder was moved or copied since it was made.
     """
-    root = (settings.home / "lake").resolve()
     root.mkdir(parents=True, exist_ok=True)
     marker = root / "LOCATION"
     if marker.exists() and marker.read_text() != str(root):
         raise MovedLakeError(
             f"{root} was made in another folder, and Iceberg keeps absolute paths: "
-            f"delete {settings.home} and build it again, or move it back."
+            f"delete {root.parent} and build it again, or move it back."
         )
     marker.write_text(str(root))
-    catalog = SqlCatalog("lake", uri=f"sqlite:///{root / 'catalog.db'}", warehouse=root.as_uri())
-    return Lake(catalog, root / "scratch", memory_limit=settings.memory_limit, threads=settings.threads)
+    return SqlCatalog("lake", uri=f"sqlite:///{root / 'catalog.db'}", warehouse=root.as_uri())
 
 
 def landing(settings: Settings) -> FolderStore:
     """The first party's landing place."""
-    return FolderStore(settings.home / "landing")
+    return FolderStore(settings.landing_place)
 
 
 def partner_landing(settings: Settings) -> FolderStore:
     """The partner's own landing place."""
-    return FolderStore(settings.home / "partner_landing")
+    return FolderStore(settings.partner_place)
 
 
 def exports(settings: Settings) -> FolderStore:

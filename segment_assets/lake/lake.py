@@ -5,10 +5,11 @@ disagree with the data it names, whenever a process is killed.
 """
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlparse
@@ -17,7 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.catalog import Catalog
-from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In, Reference
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table import Transaction
@@ -62,17 +63,25 @@ class Lake:
     """Tables in an Iceberg catalog, and DuckDB to ask them.
 
     Args:
-        catalog: a pyiceberg catalog (SQLite on one machine, Glue on AWS).
+        open_catalog: opens a pyiceberg catalog (SQLite on one machine, Glue on AWS) at the first use, so that loading
+            the definitions touches nothing.
         memory_limit: what one DuckDB connection may use, in DuckDB's notation (`1GB`).
         threads: threads of one DuckDB connection.
         scratch: folder for DuckDB's spill files; removed with the connection.
     """
 
-    def __init__(self, catalog: Catalog, scratch: Path, memory_limit: str = "1GB", threads: int = 2) -> None:
-        self.catalog = catalog
+    def __init__(
+        self, open_catalog: Callable[[], Catalog], scratch: Path, memory_limit: str = "1GB", threads: int = 2
+    ) -> None:
+        self._open_catalog = open_catalog
         self.scratch = scratch
         self.memory_limit = memory_limit
         self.threads = threads
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The catalog, opened."""
+        return self._open_catalog()
 
     def write(
         self,
@@ -83,6 +92,7 @@ class Lake:
         partitions: Iterable[date] | None = None,
         inputs: Mapping[str, str] | None = None,
         as_of: date | None = None,
+        replacing: Written | None = None,
     ) -> Written:
         """Replace the whole table, or the named partitions, in one commit; unchanged content commits nothing.
 
@@ -93,8 +103,10 @@ class Lake:
             partitions: days to replace. A day without rows becomes empty, and stays known.
             inputs: what the rows were made from, by partition: kept as properties in the same commit.
             as_of: the oldest data time the rows rest on.
+            replacing: the state the rows were made from, where several writers share the table.
 
         Raises:
+            CommitFailedException: another writer came between `replacing` and this; read again, and retry.
             ValueError: rows lack a column, do not fit a type, repeat a key, or lie outside the partitions named.
         """
         rows = table.conform(rows)
@@ -103,6 +115,8 @@ class Lake:
         fresh = {name: content_hash(part) for name, part in by_part.items()}
         iceberg = self._open_or_create(table)
         known = _prefixed(iceberg.properties, CONTENT)
+        if replacing is not None and known != dict(replacing.versions):
+            raise CommitFailedException(f"{table.name} was written by another since it was read; nothing was written")
         schema_differs = iceberg.schema().as_arrow().names != rows.schema.names
         changed = [n for n in by_part if schema_differs or known.get(n) != fresh[n]]
         recorded = {f"{INPUT}{k}": v for k, v in (inputs or {}).items()} | ({AS_OF: str(as_of)} if as_of else {})
@@ -226,7 +240,7 @@ def _these(table: Table, partitions: list[str] | None) -> BooleanExpression:
     if partitions is None:
         return AlwaysTrue()
     # pyiceberg builds In in __new__, which the pydantic plugin of mypy cannot see.
-    return In(Reference(str(table.partition)), set(partitions))  # type: ignore[call-arg]
+    return In(Reference(str(table.partition)), set(partitions))  # type: ignore[call-arg,misc]
 
 
 def _evolve(commit: Transaction, schema: pa.Schema) -> None:

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from segment_assets.lake import Table, column
+from segment_assets.lake import Table, column, utc_timestamp
 
 _TEXT = pa.string()
 
@@ -13,6 +13,7 @@ FEATURES = Table(
         [
             column("customer_id", _TEXT, "Customer", required=True),
             column("cutoff", pa.date32(), "Only records received before this day count", required=True),
+            column("known_until", utc_timestamp(), "When the newest fact behind the row was known, UTC", required=True),
         ]
     ),
     key=("customer_id", "cutoff"),

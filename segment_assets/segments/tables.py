@@ -4,7 +4,8 @@ import pyarrow as pa
 
 from segment_assets.lake import Table, column
 
-REASONS = ("in", "below_threshold", "not_eligible", "no_consent", "suppressed", "holdout")
+# Every customer has exactly one: the order in which they are asked is in decisions.py.
+REASONS = ("in", "below_threshold", "not_eligible", "no_consent", "suppressed", "unreachable", "holdout")
 
 
 def predictive_segments(segment: str) -> Table:
@@ -21,6 +22,12 @@ def predictive_segments(segment: str) -> Table:
                 column("channels", pa.list_(pa.string()), "Channels the customer may be reached on", required=True),
                 column("score", pa.float64(), "Score the decision rests on; null where not eligible"),
                 column("decile", pa.int32(), "1 is the highest tenth"),
+                column(
+                    "holdout_draw",
+                    pa.float64(),
+                    "The household's draw from 0 to 1: below the segment's holdout share it is a control household",
+                    required=True,
+                ),
                 column("as_of", pa.date32(), "Cutoff of the score", required=True),
             ]
         ),

@@ -33,7 +33,7 @@ def column_lineage(tree: exp.Expr, schema: Mapping[str, Mapping[str, str]]) -> L
 
 def _leaves(node: Node) -> list[Source]:
     return [
-        Source(leaf.source.name, leaf.name.rpartition(".")[2])
+        Source(leaf.source.name, leaf.name.rpartition(".")[2].strip('"'))
         for leaf in node.walk()
         if isinstance(leaf.source, exp.Table) and not leaf.downstream
     ]

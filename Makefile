@@ -1,0 +1,56 @@
+# What a person types. Everything is installed into .venv from requirements.lock, pinned with hashes.
+.DEFAULT_GOAL := help
+.PHONY: help demo next-day dev test check format bench lock clean
+
+PORT ?= 3000
+# The first Python on the path that is 3.11, 3.12 or 3.13.
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c '$(SUITABLE)' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+help: ## what can be typed
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(READY) ## replay a year of a real grocer's data and build everything (again: only what changed)
+	@$(BIN)/segment-assets demo
+
+next-day: $(READY) ## drop the next day of data into the landing place
+	@$(BIN)/segment-assets next-day
+
+dev: $(READY) ## open the Dagster UI on the same instance (PORT=3000)
+	@$(BIN)/segment-assets dev --port $(PORT)
+
+test: $(READY) ## run every test
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## lint, formatting, types, import contracts, definitions
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/segment-assets validate
+
+format: $(READY) ## mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(READY) ## time and peak memory of each step, on the demo data and at ten times the customers
+	@$(BIN)/python -m benchmarks
+
+lock: $(READY) ## renew requirements.lock (needs uv)
+	@uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --no-strip-extras \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements.lock
+
+clean: ## remove everything that was built: .venv and .home
+	@rm -rf .venv .home
+
+# The lock names every package, so nothing is resolved; the last step makes this folder the installed package.
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none is on the path."; exit 1; }
+	@echo "Installing into .venv with $(PYTHON); this takes a minute or two, once."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,96 @@
+"""Plan, begin, submit, poll, verify, commit: the order that a kill between any two can't harm."""
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from segment_assets.activation import ledger
+from segment_assets.activation.plan import Held, Order, Plan, plan
+from segment_assets.activation.port import ActivationError, Destination, Receipt, Status
+from segment_assets.lake import Lake
+
+DEADLINE = 2 * 60 * 60.0  # seconds: Pinpoint took at most minutes per million endpoints, and queues two jobs at a time
+LONGEST_PAUSE = 60.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an activation ended.
+
+    Attributes:
+        plan: what was planned.
+        held: what the destination held before.
+        receipt: what was handed over; None where nothing was sent.
+        status: how it ended; None where nothing was sent.
+    """
+
+    plan: Plan
+    held: Held
+    receipt: Receipt | None = None
+    status: Status | None = None
+
+    @property
+    def holds(self) -> str:
+        """Content key of what the destination holds now."""
+        return self.plan.content_key if self.receipt else self.held.content_key or "nothing"
+
+
+def activate(
+    lake: Lake, destination: Destination, order: Order, wanted: pa.Table, run_id: str, deadline: float = DEADLINE
+) -> Outcome:
+    """Bring the destination to what is wanted, or say why not.
+
+    Raises:
+        ActivationError: the destination refused, failed, or took longer than the deadline.
+    """
+    running = stages(lake, destination, order, wanted, run_id, deadline)
+    while True:
+        try:
+            next(running)
+        except StopIteration as done:
+            outcome: Outcome = done.value
+            return outcome
+
+
+def stages(
+    lake: Lake, destination: Destination, order: Order, wanted: pa.Table, run_id: str, deadline: float = DEADLINE
+) -> Generator[str, None, Outcome]:
+    """`activate`, step by step: yields the name of each step once it is done. Tests stop between any two."""
+    held = ledger.held(lake, order.destination, order.segment)
+    planned = plan(order, wanted, held)
+    yield "plan"
+    if planned.why_nothing:
+        return Outcome(planned, held)
+    ledger.begin(lake, planned, run_id)
+    yield "begin"
+    receipt = destination.submit(lake, planned)
+    yield "submit"
+    status = poll(destination, receipt, deadline)
+    yield "poll"
+    destination.verify(planned, receipt, status)
+    yield "verify"
+    ledger.commit(lake, planned, receipt, status, run_id)
+    yield "commit"
+    return Outcome(planned, held, receipt, status)
+
+
+def poll(
+    destination: Destination, receipt: Receipt, deadline: float, pause: Callable[[float], None] = time.sleep
+) -> Status:
+    """Ask until the destination is done, with growing pauses.
+
+    Raises:
+        ActivationError: it was not done before the deadline (seconds). The job goes on; a re-run finds it again.
+    """
+    began, wait = time.monotonic(), destination.poll_seconds
+    while (status := destination.poll(receipt)).state in ("PENDING", "RUNNING"):
+        if time.monotonic() - began > deadline:
+            raise ActivationError(
+                f"job {receipt.job_id} is still {status.state} after {deadline:.0f} seconds; it was not cancelled: "
+                "run the asset again, and it is looked up instead of sent again"
+            )
+        pause(wait)
+        wait = min(wait * 1.5, LONGEST_PAUSE)
+    return status

@@ -1,0 +1,9 @@
+-- Endpoints to tell: of every member, the active ones on the channels the segment gives them.
+WITH members AS (
+  SELECT customer_id, score, decile, EXPLODE(channels) AS channel FROM decisions WHERE state = 'in'
+)
+SELECT m.customer_id, e.endpoint_id AS recipient, e.channel, e.address_sha256, ROUND(m.score, 4) AS score,
+  CASE WHEN m.decile <= 2 THEN 'high' WHEN m.decile <= 5 THEN 'medium' ELSE 'low' END AS band
+FROM members AS m
+JOIN customer_endpoints AS e ON e.customer_id = m.customer_id AND e.channel = m.channel AND e.active
+ORDER BY m.customer_id, e.endpoint_id

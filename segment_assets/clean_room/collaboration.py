@@ -1,0 +1,168 @@
+"""Who works together, and which tables each member offers under which rule: from segmentation.yaml to a declaration.
+
+Rules, budgets and names are keyed by configured table, never by catalog table: one catalog table may be offered twice.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from segment_assets import segmentation
+from segment_assets.clean_room import rules
+from segment_assets.segmentation import nearest
+
+OWNER_OF = {"customers": "runner", "partner_audience": "provider"}
+
+
+class CollaborationError(Exception):
+    """What is wrong in the collaboration of segmentation.yaml, where, and the nearest valid choice."""
+
+
+@dataclass(frozen=True)
+class ConfiguredTable:
+    """A catalog table offered to the collaboration under one analysis rule.
+
+    Attributes:
+        name: the name queries use.
+        source: the catalog table's name without its namespace.
+        owner: the member who offers it.
+        columns: allowed column -> type in Spark SQL; nothing else of the table can be seen.
+        rule: the analysis rule; a table without one can't be queried.
+    """
+
+    name: str
+    source: str
+    owner: str
+    columns: Mapping[str, str]
+    rule: rules.AnyRule | None
+
+
+@dataclass(frozen=True)
+class Collaboration:
+    """Members and what they offer to each other.
+
+    Attributes:
+        name: shown to the members.
+        runner: the member who runs queries and receives results.
+        provider: the member who offers the audience.
+        tables: configured tables by the name that queries use.
+    """
+
+    name: str
+    runner: str
+    provider: str
+    tables: Mapping[str, ConfiguredTable]
+
+    def declaration(self) -> dict[str, Any]:
+        """Members and configured tables in AWS's shapes, as plain JSON."""
+        return {
+            "name": self.name,
+            "members": [
+                {"displayName": self.runner, "memberAbilities": ["CAN_QUERY", "CAN_RECEIVE_RESULTS"]},
+                {"displayName": self.provider, "memberAbilities": []},
+            ],
+            "configuredTables": {name: _described(table) for name, table in sorted(self.tables.items())},
+        }
+
+    @property
+    def version(self) -> str:
+        """Hash of the declaration: changes when, and only when, what is declared does."""
+        return hashlib.sha256(json.dumps(self.declaration(), sort_keys=True).encode()).hexdigest()[:32]
+
+    def version_of(self, names: set[str]) -> str:
+        """Hash of what is declared about some configured tables: of the rules one query rests on."""
+        declared = {"runner": self.runner} | {n: _described(self.tables[n]) for n in sorted(names)}
+        return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def declare(config: segmentation.Collaboration, catalog: Mapping[str, pa.Schema]) -> Collaboration:
+    """The collaboration of segmentation.yaml, checked against the catalog.
+
+    Args:
+        config: the section `collaboration`.
+        catalog: catalog table -> its schema.
+
+    Raises:
+        CollaborationError: one sentence per mistake.
+    """
+    tables, wrong = {}, []
+    members = {"runner": config.runner, "provider": config.provider}
+    for name, table in config.configured_tables.items():
+        path = f"segmentation.yaml: collaboration.configured_tables.{name}"
+        types = {f.name: sql_type(f.type) for f in catalog[table.table]}
+        wrong += _unknown(f"{path}.allowed_columns", table.allowed_columns, types, table.table)
+        try:
+            rule = rules.from_config(table)
+        except rules.RuleError as bad:
+            wrong += [f"{path}: {line}" for line in str(bad).splitlines()]
+            continue
+        for place, columns in rule.columns().items():
+            # A constraint may rest on any column of the table; everything a query names must be allowed.
+            known = types if place == "outputConstraints" else dict.fromkeys(table.allowed_columns, "")
+            wrong += _unknown(f"{path}.{rule.type.lower()}.{_snake(place)}", columns, known, f"{name}.allowed_columns")
+        columns = {c: types[c] for c in table.allowed_columns if c in types}
+        tables[name] = ConfiguredTable(name, table.table, members[OWNER_OF[table.table]], columns, rule)
+    if wrong:
+        raise CollaborationError("\n".join(wrong))
+    return Collaboration(config.name, config.runner, config.provider, tables)
+
+
+def sql_type(kind: pa.DataType) -> str:
+    """An Arrow type in Spark SQL; what queries can't use is BINARY."""
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    for test, name in (
+        (pa.types.is_string, "STRING"),
+        (pa.types.is_large_string, "STRING"),
+        (pa.types.is_boolean, "BOOLEAN"),
+        (pa.types.is_int64, "BIGINT"),
+        (pa.types.is_integer, "INT"),
+        (pa.types.is_floating, "DOUBLE"),
+        (pa.types.is_date, "DATE"),
+        (pa.types.is_timestamp, "TIMESTAMP"),
+    ):
+        if test(kind):
+            return name
+    return "BINARY"
+
+
+def lint(collaboration: Collaboration) -> list[str]:
+    """What is allowed and still unwise; for the owners of the tables."""
+    found = []
+    for name, table in collaboration.tables.items():
+        if isinstance(table.rule, rules.Aggregation | rules.List):
+            found += [f"{name}: {text}" for text in rules.warnings(table.rule)]
+    by_source: dict[str, set[str]] = {}
+    for table in collaboration.tables.values():
+        by_source.setdefault(table.source, set()).add(table.rule.type if table.rule else "none")
+    found += [
+        f"{source} is offered under a list rule and under an aggregation rule: "
+        "rows that the list rule releases are not protected by the minimum of the other"
+        for source, types in sorted(by_source.items())
+        if {"LIST", "AGGREGATION"} <= types
+    ]
+    return found
+
+
+def _described(table: ConfiguredTable) -> dict[str, Any]:
+    rule = table.rule
+    known = isinstance(rule, rules.Aggregation | rules.List)
+    return {
+        "owner": table.owner,
+        "source": table.source,
+        "allowedColumns": sorted(table.columns),
+        "analysisRuleType": rule.type if rule else None,
+        "analysisRulePolicy": rules.to_aws(rule) if known and rule is not None else None,
+    }
+
+
+def _unknown(path: str, names: list[str], known: Mapping[str, str], where: str) -> list[str]:
+    return [f'{path}: no column "{n}" in {where} {nearest(n, known)}' for n in names if n not in known]
+
+
+def _snake(camel: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in camel)

@@ -1,0 +1,57 @@
+"""What a WHERE may be made of: comparisons and arithmetic over columns and literals, and functions as a rule judges them."""
+
+from collections.abc import Callable, Iterator
+
+from sqlglot import exp
+
+from segment_assets.clean_room import surface
+from segment_assets.clean_room.reasons import Finding, at
+
+Judge = Callable[[exp.Expr], Iterator[Finding]]
+
+
+def check(node: exp.Expr, column: Judge, function: Judge) -> Iterator[Finding]:
+    """Walk a condition.
+
+    Args:
+        node: the condition.
+        column: judges a column.
+        function: judges a function, its arguments included.
+    """
+    if isinstance(node, exp.Column):
+        yield from column(node)
+    elif is_literal(node):
+        return
+    elif isinstance(node, exp.Null):
+        if not isinstance(node.parent, exp.Is):
+            yield at(node.parent, "SYNTAX_NOT_ALLOWED", "NULL stands in IS NULL and IS NOT NULL only")
+    elif type(node) in surface.OPERATORS or isinstance(node, exp.Paren):
+        if isinstance(node, exp.Is) and not isinstance(node.expression, exp.Null):
+            yield at(node, "SYNTAX_NOT_ALLOWED", "IS is allowed with NULL and NOT NULL only")
+        for child in node.iter_expressions():
+            yield from check(child, column, function)
+    elif surface.is_function(node):
+        yield from function(node)
+    else:
+        yield at(node, "SYNTAX_NOT_ALLOWED", f"{node.key.upper()} is not allowed in a condition")
+
+
+def is_literal(node: exp.Expr) -> bool:
+    """A string, a number, a negative number, or a DATE or TIMESTAMP literal."""
+    if isinstance(node, exp.Neg):
+        return isinstance(node.this, exp.Literal) and not node.this.is_string
+    if type(node) is exp.Cast:  # CAST in a query's text is a TryCast: this is DATE '2026-01-01'
+        return isinstance(node.this, exp.Literal) and node.this.is_string
+    return isinstance(node, exp.Literal)
+
+
+def is_number(node: exp.Expr) -> bool:
+    """A number, or a negative number."""
+    return is_literal(node) and not node.find(exp.Cast) and not (isinstance(node, exp.Literal) and node.is_string)
+
+
+def plain(node: exp.Expr) -> exp.Expr:
+    """The node without alias and parentheses around it."""
+    while isinstance(node, exp.Alias | exp.Paren):
+        node = node.this
+    return node

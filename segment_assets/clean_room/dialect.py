@@ -1,0 +1,24 @@
+"""Spark SQL as Clean Rooms documents it, where that differs from what sqlglot's dialect accepts."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from sqlglot import exp
+from sqlglot.dialects.spark import Spark
+
+
+def _trunc(args: list[exp.Expr]) -> exp.Expr:
+    # AWS's own example is TRUNC(timestamp); sqlglot's Spark wants a unit and raises without one.
+    return exp.Anonymous(this="TRUNC", expressions=args)
+
+
+class CleanRoomsSpark(Spark):
+    """Spark with the one-argument TRUNC of AWS's list of scalar functions."""
+
+    class Parser(Spark.Parser):
+        """Parses TRUNC as a plain function."""
+
+        FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {**Spark.Parser.FUNCTIONS, "TRUNC": _trunc}
+
+
+SPARK = CleanRoomsSpark()

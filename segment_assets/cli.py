@@ -1,0 +1,100 @@
+"""The `segment-assets` command."""
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from segment_assets import deployment, segmentation
+
+CONFIG_OPTION = click.option(
+    "--config", type=click.Path(path_type=Path), help="segmentation.yaml to use; default: ./segmentation.yaml"
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Predictive customer segments as Dagster assets."""
+
+
+@main.command()
+def demo() -> None:
+    """Replay a year of a real grocer's data and build everything."""
+    from segment_assets.demo import command
+
+    os.environ[segmentation.CONFIG_VARIABLE] = str(segmentation.DEMO_FILE)
+    _finish(lambda console: command.demo(console, deployment.home(), datetime.now(UTC).date()))
+
+
+@main.command("next-day")
+def next_day() -> None:
+    """Drop the next day of the demo's data into the landing place."""
+    from segment_assets.demo import command
+
+    os.environ[segmentation.CONFIG_VARIABLE] = str(segmentation.DEMO_FILE)
+    _finish(lambda console: command.next_day(console, deployment.home()))
+
+
+@main.command()
+@CONFIG_OPTION
+def refresh(config: Path | None) -> None:
+    """Look for new data and build what must be built, without a daemon."""
+    from segment_assets.operations import command
+
+    _use(config)
+    _finish(lambda console: command.refresh(console, deployment.home()))
+
+
+@main.command()
+@CONFIG_OPTION
+@click.option("--port", default=3000, show_default=True, help="port of the UI")
+def dev(config: Path | None, port: int) -> None:
+    """Open the Dagster UI, with the daemon, on the same instance."""
+    from segment_assets.operations.instance import PROJECT, become_dagster_dev
+
+    _use(config)
+    here = Path("workspace.yaml")
+    become_dagster_dev(deployment.home(), here if here.exists() else PROJECT / "workspace.yaml", port)
+
+
+@main.command()
+@CONFIG_OPTION
+def validate(config: Path | None) -> None:
+    """Check segmentation.yaml and the definitions it leads to."""
+    from segment_assets.operations import command
+
+    _use(config)
+    _finish(command.validate)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Write a commented segmentation.yaml for your own data into FOLDER."""
+    from segment_assets.operations import starter
+
+    _finish(lambda console: starter.write(console, folder))
+
+
+def _use(config: Path | None) -> None:
+    if config:
+        os.environ[segmentation.CONFIG_VARIABLE] = str(config.resolve())
+
+
+def _finish(work: Callable[[Console], bool]) -> None:
+    """Run a command; a mistake that the user can mend is one sentence, not a stack."""
+    console = Console(highlight=False)
+    try:
+        ok = work(console)
+    except (segmentation.ConfigError, deployment.DeploymentError) as mistake:
+        console.print(f"[red]{mistake}[/red]", soft_wrap=True)
+        ok = False
+    sys.exit(0 if ok else 1)
+
+
+if __name__ == "__main__":
+    main()

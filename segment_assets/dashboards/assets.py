@@ -1,0 +1,70 @@
+"""Step 7: the dashboard as Dagster sees it."""
+
+import hashlib
+from typing import Any
+
+import dagster as dg
+
+from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data
+from segment_assets.dashboards.gather import ages, gather
+from segment_assets.dashboards.html import document, style_sheet
+from segment_assets.dashboards.overview import overview
+from segment_assets.lake import Lake, ObjectStore
+from segment_assets.reporting import as_of_text
+from segment_assets.segmentation import Segmentation
+
+PAGE = "dashboard/index.html"
+
+
+def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The dashboard, unless segmentation.yaml switches it off."""
+    return [_dashboard(config)] if config.dashboard else []
+
+
+def _dashboard(config: Segmentation) -> dg.AssetsDefinition:
+    page = overview(config)
+
+    @dg.asset(
+        key="dashboard",
+        group_name="dashboards",
+        kinds={"html"},
+        owners=OWNERS,
+        deps=_read(config),
+        code_version=code_version("dashboards", config, style_sheet()),
+        automation_condition=on_changed_data,
+        freshness_policy=fresh_within(config.policy.fresh_within),
+    )
+    def dashboard(lake: dg.ResourceParam[Lake], exports: dg.ResourceParam[ObjectStore]) -> dg.MaterializeResult[Any]:
+        """What a marketer and a data engineer look at first: what came in, how good the predictions are, who is where.
+
+        One HTML file that needs no network and no script, and holds no personal data.
+        """
+        found = gather(lake, config)
+        oldest = ages(page, found)
+        content = document(page, found, oldest).encode()
+        exports.write(PAGE, content)
+        return dg.MaterializeResult(
+            metadata={
+                "page": dg.MetadataValue.path(exports.uri(PAGE)),
+                "as_of": as_of_text(oldest.as_of),
+                "sections": len(page.sections),
+                "missing": sorted({d.missing for d in found.values() if d.missing}),
+                "bytes": len(content),
+            },
+            data_version=dg.DataVersion(hashlib.sha256(content).hexdigest()[:32]),
+        )
+
+    return dashboard
+
+
+def _read(config: Segmentation) -> list[dg.AssetKey]:
+    """The assets whose tables the page shows."""
+    names = [["engagement_events"], ["customers"], ["persons"], ["households"]]
+    if config.collaboration is not None:
+        names += [["partner_audience"], *(["clean_room_results", query] for query in config.collaboration.queries)]
+    for target in config.targets:
+        names += [["model_evaluation", target], ["customer_scores", target]]
+    for name, segment in config.segments.items():
+        kinds = {config.destinations[d].kind for d in segment.destinations}
+        names += [["predictive_segments", name], *([kind, name] for kind in sorted(kinds))]
+    return [dg.AssetKey(name) for name in names]

@@ -1,0 +1,65 @@
+"""The page's own words, each defined in one or two sentences."""
+
+DEFINITIONS: tuple[tuple[str, str], ...] = (
+    (
+        "As of",
+        "The oldest data under what is shown: the day up to which it can be trusted, not the day it was computed.",
+    ),
+    (
+        "95 % interval",
+        "The range that would hold the true number in about 95 of 100 such tests, found by drawing the customers "
+        "again at random. Where two ranges overlap, call it a tie.",
+    ),
+    (
+        "Baseline",
+        "A rule that needs no model, such as ranking customers by how long ago they last bought.",
+    ),
+    (
+        "ROC AUC",
+        "How often a customer with the outcome is ranked above one without: 0.5 is chance, 1 is perfect.",
+    ),
+    (
+        "Lift in the top 10 %",
+        "How many times more often the outcome occurs in the highest-scored tenth than among everyone scored.",
+    ),
+    (
+        "Log loss and Brier score",
+        "How far the probabilities are from what happened; smaller is better.",
+    ),
+    (
+        "Rank correlation",
+        "How well the order by score agrees with the order by what happened: 0 is chance, 1 is perfect.",
+    ),
+    (
+        "Calibration",
+        "Whether of the customers given 30 %, about 30 in 100 had the outcome.",
+    ),
+    (
+        "Reason",
+        "A feature that was among the three that moved a member's score most. It says what the model used, "
+        "not what causes what.",
+    ),
+    (
+        "Held out",
+        "Customers who qualify but are deliberately not contacted, with their whole household, so that the "
+        "effect can be measured.",
+    ),
+    (
+        "Suppressed",
+        "Customers who must not be written to again on the segment's channels: they unsubscribed, complained,"
+        " or their address bounced.",
+    ),
+    (
+        "Quarantined record",
+        "Something delivered that is no valid record. It is kept with its reason, and counted here.",
+    ),
+    (
+        "Quarantined customer",
+        "A customer whose identifiers link to so many others that merging would be a guess. They are kept apart.",
+    ),
+    (
+        '<10 and "about"',
+        "A group of fewer than ten people is not shown exactly. A number beside it is rounded, so that the "
+        "small one can't be worked out by subtraction.",
+    ),
+)

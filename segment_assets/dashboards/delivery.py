@@ -1,0 +1,142 @@
+"""What came in: events, the partner's audience, and who belongs together."""
+
+from collections import Counter
+from typing import Any
+
+from sqlglot import exp
+
+from segment_assets import sql
+from segment_assets.clean_room.tables import QUERY_LOG, result_table
+from segment_assets.dashboards.datasets import DataSet, Reader, Row, Value
+from segment_assets.dashboards.disclosure import MINIMUM, breakdown, histogram, people
+from segment_assets.first_party.tables import ARRIVAL_DAYS, CUSTOMERS, ENGAGEMENT_EVENTS
+from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
+from segment_assets.lake import Table
+from segment_assets.segmentation import Collaboration, Segmentation
+from segment_assets.third_party.tables import partner_audience
+
+PERSON_RULES = {
+    "alone": "No shared identifier: a person of their own",
+    "same_email": "Same e-mail address",
+    "two_identifiers": "Two identifiers in common",
+    "quarantined": "Quarantined: linked to too many, kept apart",
+}
+
+
+def result(query: str) -> Table:
+    """A clean-room result whose columns the query decides; enough to find it."""
+    return result_table(query, [], (), "")
+
+
+def minimum_group(collaboration: Collaboration, query: str) -> int | None:
+    """The largest minimum group size among the configured tables an aggregating query uses; None for a list query."""
+    used = {t.name for t in sql.parse(collaboration.queries[query].sql).find_all(exp.Table)}
+    rules = [t.aggregation_rule for name, t in collaboration.configured_tables.items() if name in used]
+    return max((c.minimum for rule in rules if rule for c in rule.output_constraints), default=None)
+
+
+def engagement(reader: Reader) -> dict[str, DataSet]:
+    """What was delivered, and what became of it."""
+    days = reader.ask("arrivals", arrival_days=ARRIVAL_DAYS)
+    good, delivered = sum(d["good"] for d in days), sum(d["delivered"] for d in days)
+    events = reader.count(ENGAGEMENT_EVENTS)
+    counted = reader.exists(ENGAGEMENT_EVENTS)
+    totals: Row = {
+        "customers": reader.count(CUSTOMERS) if reader.exists(CUSTOMERS) else None,
+        "events": events if counted else None,
+        "delivered": delivered,
+        "duplicates": good - events if counted else None,
+        "quarantined": delivered - good,
+    }
+    return {
+        "delivery": reader.dataset([totals] if days else [], ARRIVAL_DAYS, ENGAGEMENT_EVENTS, CUSTOMERS),
+        "arrivals": reader.dataset(days, ARRIVAL_DAYS),
+        "arrival_months": reader.dataset(_months(days), ARRIVAL_DAYS),
+    }
+
+
+def partner(reader: Reader, config: Segmentation) -> dict[str, DataSet]:
+    """What the partner adds, and what asking for it cost."""
+    if config.audience is None or config.collaboration is None:
+        return {}
+    audience = partner_audience(config.audience.attributes)
+    queries = config.collaboration.queries
+    lists = [name for name in queries if minimum_group(config.collaboration, name) is None]
+    found: dict[str, DataSet] = {"partner": _match(reader, audience, lists)}
+    days = reader.ask("query_days", query_log=QUERY_LOG)
+    spent: list[Row] = [
+        {
+            "total": sum(d["spent"] for d in days),
+            "on_last_day": d["spent"],
+            "budget": config.collaboration.queries_per_day,
+        }
+        for d in days[:1]
+    ]
+    found["query_budget"] = reader.dataset(spent, QUERY_LOG)
+    found["queries"] = reader.dataset(reader.ask("queries", query_log=QUERY_LOG), QUERY_LOG)
+    for name in queries:
+        if name not in lists:
+            found[f"query/{name}"] = _groups(reader, name)
+    return found
+
+
+def identity(reader: Reader) -> dict[str, DataSet]:
+    """Persons and households."""
+    rules = {r["rule"]: r for r in reader.ask("persons", persons=PERSONS)}
+    households = {r["size"]: r["households"] for r in reader.ask("households", households=HOUSEHOLDS)}
+    guards = reader.ask("guarded", identity_edges=IDENTITY_EDGES)
+    customers = breakdown({name: r["customers"] for name, r in rules.items()}, blur=["alone"])
+    totals: Row = {
+        "customers": sum(r["customers"] for r in rules.values()),
+        "persons": sum(r["persons"] for r in rules.values()),
+        "households": sum(households.values()),
+        "quarantined": customers.get("quarantined", people(0)),
+        "guarded": sum(g["identifiers"] for g in guards),
+    }
+    by_rule: list[Row] = [
+        {"rule": PERSON_RULES.get(name, name), "customers": count} for name, count in sorted(customers.items())
+    ]
+    sizes: list[Row] = [{"size": label, "households": count} for label, count in histogram(households).items()]
+    return {
+        "identity": reader.dataset([totals] if rules and households else [], PERSONS, HOUSEHOLDS, IDENTITY_EDGES),
+        "person_rules": reader.dataset(by_rule, PERSONS),
+        "household_sizes": reader.dataset(sizes, HOUSEHOLDS),
+    }
+
+
+def _months(days: list[dict[str, Any]]) -> list[Row]:
+    counted = ("delivered", "good", "quarantined")
+    months: dict[str, Counter[str]] = {}
+    for row in days:
+        counts = months.setdefault(f"{row['day']:%Y-%m}", Counter())
+        counts.update({"days": 1} | {name: row[name] for name in counted})
+    return [{"month": month} | {name: counts[name] for name in ("days", *counted)} for month, counts in months.items()]
+
+
+def _match(reader: Reader, audience: Table, lists: list[str]) -> DataSet:
+    query = next((name for name in lists if reader.exists(result(name))), None)
+    if query is None:
+        return reader.dataset([], audience, *(result(name) for name in lists[:1]))
+    matched = int(reader.ask("matched", result=result(query))[0]["matched"])
+    rows, customers = reader.count(audience), reader.count(CUSTOMERS)
+    enough = matched >= MINIMUM or matched == 0
+    row: Row = {
+        "audience": rows,
+        "matched": people(matched),
+        "match_rate": matched / rows if rows and enough else None,
+        "coverage": matched / customers if customers and enough else None,
+    }
+    return reader.dataset([row], audience, result(query), CUSTOMERS)
+
+
+def _groups(reader: Reader, query: str) -> DataSet:
+    table = result(query)
+    if not reader.exists(table):
+        return reader.dataset([], table)
+    with reader.lake.connect(table) as db:
+        # Every column orders: the result's key is not known here, and equal rows are equal in any order.
+        found = db.sql(f'SELECT * FROM "{table.short_name}" ORDER BY ALL').to_arrow_table().to_pylist()
+    rows: list[dict[str, Value]] = [
+        {k: v if isinstance(v, int | float) else str(v) for k, v in r.items()} for r in found
+    ]
+    return reader.dataset(rows, table)

@@ -1,0 +1,121 @@
+"""What came out: models beside their baselines, segments, and what is where."""
+
+from typing import Any
+
+from segment_assets.activation.tables import ACTIVATION_LEDGER
+from segment_assets.dashboards.datasets import DataSet, Reader, Row
+from segment_assets.dashboards.disclosure import MINIMUM, breakdown, people
+from segment_assets.dashboards.verdict import CONTENDERS, METRICS, MODEL, Estimate, headline_metric, verdict
+from segment_assets.lake import Table
+from segment_assets.modelling.tables import customer_scores, model_evaluation
+from segment_assets.segmentation import Target
+from segment_assets.segments.tables import REASONS, predictive_segments
+
+POOLED = "pooled"
+# Shown in this order. What is blurred first is told nowhere else: scored customers give away who was not eligible.
+REASON_LABELS = {
+    "in": "In the segment",
+    "holdout": "Held out to measure the effect",
+    "suppressed": "Suppressed: unsubscribed, complained or bounced",
+    "unreachable": "Unreachable: no address that works",
+    "no_consent": "No consent for the channels",
+    "below_threshold": "Below the threshold",
+    "not_eligible": "Not eligible: can't be scored",
+}
+BLUR = ("below_threshold", "no_consent", "not_eligible")
+
+
+def target(reader: Reader, name: str, spec: Target) -> dict[str, DataSet]:
+    """One model beside its baselines, and what it expects."""
+    table = model_evaluation(name)
+    rows: list[dict[str, Any]] = reader.lake.read(table).to_pylist()
+    metric = headline_metric(spec.kind)
+    pooled = [r for r in rows if r["cutoff"] == POOLED]
+    headline = sorted(
+        (r for r in pooled if r["metric"] == metric),
+        key=lambda r: (r["contender"] != MODEL, -r["value"], r["contender"]),
+    )
+    text, tone = verdict([Estimate(r["contender"], r["value"], r["low"], r["high"]) for r in headline], metric)
+    rank = {r["contender"]: i for i, r in enumerate(headline)}
+    known = [
+        _labelled(r)
+        for metric_name in METRICS
+        for r in sorted(pooled, key=lambda r: (rank.get(r["contender"], len(rank)), r["contender"]))
+        if r["metric"] == metric_name
+    ]
+    calibration = [_labelled(r) for r in pooled if r["contender"] == MODEL and _is_calibration(r["metric"])]
+    by_cutoff = [
+        _labelled(r)
+        for r in sorted(rows, key=lambda r: (r["cutoff"], r["contender"] != MODEL, r["contender"]))
+        if r["cutoff"] != POOLED and r["metric"] == metric
+    ]
+    return {
+        f"verdict/{name}": reader.dataset([{"text": text, "tone": tone}] if headline else [], table),
+        f"contenders/{name}": reader.dataset([_labelled(r) for r in headline], table),
+        f"metrics/{name}": reader.dataset(known, table),
+        f"calibration/{name}": reader.dataset(calibration, table),
+        f"cutoffs/{name}": reader.dataset(by_cutoff, table),
+        f"deciles/{name}": _deciles(reader, customer_scores(name)),
+    }
+
+
+def segment(reader: Reader, name: str, target_name: str) -> dict[str, DataSet]:
+    """Who is in, who is out, and what moved the members' scores."""
+    table, scores = predictive_segments(name), customer_scores(target_name)
+    counts = {r["reason"]: r["customers"] for r in reader.ask("decisions", decisions=table)}
+    shown = breakdown(counts, BLUR)
+    order = [*REASON_LABELS, *(r for r in REASONS if r not in REASON_LABELS), *sorted(set(counts) - set(REASONS))]
+    decisions: list[Row] = [
+        {"reason": REASON_LABELS.get(r, r), "customers": shown.get(r, people(0))}
+        for r in dict.fromkeys(order)
+        if r in counts or r in REASON_LABELS
+    ]
+    channels: list[Row] = [
+        {"channel": r["channel"], "members": people(r["members"])} for r in reader.ask("channels", decisions=table)
+    ]
+    reasons: list[Row] = [
+        {
+            "feature": r["feature"],
+            "members": people(r["members"]),
+            "contribution": float(r["mean_contribution"]) if r["members"] >= MINIMUM else None,
+        }
+        for r in reader.ask("reasons", decisions=table, scores=scores)
+    ]
+    return {
+        f"decisions/{name}": reader.dataset(decisions if counts else [], table),
+        f"channels/{name}": reader.dataset(channels, table),
+        f"reasons/{name}": reader.dataset(reasons, table, scores),
+    }
+
+
+def activations(reader: Reader) -> DataSet:
+    """What each destination holds."""
+    counted = ("members", "joined", "left", "rows_sent")
+    rows: list[Row] = [
+        row | {name: people(row[name]) for name in counted}
+        for row in reader.ask("activations", activation_ledger=ACTIVATION_LEDGER)
+    ]
+    return reader.dataset(rows, ACTIVATION_LEDGER)
+
+
+def _deciles(reader: Reader, scores: Table) -> DataSet:
+    rows: list[Row] = [
+        {
+            "decile": f"{r['decile']}{' (highest)' if r['decile'] == 1 else ''}",
+            "customers": people(r["customers"]),
+            "mean_score": float(r["mean_score"]) if r["customers"] >= MINIMUM else None,
+        }
+        for r in reader.ask("deciles", scores=scores)
+    ]
+    return reader.dataset(rows, scores)
+
+
+def _labelled(row: dict[str, Any]) -> Row:
+    metric = str(row["metric"])
+    label = METRICS[metric][0] if metric in METRICS else metric.replace("_", " ").capitalize()
+    contender = CONTENDERS.get(row["contender"], row["contender"])
+    return row | {"metric": label, "contender": contender, "is_model": row["contender"] == MODEL}
+
+
+def _is_calibration(metric: str) -> bool:
+    return "calibration" in metric or metric in ("ece", "base_rate", "mean_score")

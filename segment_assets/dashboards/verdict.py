@@ -1,0 +1,91 @@
+"""What an evaluation does and does not show, in one plain sentence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Tone = Literal["good", "unclear", "bad", "plain"]
+MODEL = "model"
+
+# Metric -> what a reader is told, and whether more is better.
+METRICS: dict[str, tuple[str, bool]] = {
+    "roc_auc": ("ROC AUC", True),
+    "average_precision": ("Average precision", True),
+    "lift_5": ("Lift in the top 5 %", True),
+    "lift_10": ("Lift in the top 10 %", True),
+    "lift_20": ("Lift in the top 20 %", True),
+    "log_loss": ("Log loss", False),
+    "brier": ("Brier score", False),
+    "spearman": ("Rank correlation (Spearman)", True),
+    "mae": ("Mean absolute error", False),
+    "value_share_10": ("Share of value in the top 10 %", True),
+}
+
+
+# Contender -> what a reader is told.
+CONTENDERS = {
+    "recency": "recency alone",
+    "frequency": "frequency alone",
+    "past_spend": "past spend alone",
+    "logistic": "logistic regression",
+}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric of one contender with its 95 % interval; low and high are None where there is none."""
+
+    contender: str
+    value: float
+    low: float | None
+    high: float | None
+
+    def __str__(self) -> str:
+        interval = "" if self.low is None or self.high is None else f" ({self.low:.3f} to {self.high:.3f})"
+        return f"{self.value:.3f}{interval}"
+
+
+def headline_metric(kind: str) -> str:
+    """The metric that the verdict rests on: ranking, because a segment is a choice of the highest scores."""
+    return "spearman" if kind == "value" else "roc_auc"
+
+
+def best_baseline(estimates: Sequence[Estimate], metric: str) -> Estimate | None:
+    """The contender to beat; ties go to the first by name."""
+    sign = 1 if METRICS[metric][1] else -1
+    rivals = sorted((e for e in estimates if e.contender != MODEL), key=lambda e: (-sign * e.value, e.contender))
+    return rivals[0] if rivals else None
+
+
+def verdict(estimates: Sequence[Estimate], metric: str) -> tuple[str, Tone]:
+    """Whether the model beats the best baseline, judged by whether the intervals overlap.
+
+    Non-overlapping 95 % intervals are a stricter test than a 95 % interval of the difference, so `unclear` may hide a
+    small gain; it never hides a loss as a gain.
+    """
+    label, more = METRICS[metric]
+    model = next((e for e in estimates if e.contender == MODEL), None)
+    best = best_baseline(estimates, metric)
+    if model is None:
+        return "There is no model to compare.", "unclear"
+    if best is None:
+        return f"The model's {label} is {model}. There is no baseline beside it, so it says little.", "unclear"
+    rival = CONTENDERS.get(best.contender, best.contender)
+    numbers = f"{label}: model {model}, best baseline ({rival}) {best}."
+    if None in (model.low, model.high, best.low, best.high):
+        return f"{numbers} Without both intervals nothing can be said about the difference.", "unclear"
+    if _above(model, best) if more else _above(best, model):
+        return f"{numbers} The intervals do not overlap: the model is better than the best baseline.", "good"
+    if _above(best, model) if more else _above(model, best):
+        return (
+            f"{numbers} The intervals do not overlap: the model is worse than {rival}.",
+            "bad",
+        )
+    return (
+        f"{numbers} The intervals overlap: this data does not show that the model is better than {rival}.",
+        "unclear",
+    )
+
+
+def _above(one: Estimate, other: Estimate) -> bool:
+    return one.low is not None and other.high is not None and one.low > other.high

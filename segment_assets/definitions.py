@@ -1,0 +1,45 @@
+"""The platform on one page: assets, checks, sensors, resources, executor."""
+
+import dagster as dg
+
+from segment_assets import deployment
+from segment_assets.activation import assets as activation
+from segment_assets.clean_room import assets as clean_room
+from segment_assets.dashboards import assets as dashboards
+from segment_assets.first_party import assets as first_party
+from segment_assets.first_party import sensors as first_party_sensors
+from segment_assets.identity import assets as identity
+from segment_assets.modelling import assets as modelling
+from segment_assets.operations import checks as operations_checks
+from segment_assets.operations import sensors as operations_sensors
+from segment_assets.segmentation import Segmentation, load
+from segment_assets.segments import assets as segments
+from segment_assets.third_party import assets as third_party
+from segment_assets.third_party import sensors as third_party_sensors
+
+STEPS = (first_party, third_party, clean_room, identity, modelling, segments, activation, dashboards)
+LANDINGS = (first_party_sensors, third_party_sensors)
+
+
+def platform(config: Segmentation, settings: deployment.Settings) -> dg.Definitions:
+    """Everything that segmentation.yaml asks for, on the deployment that the environment names."""
+    assets = [asset for step in STEPS for asset in step.assets(config)]
+    specs = [spec for a in assets for spec in (a.specs if isinstance(a, dg.AssetsDefinition) else [a])]
+    blocking = [c.key for a in assets if isinstance(a, dg.AssetsDefinition) for c in a.check_specs if c.blocking]
+    landings = [sensor for step in LANDINGS for sensor in step.sensors(config)]
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=[operations_checks.data_age(config, specs)],
+        sensors=[*landings, *operations_sensors.sensors(config, specs, blocking)],
+        resources=deployment.resources(settings),
+        # One process per run: a step starts in 0.2 s instead of 4, and DuckDB files are never locked by a neighbour.
+        executor=dg.in_process_executor,
+    )
+
+
+def _load() -> dg.Definitions:
+    config = load()
+    return platform(config, deployment.settings(config))
+
+
+defs = _load()

@@ -1,0 +1,59 @@
+"""What `make demo` and `make next-day` do."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+
+from segment_assets import deployment, segmentation
+from segment_assets.lake.embedded import landing, partner_landing
+from segment_assets.operations import command
+
+NEXT = "Next: `make dev` opens the Dagster UI on this instance; `make next-day` drops the next day of data."
+
+
+def demo(console: Console, home: Path, today: date) -> bool:
+    """Replay the year so that its last day is today, then build everything.
+
+    A second time nothing is replayed, and nothing is built that is up to date.
+    """
+    settings = deployment.settings(segmentation.load(), under=home)
+    marker = home / "demo.json"
+    # The first day's choice stays: a replay that was killed must go on with the same dates.
+    known = json.loads(marker.read_text()) if marker.exists() else {"today": today.isoformat(), "complete": False}
+    if known["complete"]:
+        console.print(f"The year is already in the landing place (last day {known['today']}).")
+    else:
+        home.mkdir(parents=True, exist_ok=True)
+        marker.write_text(json.dumps(known))
+        _replay(console, settings, date.fromisoformat(known["today"]))
+        marker.write_text(json.dumps(known | {"complete": True}))
+    return command.refresh(console, home, NEXT)
+
+
+def next_day(console: Console, home: Path) -> bool:
+    """One more day of data; the daemon, where one is awake, or else this process builds what it asks for."""
+    from segment_assets.demo.replay import last_day
+    from segment_assets.demo.replay import next_day as drop
+
+    settings = deployment.settings(segmentation.load(), under=home)
+    newest = last_day(landing(settings))
+    if newest is None:
+        console.print("There is no data yet: run `make demo` first.")
+        return False
+    dropped = drop(landing(settings), partner_landing(settings), newest)
+    console.print(f"Dropped {dropped.last_day}: {dropped.baskets} baskets in {dropped.objects} objects.")
+    return command.refresh(console, home, NEXT)
+
+
+def _replay(console: Console, settings: deployment.Settings, today: date) -> None:
+    from segment_assets.demo.replay import replay
+
+    with console.status("replaying a year of a real grocer as a Pinpoint event stream"):
+        replayed = replay(landing(settings), partner_landing(settings), today)
+    console.print(
+        f"Replayed {replayed.first_day} to {replayed.last_day}: {replayed.baskets:,} baskets, {replayed.sends:,} "
+        f"campaign sends, {replayed.redemptions:,} coupon redemptions; among them {replayed.duplicates:,} duplicates, "
+        f"{replayed.late:,} late and {replayed.malformed:,} malformed records."
+    )

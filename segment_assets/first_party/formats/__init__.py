@@ -1,0 +1,66 @@
+"""The formats that events arrive in: one module each, behind the one signature `Format`."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from segment_assets.first_party.records import Piece
+from segment_assets.first_party.tables import QUARANTINED_RECORDS, RAW_EVENTS
+
+_RECORDS = pa.schema([RAW_EVENTS.schema.field(n) for n in ("position", "event_id", "record")])
+_REFUSED = pa.schema([QUARANTINED_RECORDS.schema.field(n) for n in ("position", "reason", "record")])
+_ARRIVED = pa.field("arrived", pa.date32())
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What one object delivered.
+
+    Attributes:
+        records: position, event_id, record, and arrived: the day the record itself says it arrived (UTC).
+        quarantined: position, reason, record. Positions are unique over both, and count from 0.
+    """
+
+    records: pa.Table
+    quarantined: pa.Table
+
+
+class Format(Protocol):
+    """How one source's objects are read, and what its records mean.
+
+    Attributes:
+        own_days: every record says the day it arrived; otherwise the object's key does, where it names a day.
+    """
+
+    own_days: bool
+
+    def read(self, key: str, content: bytes) -> Delivered:
+        """Every record of an object, good or not: nothing is left out.
+
+        Args:
+            key: the object's key, for messages.
+            content: its bytes as delivered.
+        """
+        ...
+
+    def normalise(self, raw: pa.Table) -> pa.Table:
+        """Rows of raw_events as rows of engagement_events, in the same order; probes are left out."""
+        ...
+
+
+def delivered(good: list[tuple[int, str, str, int]], bad: list[tuple[int, Piece]]) -> Delivered:
+    """Lists as tables.
+
+    Args:
+        good: position, event_id, record, arrival in microseconds.
+        bad: position and the piece with its reason.
+    """
+    positions, ids, records, arrived = zip(*good, strict=True) if good else ((), (), (), ())
+    times = pa.array(arrived, pa.timestamp("us")).cast(pa.date32(), safe=False)
+    rows = [pa.array(positions, pa.int64()), pa.array(ids, pa.string()), pa.array(records, pa.string()), times]
+    refused = [[p for p, _ in bad], [piece.reason for _, piece in bad], [piece.content for _, piece in bad]]
+    return Delivered(
+        pa.Table.from_arrays(rows, schema=_RECORDS.append(_ARRIVED)),
+        pa.Table.from_arrays([pa.array(v, f.type) for v, f in zip(refused, _REFUSED, strict=True)], schema=_REFUSED),
+    )

@@ -1,0 +1,213 @@
+"""From an object's bytes to its records: decompressed, cut apart, each with a canonical id or a reason why not.
+
+Firehose concatenates records without a delimiter, so objects of concatenated JSON are as good as JSON lines.
+"""
+
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import msgspec
+from isal import igzip, isal_zlib
+
+# Firehose takes records of up to 1,024,000 bytes; what is larger is no event.
+MAX_RECORD = 1_024_000
+# Of a longer broken record this much is kept in quarantine; the landing object has the rest.
+KEPT_IN_QUARANTINE = 65_536
+# How often a record is looked for inside broken bytes before only line ends and `}{` count as ends.
+MAX_ATTEMPTS = 64
+
+
+class Malformed(ValueError):
+    """Bytes that are no valid record; `reason` is a code of docs/quarantine.md."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Piece(NamedTuple):
+    """Bytes that were delivered as one record.
+
+    Attributes:
+        content: the bytes.
+        event_id: first 32 hex digits of the SHA-256 of the canonical JSON; None where there is a reason.
+        reason: why the bytes are no JSON object; None where they are.
+    """
+
+    content: bytes
+    event_id: str | None
+    reason: str | None
+
+
+def _exact(text: str) -> msgspec.Raw:
+    value = float(text)
+    if value - value != 0:
+        raise Malformed("not_finite")
+    return msgspec.Raw(repr(value).encode())
+
+
+# Python's own spelling of floats, so that the bytes equal those of `json.dumps`: msgspec's differ at 1e16 and 1e-7.
+_decode = msgspec.json.Decoder(float_hook=_exact).decode
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+def canonical(record: bytes) -> bytes:
+    """The record with sorted keys and no spaces: `json.dumps(..., sort_keys=True, ensure_ascii=False)`, byte for byte.
+
+    Raises:
+        Malformed: not_an_object, not_json, not_utf8, not_finite, too_deep or too_large.
+    """
+    if len(record) > MAX_RECORD:
+        raise Malformed("too_large")
+    try:
+        value = _decode(record)
+        if not isinstance(value, dict):
+            raise Malformed("not_an_object")
+        return _encode(value)
+    except Malformed:
+        raise
+    except RecursionError as deep:
+        raise Malformed("too_deep") from deep
+    except (ValueError, TypeError) as bad:
+        raise Malformed(_why(record)) from bad
+
+
+def event_id(canonical_json: bytes) -> str:
+    """First 32 hex digits of the SHA-256."""
+    return hashlib.sha256(canonical_json).hexdigest()[:32]
+
+
+def decompress(content: bytes) -> tuple[bytes, Piece | None]:
+    """The object's bytes without their compression, and what could not be decompressed."""
+    if content.startswith(b"PK\x03\x04") or content.startswith(b"\xff\x06\x00\x00sNaPpY"):
+        return b"", _refused(content, "unknown_compression")
+    if not content.startswith(b"\x1f\x8b"):
+        return content.removeprefix(b"\xef\xbb\xbf"), None
+    try:
+        return igzip.decompress(content), None
+    except (OSError, EOFError, isal_zlib.error, zlib.error):
+        return _salvage(content)
+
+
+def pieces(content: bytes, is_record: Callable[[object], bool]) -> list[Piece]:
+    """Cut concatenated JSON or JSON lines into records, in order; every byte but white space is in one piece.
+
+    Args:
+        content: decompressed bytes.
+        is_record: whether a JSON value found inside broken bytes is a record that starts there.
+    """
+    found = []
+    for part in _quick(content):
+        try:
+            found.append(Piece(part, event_id(canonical(part)), None))
+        except Malformed:
+            # The quick cut is right wherever all its parts are records. Here one is not: look closely.
+            return [_piece(part) for part in _close(content, is_record)]
+    return found
+
+
+def _quick(content: bytes) -> Iterator[bytes]:
+    for line in content.split(b"\n"):
+        text = line.strip(b" \t\r")
+        if not text:
+            continue
+        parts = text.split(b"}{")
+        if len(parts) == 1:
+            yield text
+            continue
+        last = len(parts) - 1
+        for i, part in enumerate(parts):
+            yield (b"{" if i else b"") + part + (b"}" if i < last else b"")
+
+
+_JSON = json.JSONDecoder()
+_SPACE = re.compile(r"[ \t\r\n]*")
+_MAYBE_START = re.compile(r'\n|\}[ \t\r\n]*(?=\{)|(?=\{[ \t\r\n]*")')
+
+
+def _close(content: bytes, is_record: Callable[[object], bool]) -> Iterator[bytes]:
+    text = content.decode("utf-8", "surrogateescape")
+    at = _skip_space(text, 0)
+    while at < len(text):
+        try:
+            _, end = _JSON.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end = _next_start(text, at, is_record)
+        yield text[at:end].rstrip(" \t\r\n").encode("utf-8", "surrogateescape")
+        at = _skip_space(text, end)
+
+
+def _next_start(text: str, broken: int, is_record: Callable[[object], bool]) -> int:
+    """Where the record after a broken one starts: after a line end or `}{`, or where a whole record is found."""
+    attempts = 0
+    for found in _MAYBE_START.finditer(text, broken + 1):
+        if found.group():
+            return found.end()
+        if attempts < MAX_ATTEMPTS:
+            attempts += 1
+            try:
+                value, _ = _JSON.raw_decode(text, found.start())
+            except (ValueError, RecursionError):
+                continue
+            if is_record(value):
+                return found.start()
+    return len(text)
+
+
+def _skip_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def _piece(part: bytes) -> Piece:
+    try:
+        return Piece(part, event_id(canonical(part)), None)
+    except Malformed as bad:
+        return _refused(part, bad.reason)
+
+
+def _refused(content: bytes, reason: str) -> Piece:
+    return Piece(content[:KEPT_IN_QUARANTINE], None, reason)
+
+
+def _salvage(content: bytes) -> tuple[bytes, Piece]:
+    """What a broken gzip object still gives, in steps of 64 KiB, and the rest."""
+    plain, rest = bytearray(), content
+    while rest.startswith(b"\x1f\x8b"):
+        member = zlib.decompressobj(wbits=31)
+        for at in range(0, len(rest), 65_536):
+            try:
+                plain += member.decompress(rest[at : at + 65_536])
+            except zlib.error:
+                return bytes(plain), _refused(rest[at:], "bad_gzip")
+            if member.eof:
+                rest = member.unused_data + rest[at + 65_536 :]
+                break
+        else:
+            return bytes(plain), _refused(rest, "truncated_gzip")
+    return bytes(plain), _refused(rest, "bad_gzip")
+
+
+def _why(record: bytes) -> str:
+    """Why a fast decoder refused: asked of Python's own, for the few that are."""
+
+    def not_finite(name: str) -> None:
+        raise Malformed("not_finite")
+
+    try:
+        text = record.decode()
+    except UnicodeDecodeError:
+        return "not_utf8"
+    try:
+        json.loads(text, parse_constant=not_finite)
+    except Malformed as found:
+        return found.reason
+    except RecursionError:
+        return "too_deep"
+    except ValueError:
+        return "not_json"
+    return "not_utf8"  # JSON, but with a lone surrogate, which no UTF-8 can say

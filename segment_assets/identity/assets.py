@@ -1,0 +1,182 @@
+"""Step 6 in Dagster: who is the same person, who lives together, and a graph to look it up."""
+
+from typing import Any
+
+import dagster as dg
+
+from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data
+from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS, CUSTOMERS
+from segment_assets.identity import invariants
+from segment_assets.identity.edges import guarded_identifiers, identity_edges
+from segment_assets.identity.guards import LIMITS
+from segment_assets.identity.households import resolve_households
+from segment_assets.identity.keys import graph_key
+from segment_assets.identity.persons import Resolved, resolve_persons
+from segment_assets.identity.port import GraphStore
+from segment_assets.identity.snapshot import take_snapshot
+from segment_assets.identity.tables import HOUSEHOLD_ALIAS, HOUSEHOLDS, IDENTITY_EDGES, PERSON_ALIAS, PERSONS
+from segment_assets.lake import Lake
+from segment_assets.reporting import as_of_text, blocking, report, spec_metadata
+from segment_assets.segmentation import Segmentation
+
+EDGES_KEY, PERSONS_KEY = dg.AssetKey("identity_edges"), dg.AssetKey("persons")
+HOUSEHOLDS_KEY, GRAPH_KEY = dg.AssetKey("households"), dg.AssetKey("identity_graph")
+
+
+def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Persons and households always; the graph where segmentation.yaml asks for it."""
+    always: list[dg.AssetsDefinition | dg.AssetSpec] = [_edges(config), _persons(config), _households(config)]
+    return [*always, _graph(config)] if config.identity_graph else always
+
+
+def _edges(config: Segmentation) -> dg.AssetsDefinition:
+    key = graph_key()
+
+    @dg.asset(
+        key=EDGES_KEY,
+        group_name="identity",
+        kinds={"iceberg", "sql"},
+        owners=OWNERS,
+        deps=["customers"],
+        code_version=code_version("identity", key.fingerprint),
+        freshness_policy=fresh_within(config.policy.fresh_within),
+        automation_condition=on_changed_data,
+        metadata=spec_metadata(IDENTITY_EDGES) | {"graph_key": key.origin},
+        check_specs=[blocking("identifiers_keyed", EDGES_KEY, "No identifier is readable, or a hash without the key.")],
+    )
+    def edges(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[Any]:
+        """Which e-mail, phone, device and address each customer uses, as keyed hashes, and how many share it.
+
+        Identifiers are keyed with SEGMENT_ASSETS_GRAPH_KEY from the environment. Without it a development key that
+        everybody can read is used, and `graph_key: development` says so.
+        """
+        if key.origin == "development":
+            context.log.warning("identity: keyed with the public development key; docs/identity.md says how to set one")
+        rows = identity_edges(lake, key)
+        written = lake.write(IDENTITY_EDGES, rows, context.run_id, as_of=lake.as_of(CUSTOMERS, CUSTOMER_ENDPOINTS))
+        return report(
+            written,
+            checks=[dg.AssetCheckResult(check_name="identifiers_keyed", passed=invariants.only_keyed(rows))],
+            graph_key=key.origin,
+            guards=dg.MetadataValue.json(guarded_identifiers(lake)),
+        )
+
+    return edges
+
+
+def _persons(config: Segmentation) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=PERSONS_KEY,
+        group_name="identity",
+        kinds={"iceberg", "python"},
+        owners=OWNERS,
+        deps=["customers", EDGES_KEY],
+        code_version=code_version("identity", libraries=["scipy"]),
+        freshness_policy=fresh_within(config.policy.fresh_within),
+        automation_condition=on_changed_data,
+        metadata=spec_metadata(PERSONS),
+        check_specs=[
+            blocking("every_customer_is_one_person", PERSONS_KEY, "Each customer is in exactly one person."),
+            blocking("no_person_too_large", PERSONS_KEY, f"At most {LIMITS.person_maximum} customers are one person."),
+        ],
+    )
+    def persons(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[Any]:
+        """Which customers are one and the same person, under an id that stays from run to run."""
+        resolved = resolve_persons(lake)
+        as_of = lake.as_of(CUSTOMERS, IDENTITY_EDGES)
+        # The aliases first: killed between the two, the next run finds both the old ids and what becomes of them.
+        lake.write(PERSON_ALIAS, resolved.aliases, context.run_id, as_of=as_of)
+        written = lake.write(PERSONS, resolved.rows, context.run_id, as_of=as_of)
+        misplaced = invariants.customers_not_in_one_person(lake)
+        largest = invariants.largest(lake, PERSONS, "person_id")
+        return report(
+            written,
+            checks=[
+                _check("every_customer_is_one_person", misplaced == 0, customers=misplaced),
+                _check("no_person_too_large", largest <= LIMITS.person_maximum, largest=largest),
+            ],
+            **_summary(resolved),
+        )
+
+    return persons
+
+
+def _households(config: Segmentation) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=HOUSEHOLDS_KEY,
+        group_name="identity",
+        kinds={"iceberg", "python"},
+        owners=OWNERS,
+        deps=[EDGES_KEY, PERSONS_KEY],
+        code_version=code_version("identity", libraries=["scipy"]),
+        freshness_policy=fresh_within(config.policy.fresh_within),
+        automation_condition=on_changed_data,
+        metadata=spec_metadata(HOUSEHOLDS),
+        check_specs=[
+            blocking("every_person_is_in_one_household", HOUSEHOLDS_KEY, "Each person is in exactly one household."),
+            blocking("no_household_too_large", HOUSEHOLDS_KEY, f"At most {LIMITS.household_maximum} persons."),
+        ],
+    )
+    def households(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[Any]:
+        """Which persons live together, under an id that stays from run to run: a holdout keeps whole households out."""
+        resolved = resolve_households(lake)
+        as_of = lake.as_of(PERSONS, IDENTITY_EDGES)
+        lake.write(HOUSEHOLD_ALIAS, resolved.aliases, context.run_id, as_of=as_of)
+        written = lake.write(HOUSEHOLDS, resolved.rows, context.run_id, as_of=as_of)
+        misplaced = invariants.persons_not_in_one_household(lake)
+        largest = invariants.largest(lake, HOUSEHOLDS, "household_id")
+        return report(
+            written,
+            checks=[
+                _check("every_person_is_in_one_household", misplaced == 0, persons=misplaced),
+                _check("no_household_too_large", largest <= LIMITS.household_maximum, largest=largest),
+            ],
+            **_summary(resolved),
+        )
+
+    return households
+
+
+def _graph(config: Segmentation) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=GRAPH_KEY,
+        group_name="identity",
+        kinds={"ladybug"},
+        owners=OWNERS,
+        deps=[EDGES_KEY, PERSONS_KEY, HOUSEHOLDS_KEY],
+        code_version=code_version("identity", graph_key().fingerprint, libraries=["ladybug"]),
+        freshness_policy=fresh_within(config.policy.fresh_within),
+        automation_condition=on_changed_data,
+    )
+    def identity_graph(lake: dg.ResourceParam[Lake], graph: dg.ResourceParam[GraphStore]) -> dg.MaterializeResult[Any]:
+        """People, households and devices as a graph, to look up who belongs together.
+
+        A read index: built new from the tables, counted, then swapped in. Never the record.
+        """
+        snapshot = take_snapshot(lake, graph_key())
+        served = graph.serve(snapshot)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(served.counts.values()),
+                "as_of": as_of_text(snapshot.as_of),
+                "engine": served.engine,
+                "counts": dg.MetadataValue.json(dict(served.counts)),
+                "location": served.location,
+            },
+            data_version=dg.DataVersion(served.version),
+        )
+
+    return identity_graph
+
+
+def _check(name: str, passed: bool, **counts: int) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(check_name=name, passed=passed, metadata=counts)
+
+
+def _summary(resolved: Resolved) -> dict[str, Any]:
+    return {
+        "clusters": resolved.clusters.count,
+        "largest": resolved.largest,
+        "quarantined": resolved.quarantined,
+        "ids_that_ended": resolved.aliases.num_rows,
+    }

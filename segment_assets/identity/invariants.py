@@ -1,0 +1,38 @@
+"""What must be true of the written tables, whatever the resolution did."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_assets import sql
+from segment_assets.first_party.tables import CUSTOMERS
+from segment_assets.identity.tables import HOUSEHOLDS, PERSONS
+from segment_assets.lake import Lake, Table
+
+_KEYED = r"^(eml|phn|dev|adr)_[0-9a-f]{32}$"
+
+
+def only_keyed(edges: pa.Table) -> bool:
+    """Every identifier is a keyed hash: nothing readable, no plain SHA-256."""
+    keyed = pc.match_substring_regex(edges["identifier"], _KEYED)
+    return bool(pc.all(keyed, min_count=0).as_py())
+
+
+def customers_not_in_one_person(lake: Lake) -> int:
+    """How many customers are in no person or several, or persons of unknown customers."""
+    return _count(lake, "customers_not_in_one_person", CUSTOMERS, PERSONS)
+
+
+def persons_not_in_one_household(lake: Lake) -> int:
+    """How many persons are in no household or several, or households of unknown persons."""
+    return _count(lake, "persons_not_in_one_household", PERSONS, HOUSEHOLDS)
+
+
+def largest(lake: Lake, table: Table, cluster: str) -> int:
+    """Rows of the largest cluster, counted from the table; `cluster` names the column with its id."""
+    sizes = lake.read(table, [cluster, *table.key]).group_by(cluster).aggregate([([], "count_all")])
+    return int(pc.max(sizes["count_all"]).as_py() or 0)
+
+
+def _count(lake: Lake, query: str, *tables: Table) -> int:
+    with lake.connect(*tables) as db:
+        return int(db.sql(sql.to_duckdb(sql.load("segment_assets.identity", query))).fetchall()[0][0])

@@ -1,0 +1,71 @@
+"""Which day an object arrived, and which days changed: what every landing sensor decides with."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from segment_assets.lake.objects import StoredObject
+
+# Firehose's own prefix, a Hive-style prefix, a date as one part of the path, and at last Firehose's object name.
+_PATTERNS = (
+    re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})(?:/(\d{1,2}))?(?=/)"),
+    re.compile(r"(?:^|/)year=(\d{4})/month=(\d{1,2})/day=(\d{1,2})(?:/hour=(\d{1,2}))?(?=/)"),
+    re.compile(r"(?:^|/)(?:[a-z_]+=)?(\d{4})-(\d{2})-(\d{2})()(?=/)"),
+    re.compile(r"-(\d{4})-(\d{2})-(\d{2})-(\d{2})-\d{2}-\d{2}-[^/]*$"),
+)
+
+
+def arrival_day(key: str) -> date | None:
+    """The day a key names; None where it names none, or no day of the calendar."""
+    found = _arrival(key)
+    return found[0] if found else None
+
+
+def arrival_hour(key: str) -> int | None:
+    """The hour (UTC) a key names beside its day; None where it names none."""
+    found = _arrival(key)
+    return found[1] if found else None
+
+
+def fingerprint(objects: Iterable[StoredObject]) -> str:
+    """16 hex digits that change when an object comes, goes or changes; order does not matter."""
+    lines = sorted(f"{o.key}\t{o.etag}" for o in objects)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def by_day(objects: Iterable[StoredObject]) -> dict[str, list[StoredObject]]:
+    """Objects by the day their key names (ISO), in the order of days; objects without a day are left out."""
+    days: dict[str, list[StoredObject]] = {}
+    for stored in sorted(objects):
+        if day := arrival_day(stored.key):
+            days.setdefault(day.isoformat(), []).append(stored)
+    return dict(sorted(days.items()))
+
+
+def fingerprints(objects: Iterable[StoredObject]) -> dict[str, str]:
+    """The fingerprint of every day that has objects."""
+    return {day: fingerprint(group) for day, group in by_day(objects).items()}
+
+
+def changed_days(now: Mapping[str, str], previous: Mapping[str, str]) -> dict[str, str]:
+    """Days whose fingerprint differs, with the new one; a day that is gone has the fingerprint of no objects.
+
+    Args:
+        now: day -> fingerprint, as `fingerprints` gives it.
+        previous: the same, from the last time.
+    """
+    gone = dict.fromkeys((d for d in previous if d not in now), fingerprint(()))
+    every = dict(now) | gone
+    return {day: every[day] for day in sorted(every) if previous.get(day) != every[day]}
+
+
+def _arrival(key: str) -> tuple[date, int | None] | None:
+    for pattern in _PATTERNS:
+        if found := pattern.search(key):
+            year, month, day, hour = found.groups()
+            try:
+                return date(int(year), int(month), int(day)), int(hour) if hour and int(hour) < 24 else None
+            except ValueError:
+                continue
+    return None

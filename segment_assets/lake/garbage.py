@@ -1,0 +1,94 @@
+"""Remove files that no retained snapshot needs. pyiceberg's own expiry forgets snapshots and deletes no file."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from pyiceberg.table import Table as IcebergTable
+
+from segment_assets.lake.lake import Lake
+
+# A reader or writer that began before may still hold a file: younger ones stay whatever refers to them.
+GRACE = timedelta(hours=24)
+KEEP_SNAPSHOTS = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What a clean-up removed, or would remove.
+
+    Attributes:
+        table: the table's name.
+        snapshots: snapshots that were forgotten.
+        files: files that no retained snapshot needs.
+        size: their bytes.
+    """
+
+    table: str
+    snapshots: int
+    files: int
+    size: int
+
+
+def collect(
+    lake: Lake,
+    *,
+    now: datetime | None = None,
+    keep: timedelta = KEEP_SNAPSHOTS,
+    grace: timedelta = GRACE,
+    dry_run: bool = False,
+) -> list[Removed]:
+    """Forget old snapshots of every table, then remove the files nobody needs.
+
+    Args:
+        lake: an embedded lake, whose files are on this machine.
+        now: the wall clock; files are as old as the machine says.
+        keep: snapshots younger than this stay, and the current one always.
+        grace: files younger than this stay.
+        dry_run: count, and remove nothing.
+    """
+    now = now or datetime.now(UTC)
+    names = [name for space in lake.catalog.list_namespaces() for name in lake.catalog.list_tables(space)]
+    return [_collect(lake.catalog.load_table(name), now, keep, grace, dry_run) for name in sorted(names)]
+
+
+def _collect(table: IcebergTable, now: datetime, keep: timedelta, grace: timedelta, dry_run: bool) -> Removed:
+    limit = int((now - keep).timestamp() * 1000)
+    current = table.current_snapshot()
+    old = [s.snapshot_id for s in table.snapshots() if s.timestamp_ms < limit and s != current]
+    if old and not dry_run:
+        table.maintenance.expire_snapshots().by_ids(old).commit()
+        table = table.refresh()
+    needed = _needed(table, set(old) if dry_run else set())
+    unneeded = [f for f in _files(table) if f not in needed and _age(f, now) >= grace]
+    size = sum(f.stat().st_size for f in unneeded)
+    for file in () if dry_run else unneeded:
+        file.unlink()
+    return Removed(".".join(table.name()), len(old), len(unneeded), size)
+
+
+def _needed(table: IcebergTable, without: set[int]) -> set[Path]:
+    """Every file that metadata, or a retained snapshot, refers to."""
+    uris = {table.metadata_location, *(entry.metadata_file for entry in table.metadata.metadata_log)}
+    for snapshot in table.snapshots():
+        if snapshot.snapshot_id in without:
+            continue
+        uris.add(snapshot.manifest_list)
+        for manifest in snapshot.manifests(table.io):
+            uris.add(manifest.manifest_path)
+            uris |= {e.data_file.file_path for e in manifest.fetch_manifest_entry(table.io, discard_deleted=True)}
+    return {_path(uri) for uri in uris}
+
+
+def _files(table: IcebergTable) -> list[Path]:
+    root = _path(table.location())
+    return sorted(p.resolve() for p in root.rglob("*") if p.is_file()) if root.is_dir() else []
+
+
+def _path(uri: str) -> Path:
+    return Path(unquote(urlparse(uri).path)).resolve()
+
+
+def _age(file: Path, now: datetime) -> timedelta:
+    return now - datetime.fromtimestamp(file.stat().st_mtime, UTC)

@@ -1,0 +1,61 @@
+"""What a model must beat: one number per customer that anybody could sort by, and a line fitted through it."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+
+from segment_assets.modelling.calibration import Floats, line, sigmoid
+from segment_assets.modelling.model import Kind
+
+RECENCY, FREQUENCY, PAST_SPEND = "recency", "frequency", "past_spend"
+BASELINES = (RECENCY, FREQUENCY, PAST_SPEND)
+_WINDOWS = (84, 56, 365, 28, 14, 7)  # days, by preference: a season first
+
+
+def columns(names: list[str], event: str, spend: tuple[str, str] | None) -> dict[str, str]:
+    """The feature behind each baseline; a baseline whose feature does not exist is left out.
+
+    Args:
+        names: the features there are.
+        event: the target's event.
+        spend: event and metric that count as spend, or None.
+    """
+    found = {
+        RECENCY: _first(names, [f"days_since_{_word(event)}"]),
+        FREQUENCY: _first(names, [f"{_word(event)}_count_{n}d" for n in _WINDOWS]),
+        PAST_SPEND: _first(names, [f"{_word(spend[0])}_{_word(spend[1])}_{n}d" for n in _WINDOWS]) if spend else None,
+    }
+    return {baseline: name for baseline, name in found.items() if name}
+
+
+def predict(kind: Kind, baseline: str, known: pa.ChunkedArray, label: Floats, asked: pa.ChunkedArray) -> Floats:
+    """Fit a line through one feature on the known rows, and read it off for the rows asked about.
+
+    Events: a logistic regression on asinh of the feature. Values: least squares, not below zero.
+    """
+    x, ask = _numbers(known), _numbers(asked)
+    # Never seen is the longest ago of all; never counted is none.
+    never = (np.nanmax(x) if np.isfinite(x).any() else 0.0) + 1.0 if baseline == RECENCY else 0.0
+    x, ask = np.nan_to_num(x, nan=never), np.nan_to_num(ask, nan=never)
+    if kind == "value":
+        spread = float(x.var())
+        slope = float(((x - x.mean()) * (label - label.mean())).mean()) / spread if spread else 0.0
+        return np.maximum(label.mean() + slope * (ask - x.mean()), 0.0)
+    x, ask = np.arcsinh(x), np.arcsinh(ask)
+    # The line keeps a positive slope: turn the feature so that more means more likely.
+    turn = -1.0 if float(((x - x.mean()) * (label - label.mean())).sum()) < 0 else 1.0
+    slope, intercept = line(turn * x, label)
+    return sigmoid(slope * turn * ask + intercept)
+
+
+def _numbers(values: pa.ChunkedArray) -> Floats:
+    return np.asarray(values.cast(pa.float64()).to_numpy(), dtype=np.float64)
+
+
+def _word(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def _first(names: list[str], wanted: list[str]) -> str | None:
+    return next((name for name in wanted if name in set(names)), None)

@@ -1,0 +1,54 @@
+"""From a raw score to a probability that comes true as often as it says: a line on the log-odds scale (Platt, 1999)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_STEPS = 50
+_RIDGE = 1e-9  # keeps the 2x2 system solvable where all scores are equal
+
+
+def sigmoid(x: Floats) -> Floats:
+    """Log-odds to probability, without overflow."""
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1.0, small) / (1.0 + small)
+
+
+def logit(p: Floats) -> Floats:
+    """Probability to log-odds; 0 and 1 are moved in by 1e-12."""
+    inside = np.clip(p, 1e-12, 1 - 1e-12)
+    return np.log(inside) - np.log1p(-inside)
+
+
+def line(raw: Floats, label: Floats) -> tuple[float, float]:
+    """Slope and intercept so that `sigmoid(slope * raw + intercept)` is calibrated.
+
+    Labels are drawn in by Platt's priors, (n1 + 1) / (n1 + 2) and 1 / (n0 + 2), so that separable data stay finite. A
+    score that ranks the wrong way round earns slope 0: everybody gets the base rate.
+    """
+    ones = float(label.sum())
+    zeros = len(label) - ones
+    goal = np.where(label > 0, (ones + 1) / (ones + 2), 1 / (zeros + 2))
+    slope, intercept = maximum_likelihood(raw, goal)
+    if slope > 0:
+        return slope, intercept
+    return 0.0, float(logit(np.asarray(goal.mean())))
+
+
+def maximum_likelihood(raw: Floats, goal: Floats) -> tuple[float, float]:
+    """The line of largest likelihood, by Newton's method; `goal` lies in [0, 1]."""
+    centre, scale = float(raw.mean()), float(raw.std()) or 1.0
+    x = (raw - centre) / scale
+    beta = np.array([0.0, float(logit(np.clip(goal.mean(), 1e-6, 1 - 1e-6)))])
+    design = np.column_stack([x, np.ones_like(x)])
+    for _ in range(_STEPS):
+        p = sigmoid(design @ beta)
+        gradient = design.T @ (goal - p)
+        curvature = (design * (p * (1 - p))[:, None]).T @ design + _RIDGE * np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        # A step of more than two units on standardised scores has left the quadratic's neighbourhood.
+        beta = beta + step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
+        if float(np.abs(step).max()) < 1e-10:
+            break
+    return float(beta[0] / scale), float(beta[1] - beta[0] * centre / scale)

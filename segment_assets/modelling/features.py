@@ -1,0 +1,160 @@
+"""What was known of every customer before each cutoff, computed and proved."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_assets.clean_room.tables import result_table
+from segment_assets.first_party.tables import ARRIVAL_DAYS, CUSTOMER_ENDPOINTS, ENGAGEMENT_EVENTS
+from segment_assets.lake import Lake, Table, column
+from segment_assets.modelling import feature_columns as columns_of
+from segment_assets.modelling import feature_sql, vocabulary
+from segment_assets.modelling.cutoffs import ages, all_cutoffs, windows
+from segment_assets.modelling.feature_columns import PartnerResult
+from segment_assets.modelling.tables import FEATURES
+from segment_assets.modelling.vocabulary import FeatureEvent
+from segment_assets.segmentation import Segmentation
+from segment_assets.sql import Lineage, bind, load, parse, to_duckdb
+from segment_assets.third_party.tables import partner_audience
+
+
+class FeaturesError(Exception):
+    """Why features can't be made, and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features, ready to be written.
+
+    Attributes:
+        table: FEATURES with the columns that this data has.
+        rows: one per customer and cutoff.
+        lineage: feature -> source columns, by the tables' short names.
+        late_rows: rows that rest on something known at or after their cutoff. Must be 0.
+        differing: rows in which one event, counted again another way, comes out differently. Must be 0.
+    """
+
+    table: Table
+    rows: pa.Table
+    lineage: Lineage
+    late_rows: int
+    differing: int
+
+
+def build(lake: Lake, config: Segmentation) -> Features:
+    """Features of every customer at every cutoff that some target learns from, and at the scoring cutoff.
+
+    Raises:
+        FeaturesError: nothing has landed yet, or a query for features does not name the customer.
+    """
+    clock = clock_of(lake)
+    seen = vocabulary.read(lake, clock)
+    events = vocabulary.feature_events(seen)
+    told = partner_results(lake, config, clock)
+    partners = [partner for partner, _ in told]
+    lengths = windows(config.targets.values())
+    cutoffs = all_cutoffs(config.targets.values(), seen.first_known, clock)
+    wanted = columns_of.features(events, lengths, partners)
+    tree = feature_sql.query(wanted, events, partners, clock)
+    given = {
+        "cutoffs": pa.table({"cutoff": pa.array(cutoffs, pa.date32())}),
+        "ages": ages(cutoffs, lengths),
+        "event_names": event_names(events),
+    }
+    with lake.connect(*feature_sql.SOURCES, **given, **{p.table: rows for p, rows in told}) as db:
+        rows = db.sql(to_duckdb(tree)).to_arrow_table()
+    table = FEATURES.with_columns(*(column(f.name, f.kind, f.doc) for f in wanted))
+    rows = table.conform(rows)
+    return Features(
+        table,
+        rows,
+        feature_sql.lineage(tree, partners),
+        late_rows(rows),
+        _differing(lake, rows, given, events[0].slug if events else None, lengths[0]),
+    )
+
+
+def clock_of(lake: Lake) -> date:
+    """The last day of the data.
+
+    Raises:
+        FeaturesError: nothing has landed yet.
+    """
+    if (clock := lake.as_of(ARRIVAL_DAYS)) is None:
+        raise FeaturesError(
+            "features: no arrival day is known, so there is no day to build them as of; materialize raw_events first"
+        )
+    return clock
+
+
+def partner_results(lake: Lake, config: Segmentation, clock: date) -> list[tuple[PartnerResult, pa.Table]]:
+    """Results of the queries marked `use_as_features`, with what they hold.
+
+    Raises:
+        FeaturesError: a result has no column `customer_id` to join by.
+    """
+    if config.collaboration is None or config.audience is None:
+        return []
+    # Where the delivery has no date, it is known from today on: earlier would be a guess.
+    known = lake.as_of(partner_audience(config.audience.attributes)) or clock
+    found = []
+    for name, wanted in sorted(config.collaboration.queries.items()):
+        if wanted.use_as_features:
+            selected = parse(wanted.sql).named_selects
+            if "customer_id" not in selected:
+                raise FeaturesError(
+                    f"segmentation.yaml: collaboration.queries.{name}.use_as_features: the query must select "
+                    "customer_id, for its columns to be joined to features"
+                )
+            rows = _result(lake, name, selected)
+            kinds = {f.name: f.type for f in rows.schema if f.name != "customer_id" and _usable(f.type)}
+            found.append((PartnerResult(name, kinds, known), rows))
+    return found
+
+
+def event_names(events: Sequence[FeatureEvent]) -> pa.Table:
+    """Which event, as delivered, is counted under which name: columns `name`, `slug`."""
+    pairs = [(name, event.slug) for event in events for name in event.names]
+    return pa.table(
+        {"name": pa.array([n for n, _ in pairs], pa.string()), "slug": pa.array([s for _, s in pairs], pa.string())}
+    )
+
+
+def late_rows(rows: pa.Table) -> int:
+    """Rows whose newest fact was not known before the cutoff."""
+    return int(pc.sum(pc.greater_equal(rows["known_until"], rows["cutoff"].cast(pa.timestamp("us")))).as_py() or 0)
+
+
+def _differing(lake: Lake, rows: pa.Table, given: Mapping[str, pa.Table], event: str | None, days: int) -> int:
+    """Count one event once more, from the time stamps, without windows and buckets."""
+    if event is None:
+        return 0
+    built = rows.select(["customer_id", "cutoff", f"{event}_count_{days}d"]).rename_columns(["customer_id", "cutoff", "n"])
+    tree = bind(load(__package__, "recount"), {"event": event, "days": days})
+    tables = {"built": built, "cutoffs": given["cutoffs"], "event_names": given["event_names"]}
+    with lake.connect(ENGAGEMENT_EVENTS, CUSTOMER_ENDPOINTS, **tables) as db:
+        db.sql(f"CREATE VIEW owners AS {to_duckdb(load(__package__, 'owners'))}")
+        [(differing,)] = db.sql(to_duckdb(tree)).fetchall()
+    return int(differing)
+
+
+def _result(lake: Lake, query: str, selected: Sequence[str]) -> pa.Table:
+    fields = [column(name, pa.string(), "") for name in selected]
+    table = result_table(query, fields, (), "")
+    with lake.connect(table) as db:
+        return db.table(table.short_name).to_arrow_table()
+
+
+def _usable(kind: pa.DataType) -> bool:
+    """Numbers and texts; a day or a time is no feature by itself."""
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+    )

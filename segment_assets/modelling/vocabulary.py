@@ -1,0 +1,156 @@
+"""Which events and metrics there are in the data: features are made of them, and targets may name them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import pyarrow as pa
+
+from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
+from segment_assets.lake import Lake
+from segment_assets.modelling.cutoffs import scoring_cutoff
+from segment_assets.sql import bind, load, to_duckdb
+
+# The most frequent ones become features. More would widen the table without end: an event name is free text in an app.
+MOST_EVENTS = 16
+MOST_METRICS = 24
+LATELY = timedelta(days=28)
+
+
+@dataclass(frozen=True)
+class Event:
+    """What the data say of events of one name.
+
+    Attributes:
+        name: as delivered, such as `purchase` or `coupon.redeemed`.
+        count: how many there are.
+        recent: how many of them in the last 28 days of the data.
+        engagement: the customer did something; a message that was sent is no engagement.
+        channels: where it happens; events without a channel are left out.
+        metrics: metric as delivered -> how many events carry it.
+    """
+
+    name: str
+    count: int
+    recent: int
+    engagement: bool
+    channels: frozenset[str]
+    metrics: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """All events, the most frequent first.
+
+    Attributes:
+        events: by falling count, then by name.
+        first_known: the day the first event was known.
+    """
+
+    events: tuple[Event, ...]
+    first_known: date | None
+
+    def named(self, name: str) -> Event | None:
+        """The event of that name, as delivered."""
+        return next((e for e in self.events if e.name == name), None)
+
+
+@dataclass(frozen=True)
+class FeatureEvent:
+    """One event as features write it; names that read the same once they are sanitised are counted together.
+
+    Attributes:
+        slug: the name in columns, such as `coupon_redeemed`.
+        names: as delivered.
+        engagement: the customer did something.
+        channels: where it happens.
+        metrics: metric's name in columns -> names as delivered.
+    """
+
+    slug: str
+    names: tuple[str, ...]
+    engagement: bool
+    channels: frozenset[str]
+    metrics: Mapping[str, tuple[str, ...]]
+
+
+def read(lake: Lake, clock: date) -> Vocabulary:
+    """Ask the events what there is, up to and including the clock's day."""
+    cutoff = datetime.combine(scoring_cutoff(clock), datetime.min.time())
+    values = {"cutoff": cutoff, "recent": cutoff - LATELY}
+    with lake.connect(ENGAGEMENT_EVENTS) as db:
+        events, metrics = (
+            db.sql(to_duckdb(bind(load(__package__, name), values))).to_arrow_table()
+            for name in ("event_vocabulary", "metric_vocabulary")
+        )
+    return vocabulary(events, metrics)
+
+
+def vocabulary(events: pa.Table, metrics: pa.Table) -> Vocabulary:
+    """The two queries' answers as one vocabulary."""
+    carried: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in metrics.to_pylist():
+        carried[row["name"]][row["metric"]] = row["n"]
+    by_name: dict[str, list[dict[str, object]]] = defaultdict(list)
+    for row in events.to_pylist():
+        by_name[row["name"]].append(row)
+    found = [_event(name, rows, carried[name]) for name, rows in by_name.items()]
+    known = [row["first_known"] for row in events.to_pylist()]
+    ordered = sorted(found, key=lambda e: (-e.count, e.name))
+    return Vocabulary(tuple(ordered), min(known).date() if known else None)
+
+
+def feature_events(seen: Vocabulary) -> list[FeatureEvent]:
+    """The most frequent events with their most frequent metrics, by name."""
+    groups: dict[str, list[Event]] = defaultdict(list)
+    for event in seen.events:
+        groups[slug(event.name, "event")].append(event)
+    chosen = sorted(groups.items(), key=lambda g: (-sum(e.count for e in g[1]), g[0]))[:MOST_EVENTS]
+    kept = _most_frequent_metrics(chosen)
+    return sorted(
+        (
+            FeatureEvent(
+                name,
+                tuple(sorted(e.name for e in events)),
+                any(e.engagement for e in events),
+                frozenset[str]().union(*(e.channels for e in events)),
+                kept[name],
+            )
+            for name, events in chosen
+        ),
+        key=lambda e: e.slug,
+    )
+
+
+def slug(name: str, prefix: str) -> str:
+    """A name as part of a column's name: lower case letters, digits and underscores, starting with a letter."""
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:40].rstrip("_")
+    return plain if plain[:1].isalpha() else f"{prefix}_{plain}".rstrip("_")
+
+
+def _event(name: str, rows: Iterable[Mapping[str, object]], metrics: Mapping[str, int]) -> Event:
+    rows = list(rows)
+
+    def total(key: str) -> int:
+        return sum(int(str(row[key])) for row in rows)
+
+    channels = frozenset(str(row["channel"]) for row in rows if row["channel"])
+    return Event(name, total("n"), total("recent"), total("engagement") > 0, channels, metrics)
+
+
+def _most_frequent_metrics(chosen: Iterable[tuple[str, list[Event]]]) -> dict[str, dict[str, tuple[str, ...]]]:
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    names: dict[tuple[str, str], set[str]] = defaultdict(set)
+    kept: dict[str, dict[str, tuple[str, ...]]] = {}
+    for event, members in chosen:
+        kept[event] = {}
+        for member in members:
+            for metric, n in member.metrics.items():
+                counts[event, slug(metric, "metric")] += n
+                names[event, slug(metric, "metric")].add(metric)
+    most = sorted(counts, key=lambda k: (-counts[k], k))[:MOST_METRICS]
+    for event, metric in sorted(most):
+        kept[event][metric] = tuple(sorted(names[event, metric]))
+    return kept

@@ -1,0 +1,1 @@
+"""What keeps the platform running: automation, refresh without a daemon, data age, alerts."""

@@ -1,0 +1,53 @@
+"""Tell people what went wrong: to the log always, to a webhook or a command where segmentation.yaml names one.
+
+Open-source Dagster has no alerts of its own.
+"""
+
+import json
+import logging
+import subprocess
+import urllib.request
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from urllib.error import URLError
+
+from segment_assets.segmentation import Alerts
+
+TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True, order=True)
+class Alert:
+    """One thing a person should know.
+
+    Attributes:
+        kind: run_failed, check_failed, stale or old_data.
+        subject: the asset, check or job.
+        message: a sentence: what happened and what to do. Never a person's data.
+    """
+
+    kind: str
+    subject: str
+    message: str
+
+
+def tell(alerts: Iterable[Alert], where: Alerts, log: logging.Logger) -> None:
+    """Send each alert to every place; a place that does not answer is logged and stops nothing."""
+    for alert in alerts:
+        log.error("%s: %s: %s", alert.kind, alert.subject, alert.message)
+        body = json.dumps(asdict(alert)).encode()
+        try:
+            if where.webhook:
+                _post(where.webhook, body)
+            if where.command:
+                subprocess.run(where.command, input=body, timeout=TIMEOUT_SECONDS, check=True)  # noqa: S603 - the user's own command
+        except (URLError, OSError, ValueError, subprocess.SubprocessError) as failure:
+            log.error("alerts: %s could not be told: %s", alert.subject, type(failure).__name__)
+
+
+def _post(url: str, body: bytes) -> None:
+    if not url.startswith(("https://", "http://")):
+        raise ValueError("alerts.webhook must be an http or https address")
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="POST")  # noqa: S310 - checked above
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):  # noqa: S310 - checked above
+        pass

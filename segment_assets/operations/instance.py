@@ -1,0 +1,59 @@
+"""The Dagster instance of the embedded deployment, and how `dagster dev` is started on it."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
+
+import dagster as dg
+
+PROJECT = Path(__file__).parents[2]
+HEARTBEAT = timedelta(seconds=90)
+
+
+def dagster_home(home: Path) -> Path:
+    """The instance's folder, with the dagster.yaml of the working directory (else the project's) copied into it.
+
+    Dagster reads dagster.yaml from DAGSTER_HOME alone: one in the working directory is ignored.
+    """
+    folder = home / "dagster"
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in (Path.cwd(), PROJECT):
+        if (source := place / "dagster.yaml").exists():
+            if (text := source.read_text()) != _current(folder / "dagster.yaml"):
+                (folder / "dagster.yaml").write_text(text)
+            break
+    return folder
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The instance, closed afterwards."""
+    folder = dagster_home(home)
+    os.environ["DAGSTER_HOME"] = str(folder)
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def daemon_is_awake(instance: dg.DagsterInstance) -> bool:
+    """Whether a daemon (`make dev`) works on this instance, and will see new data by itself."""
+    now = datetime.now(UTC).timestamp()
+    beats = instance.get_daemon_heartbeats().values()
+    return any(now - beat.timestamp < HEARTBEAT.total_seconds() for beat in beats)
+
+
+def become_dagster_dev(home: Path, workspace: Path, port: int) -> NoReturn:
+    """Replace this process by `dagster dev` on the instance."""
+    os.environ["DAGSTER_HOME"] = str(dagster_home(home))
+    # A shell in the background hands down SIGINT ignored; Dagster copies that to SIGTERM and could not be stopped.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-p", str(port)]
+    os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
+
+
+def _current(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None

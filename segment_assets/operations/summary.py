@@ -1,0 +1,128 @@
+"""One screen at the end of a refresh: what there is, how sure it is, where to look."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from segment_assets.activation.tables import ACTIVATION_LEDGER
+from segment_assets.deployment import Settings
+from segment_assets.first_party.tables import ARRIVAL_DAYS, CUSTOMERS, ENGAGEMENT_EVENTS
+from segment_assets.identity.tables import HOUSEHOLDS, PERSONS
+from segment_assets.lake import Lake, Table
+from segment_assets.modelling.tables import model_evaluation
+from segment_assets.segmentation import Segmentation, Target
+from segment_assets.segments.tables import predictive_segments
+from segment_assets.third_party.tables import QUARANTINED_AUDIENCE, partner_audience
+
+HEADLINE = {"absence": "roc_auc", "presence": "roc_auc", "value": "spearman"}
+CONTENDERS = ("model", "logistic", "recency", "frequency", "past_spend")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a person wants to know after a refresh.
+
+    Attributes:
+        config: the user's file.
+        settings: where things are.
+        lake: the tables.
+    """
+
+    config: Segmentation
+    settings: Settings
+    lake: Lake
+
+    def show(self, console: Console) -> None:
+        """Print it."""
+        for part in (self._read(), self._models(), self._segments(), self._places()):
+            console.print(part)
+
+    def _read(self) -> Grid:
+        grid = _grid("What was read", "", "")
+        days = self._row(ARRIVAL_DAYS, "count(*), sum(delivered)::BIGINT, sum(quarantined)::BIGINT, max(arrival_date)")
+        events = self._row(ENGAGEMENT_EVENTS, "count(*)")[0]
+        if days[0]:
+            grid.add_row("records delivered", f"{days[1]:,} on {days[0]} arrival days, the last {days[3]}")
+            grid.add_row("quarantined", f"{days[2]:,}; {days[1] - days[2] - events:,} duplicates and probes dropped")
+        grid.add_row("events", f"{events:,}")
+        persons = self._row(PERSONS, "count(DISTINCT person_id)")[0]
+        households = self._row(HOUSEHOLDS, "count(DISTINCT household_id)")[0]
+        customers = self._row(CUSTOMERS, "count(*)")[0]
+        grid.add_row("customers", f"{customers:,}, who are {persons:,} persons in {households:,} households")
+        if self.config.audience:
+            grid.add_row("partner", self._matched(partner_audience(self.config.audience.attributes)))
+        return grid
+
+    def _matched(self, audience: Table) -> str:
+        with self.lake.connect(audience, CUSTOMERS, QUARANTINED_AUDIENCE) as db:
+            [(rows, matched)] = db.sql(
+                "SELECT count(*), count_if(email_sha256 IN (SELECT email_sha256 FROM customers)) FROM partner_audience"
+            ).fetchall()
+            [(bad,)] = db.sql("SELECT count(*) FROM quarantined_audience").fetchall()
+        share = f"{matched / rows:.0%}" if rows else "none"
+        return f"{rows:,} people, {matched:,} matched ({share}); {bad:,} rows quarantined"
+
+    def _models(self) -> Grid:
+        grid = _grid("Models, out of time, with 95 % intervals", "target", "metric", *CONTENDERS)
+        for name, target in self.config.targets.items():
+            grid.add_row(name, HEADLINE[target.kind], *self._contenders(name, target))
+        return grid
+
+    def _contenders(self, name: str, target: Target) -> Iterator[str]:
+        table = model_evaluation(name)
+        with self.lake.connect(table) as db:
+            rows = db.execute(
+                f"SELECT contender, value, low, high FROM {table.short_name} WHERE cutoff = 'pooled' AND metric = ?",
+                [HEADLINE[target.kind]],
+            ).fetchall()
+        found = {contender: f"{value:.3f} [{low:.3f}, {high:.3f}]" for contender, value, low, high in rows}
+        return (found.get(contender, "-") for contender in CONTENDERS)
+
+    def _segments(self) -> Grid:
+        grid = _grid(
+            "Segments", "segment", "in", "held out", "suppressed", "no consent", "below", "not eligible", "sent to"
+        )
+        for name in self.config.segments:
+            reasons = self._reasons(predictive_segments(name))
+            counts = ("in", "holdout", "suppressed", "no_consent", "below_threshold", "not_eligible")
+            grid.add_row(name, *(f"{reasons.get(r, 0):,}" for r in counts), self._sent(name))
+        return grid
+
+    def _reasons(self, table: Table) -> dict[str, int]:
+        with self.lake.connect(table) as db:
+            return dict(db.sql(f"SELECT reason, count(*) FROM {table.short_name} GROUP BY reason").fetchall())
+
+    def _sent(self, segment: str) -> str:
+        with self.lake.connect(ACTIVATION_LEDGER) as db:
+            rows = db.execute(
+                "SELECT destination, sum(rows_sent)::BIGINT FROM activation_ledger WHERE segment = ? "
+                "GROUP BY destination ORDER BY destination",
+                [segment],
+            ).fetchall()
+        return ", ".join(f"{destination} ({sent:,} rows)" for destination, sent in rows) or "-"
+
+    def _places(self) -> Grid:
+        grid = _grid("Where", "", "")
+        home = self.settings.home
+        grid.add_row("import files", str(home / "exports"))
+        if self.config.dashboard:
+            grid.add_row("dashboard", str(home / "exports" / "dashboard" / "index.html"))
+        grid.add_row("Dagster home", str(home / "dagster"))
+        return grid
+
+    def _row(self, table: Table, columns: str) -> tuple[Any, ...]:
+        with self.lake.connect(table) as db:
+            [row] = db.sql(f"SELECT {columns} FROM {table.short_name}").fetchall()
+        return tuple(row)
+
+
+def _grid(title: str, *headers: str) -> Grid:
+    grid = Grid(
+        title=title, title_justify="left", title_style="bold", show_header=any(headers), box=None, pad_edge=False
+    )
+    for number, header in enumerate(headers):
+        grid.add_column(header, justify="left" if number == 0 or not named else "right", no_wrap=number == 0)
+    return grid

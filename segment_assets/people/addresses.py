@@ -1,0 +1,88 @@
+"""E-mail addresses and telephone numbers, normalised and hashed: the one place that knows how.
+
+Hashes are hex SHA-256. Test vectors: `spec/examples/hash_test_vectors.jsonl`; the rules are those that Google Customer
+Match and Meta Custom Audiences publish.
+"""
+
+import hashlib
+import re
+from typing import Literal
+
+import phonenumbers
+
+AddressType = Literal["email", "phone"]
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
+_GMAIL = ("gmail.com", "googlemail.com")
+
+
+def normalise_email(written: str | None) -> str | None:
+    """Trimmed and lower-cased; None where it is no address.
+
+    Nothing else is changed: a plus-tag and the dots of Gmail stay, so that what partners hash is what we hash.
+    """
+    if written is None:
+        return None
+    address = written.strip().lower()
+    return address if _EMAIL.fullmatch(address) else None
+
+
+def normalise_phone(written: str | None, region: str | None = None) -> str | None:
+    """E.164 with its plus; None where the number is not possible.
+
+    Args:
+        written: as a person wrote it.
+        region: country (ISO 3166 alpha-2) of numbers written without one, from configuration. It is never guessed:
+            without it, a number without `+` is not normalised.
+    """
+    if written is None:
+        return None
+    try:
+        number = phonenumbers.parse(written.strip(), region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def address_hash(kind: AddressType, normalised: str | None) -> str | None:
+    """SHA-256 of the address with its type as prefix (`email:` or `phone:`): what joins events to endpoints."""
+    return sha256(f"{kind}:{normalised}") if normalised else None
+
+
+def email_sha256(normalised: str | None) -> str | None:
+    """SHA-256 of the normalised address, without prefix: what partners deliver, and Meta expects."""
+    return sha256(normalised) if normalised else None
+
+
+def email_sha256_google(normalised: str | None) -> str | None:
+    """The same by Google's rule: the dots before `@gmail.com` and `@googlemail.com` do not count."""
+    if not normalised:
+        return None
+    local, _, domain = normalised.rpartition("@")
+    return sha256(f"{local.replace('.', '')}@{domain}" if domain in _GMAIL else normalised)
+
+
+def phone_sha256_e164(normalised: str | None) -> str | None:
+    """SHA-256 of the E.164 number with its plus: Google's form."""
+    return sha256(normalised) if normalised else None
+
+
+def phone_sha256_digits(normalised: str | None) -> str | None:
+    """SHA-256 of the number's digits: Meta's form."""
+    return sha256(normalised.removeprefix("+")) if normalised else None
+
+
+def sha256(text: str) -> str:
+    """Hex SHA-256 of the text's UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def looks_like_an_address(text: str) -> bool:
+    """Whether a free text holds an e-mail address or is a telephone number: such a text stays in the raw zone."""
+    return bool(_ANY_EMAIL.search(text) or _ANY_PHONE.fullmatch(text.strip()))
+
+
+_ANY_EMAIL = re.compile(r"[^@\s]@[^@\s.]+\.[^@\s]")
+_ANY_PHONE = re.compile(r"\+\d[\d ().-]{6,18}\d")

@@ -1,0 +1,52 @@
+"""Consent: of everything that was said, what holds now."""
+
+import duckdb
+import pyarrow as pa
+
+from segment_assets.sql import load, to_duckdb
+
+STATEMENTS = pa.schema(
+    [
+        ("customer_id", pa.string()),
+        ("channel", pa.string()),
+        ("purpose", pa.string()),
+        ("state", pa.string()),
+        ("source", pa.string()),
+        ("effective_at", pa.timestamp("us")),
+    ]
+)
+
+
+def current_consent(statements: pa.Table) -> pa.Table:
+    """One row per customer, channel and purpose: the state that holds.
+
+    The latest statement wins, and denied beats granted on a tie. `unknown` is the absence of a statement, so it holds
+    only where nobody said anything; it is never consent. A statement without a time is older than every other.
+
+    Args:
+        statements: columns customer_id, channel, purpose, state (granted, denied or unknown), source, effective_at.
+    """
+    return _run("current_consent", statements=statements.select(STATEMENTS.names).cast(STATEMENTS))
+
+
+def consenting(consent_state: pa.Table, purpose: str = "marketing") -> pa.Table:
+    """Customer and channel of everyone who granted the purpose; a missing row is no consent.
+
+    Args:
+        consent_state: columns customer_id, channel, purpose, state, as `current_consent` gives them.
+        purpose: what they are to be written to for.
+    """
+    rows = [
+        (r["customer_id"], r["channel"])
+        for r in consent_state.select(["customer_id", "channel", "purpose", "state"]).to_pylist()
+        if r["state"] == "granted" and r["purpose"] == purpose
+    ]
+    customers, channels = zip(*sorted(rows), strict=True) if rows else ((), ())
+    return pa.table({"customer_id": pa.array(customers, pa.string()), "channel": pa.array(channels, pa.string())})
+
+
+def _run(name: str, **tables: pa.Table) -> pa.Table:
+    with duckdb.connect(config={"threads": 1}) as db:
+        for table, rows in tables.items():
+            db.register(table, rows)
+        return db.sql(to_duckdb(load("segment_assets.people", name))).to_arrow_table()

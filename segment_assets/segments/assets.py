@@ -1,0 +1,103 @@
+"""Who is to be reached, and why: one asset per segment."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data
+from segment_assets.first_party.tables import CONSENT_STATE, CUSTOMERS, ENGAGEMENT_EVENTS
+from segment_assets.lake import Lake
+from segment_assets.modelling.tables import FEATURES, customer_scores
+from segment_assets.reporting import blocking, report, spec_metadata
+from segment_assets.segmentation import Segment, Segmentation
+from segment_assets.segments.build import decisions, wrong_members
+from segment_assets.segments.decisions import counts
+from segment_assets.segments.suppressed import suppressed_channels
+from segment_assets.segments.tables import REASONS, predictive_segments
+
+
+def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """One asset per segment of segmentation.yaml."""
+    return [_predictive_segment(config, name) for name in config.segments]
+
+
+def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
+    segment = config.segments[name]
+    table, scores = predictive_segments(name), customer_scores(segment.target)
+    key = dg.AssetKey(["predictive_segments", name])
+
+    @dg.asset(
+        key=key,
+        description=f"{segment.purpose}: who is in and who is not, and why, one decision per customer.",
+        deps=[
+            dg.AssetKey(["customer_scores", segment.target]),
+            *("features", "customers", "engagement_events", "persons", "households"),
+        ],
+        group_name="segments",
+        kinds={"iceberg", "python"},
+        owners=OWNERS,
+        code_version=code_version("segments", segment, code_version("people"), libraries=["duckdb"]),
+        freshness_policy=fresh_within(config.policy.fresh_within),
+        automation_condition=on_changed_data,
+        metadata=spec_metadata(table) | {"purpose": segment.purpose},
+        check_specs=[
+            blocking("may_be_reached", key, "No member is suppressed or without consent on a channel given to them."),
+            blocking("reasons_sum_to_the_population", key, "Every customer has exactly one reason."),
+            blocking("keys_unique", key, "No customer has two decisions."),
+        ],
+    )
+    def predictive_segment(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
+    ) -> dg.MaterializeResult[Any]:
+        suppressed = suppressed_channels(lake)
+        decided = decisions(lake, config, name, suppressed)
+        as_of = lake.as_of(scores, FEATURES, CUSTOMERS, CONSENT_STATE, ENGAGEMENT_EVENTS)
+        written = lake.write(table, decided, context.run_id, as_of=as_of)
+        found = counts(decided)
+        return report(
+            written,
+            checks=checks(decided, lake.state(CUSTOMERS).rows, wrong_members(lake, decided, suppressed)),
+            purpose=segment.purpose,
+            **_shown(found, segment),
+        )
+
+    return predictive_segment
+
+
+def checks(decided: pa.Table, population: int, wrong: Mapping[str, int]) -> list[dg.AssetCheckResult]:
+    """The blocking checks of a segment.
+
+    Args:
+        decided: the decisions.
+        population: rows of `customers`, counted apart from the decisions.
+        wrong: members who may not be reached, by reason.
+    """
+    reasons = sum(counts(decided).values())
+    distinct = pc.count_distinct(decided["customer_id"]).as_py()
+    return [
+        dg.AssetCheckResult(check_name="may_be_reached", passed=not wrong, metadata=dict(wrong)),
+        dg.AssetCheckResult(
+            check_name="reasons_sum_to_the_population",
+            passed=reasons == population,
+            metadata={"reasons": reasons, "population": population},
+        ),
+        dg.AssetCheckResult(
+            check_name="keys_unique",
+            passed=distinct == decided.num_rows,
+            metadata={"repeated": decided.num_rows - distinct},
+        ),
+    ]
+
+
+def _shown(found: Mapping[str, int], segment: Segment) -> dict[str, Any]:
+    population = sum(found.values())
+    names = {"in": "members", "holdout": "held_out"}
+    lines = "\n".join(f"| {reason} | {found[reason]:,} |" for reason in REASONS)
+    return {names.get(reason, reason): found[reason] for reason in REASONS} | {
+        "share": round(found["in"] / population, 6) if population else 0.0,
+        "channels": ", ".join(segment.channels),
+        "preview": dg.MetadataValue.md(f"| decision | customers |\n|---|---:|\n{lines}"),
+    }

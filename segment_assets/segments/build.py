@@ -1,0 +1,96 @@
+"""A segment's decisions from the lake's tables; and what is checked of them, found another way."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_assets import sql
+from segment_assets.first_party.tables import ARRIVAL_DAYS, CONSENT_STATE, CUSTOMER_ENDPOINTS, CUSTOMERS
+from segment_assets.identity.tables import HOUSEHOLDS, ID_ALIAS, PERSONS
+from segment_assets.lake import Lake
+from segment_assets.modelling.tables import FEATURES, customer_scores
+from segment_assets.segmentation import Segmentation
+from segment_assets.segments.decisions import Reach, decide
+from segment_assets.segments.holdout import draws
+from segment_assets.segments.selection import select
+from segment_assets.segments.tables import predictive_segments
+
+PURPOSE = "marketing"
+
+
+class SegmentError(Exception):
+    """Why a segment can't be decided, and what to do."""
+
+
+def decisions(lake: Lake, config: Segmentation, name: str, suppressed: pa.Table) -> pa.Table:
+    """One decision for every customer, in the columns of `predictive_segments`.
+
+    Args:
+        lake: read customers, identity, consent, scores, features and the segment's last decisions.
+        config: the user's file.
+        name: the segment.
+        suppressed: `customer_id`, `channel` that must not be written to.
+
+    Raises:
+        ConfigError: `where` is no condition over scores and features.
+        SegmentError: nothing is known of the day of the data.
+    """
+    segment, target = config.segments[name], config.targets[config.segments[name].target]
+    scored_in = customer_scores(segment.target)
+    with lake.connect(scored_in, FEATURES) as db:
+        asked = select(db, name, segment, target, scored_in)["customer_id"]
+    scores = lake.read(scored_in, ["customer_id", "score", "decile", "as_of"])
+    return decide(
+        _population(lake, name),
+        segment.channels,
+        Reach(_consented(lake), suppressed, _active(lake)),
+        scores,
+        asked,
+        segment.holdout,
+        _as_of(lake, scores),
+    )
+
+
+def wrong_members(lake: Lake, decided: pa.Table, suppressed: pa.Table) -> Mapping[str, int]:
+    """Members who may not be written to, by reason, recomputed without the code that decided; empty when all is well.
+
+    Args:
+        lake: read for consent.
+        decided: the segment's decisions.
+        suppressed: `customer_id`, `channel` that must not be written to.
+    """
+    tree = sql.load("segment_assets.segments", "unreachable_members")
+    with lake.connect(CONSENT_STATE, decisions=decided, suppressed=suppressed) as db:
+        return {r["reason"]: r["members"] for r in db.sql(sql.to_duckdb(tree)).to_arrow_table().to_pylist()}
+
+
+def _population(lake: Lake, name: str) -> pa.Table:
+    with lake.connect(CUSTOMERS, PERSONS, HOUSEHOLDS) as db:
+        tree = sql.load("segment_assets.segments", "customers")
+        customers = db.sql(sql.to_duckdb(tree)).to_arrow_table()
+    previous = lake.read(predictive_segments(name), ["customer_id", "household_id", "holdout_draw"])
+    drawn = draws(name, customers, previous, lake.read(ID_ALIAS))
+    return customers.append_column("holdout_draw", drawn)
+
+
+def _consented(lake: Lake) -> pa.Table:
+    consent = lake.read(CONSENT_STATE)
+    granted = pc.and_(pc.equal(consent["state"], "granted"), pc.equal(consent["purpose"], PURPOSE))
+    return consent.filter(granted).select(["customer_id", "channel"])
+
+
+def _active(lake: Lake) -> pa.Table:
+    endpoints = lake.read(CUSTOMER_ENDPOINTS, ["customer_id", "channel", "active"])
+    return endpoints.filter(endpoints["active"]).select(["customer_id", "channel"])
+
+
+def _as_of(lake: Lake, scores: pa.Table) -> date:
+    """The cutoff of the scores; where nobody was scored, the day after the last arrival: the cutoff there would be."""
+    if scores.num_rows:
+        cutoff: date = pc.max(scores["as_of"]).as_py()
+        return cutoff
+    if (clock := lake.as_of(ARRIVAL_DAYS)) is None:
+        raise SegmentError("there are no scores and no arrival days: materialise raw_events and customer_scores first")
+    return clock + timedelta(days=1)

@@ -1,0 +1,93 @@
+"""Whom a segment asks for: `where`, a condition over scores and features, and `top`, the highest scores."""
+
+from collections.abc import Collection
+
+import duckdb
+import pyarrow as pa
+from sqlglot import exp
+
+from segment_assets import sql
+from segment_assets.lake import Table
+from segment_assets.modelling.tables import FEATURES
+from segment_assets.segmentation import ConfigError, Segment, Target
+
+EVERYONE = 2**62
+
+
+def columns(target: Target, features: Collection[str]) -> list[str]:
+    """What `where` may name, all at the newest cutoff.
+
+    `score`, and the same number as `probability` (absence, presence) or `value` (value); `decile`, 1 is the highest
+    tenth; `percentile`, the percentage of scored customers with this score or a lower one, 100 is the highest; and
+    every feature. A name of a score hides a feature of the same name.
+    """
+    named = "value" if target.kind == "value" else "probability"
+    own = ["score", named, "decile", "percentile"]
+    return own + sorted(set(features) - set(own) - set(FEATURES.schema.names))
+
+
+def condition(name: str, segment: Segment, target: Target, features: Collection[str]) -> exp.Expr:
+    """`where` as a tree in which every column names its side: `s` the scores, `f` the features.
+
+    Raises:
+        ConfigError: it does not parse, names an unknown column (the nearest is given), or uses what it may not.
+    """
+    if segment.where is None:
+        return exp.true()
+    known = columns(target, features)
+    try:
+        tree = sql.predicate(segment.where, known)
+    except sql.SqlError as bad:
+        raise ConfigError(f"segmentation.yaml: segments.{name}.where: {bad}") from bad
+    scored = set(known[:4])
+    return tree.transform(lambda node: _on_its_side(node, scored))
+
+
+def query(where: exp.Expr, top: float | None, scores: Table) -> exp.Expr:
+    """The query for the customers asked for, as `customer_id` in order.
+
+    Args:
+        where: from `condition`.
+        top: a share below 1 (rounded up to a whole customer), a number of customers, or None for all. Ties go by
+            customer_id.
+        scores: the target's scores.
+    """
+    number, share = (EVERYONE, 1.0) if top is None else (int(top), 1.0) if top >= 1 else (EVERYONE, top)
+    tree = sql.load("segment_assets.segments", "selection")
+    for node in list(tree.find_all(exp.Placeholder)):
+        if node.name == "condition":
+            node.replace(exp.paren(where))
+    for table in tree.find_all(exp.Table):
+        if table.name == "customer_scores":
+            table.set("this", exp.to_identifier(scores.short_name))
+    return sql.bind(tree, {"share": share, "number": number})
+
+
+def select(db: duckdb.DuckDBPyConnection, name: str, segment: Segment, target: Target, scores: Table) -> pa.Table:
+    """Customers the segment asks for, whether or not they may be reached: `customer_id`, in order.
+
+    Args:
+        db: sees the target's scores and `features`.
+        name: the segment's name, for the error.
+        segment: whom to ask for.
+        target: what was scored.
+        scores: the target's scores.
+
+    Raises:
+        ConfigError: `where` is no condition over these columns.
+    """
+    tree = query(condition(name, segment, target, db.table("features").columns), segment.top, scores)
+    try:
+        return db.sql(sql.to_duckdb(tree)).to_arrow_table()
+    except (duckdb.BinderException, duckdb.ConversionException):
+        # Not `from` the cause: DuckDB's message names values of the data.
+        raise ConfigError(
+            f'segmentation.yaml: segments.{name}.where: "{segment.where}" compares values of different types; '
+            "compare numbers with numbers and texts with texts"
+        ) from None
+
+
+def _on_its_side(node: exp.Expr, scored: Collection[str]) -> exp.Expr:
+    if isinstance(node, exp.Column):
+        return exp.column(exp.to_identifier(node.name, quoted=True), table="s" if node.name in scored else "f")
+    return node

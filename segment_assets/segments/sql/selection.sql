@@ -1,0 +1,22 @@
+-- Whom the segment asks for: its condition first, then the highest scores among those the condition leaves.
+-- Consent plays no part: one customer's opt-out must not pull another customer in.
+WITH scored AS (
+  SELECT customer_id, score, score AS probability, score AS value, decile,
+    100 * CUME_DIST() OVER (ORDER BY score) AS percentile
+  FROM customer_scores
+),
+known AS (
+  SELECT * FROM features WHERE cutoff = (SELECT MAX(cutoff) FROM features)
+),
+asked AS (
+  SELECT s.customer_id,
+    ROW_NUMBER() OVER (ORDER BY s.score DESC, s.customer_id) AS place,
+    COUNT(*) OVER () AS candidates
+  FROM scored AS s
+  LEFT JOIN known AS f ON f.customer_id = s.customer_id
+  WHERE :condition
+)
+SELECT customer_id
+FROM asked
+WHERE place <= LEAST(CEIL(:share * candidates), :number)
+ORDER BY customer_id
