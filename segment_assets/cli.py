@@ -10,10 +10,14 @@ import click
 from rich.console import Console
 
 from segment_assets import deployment, segmentation
+from segment_assets.demo.source import DemoError
+from segment_assets.lake.embedded import MovedLakeError
 
 CONFIG_OPTION = click.option(
     "--config", type=click.Path(path_type=Path), help="segmentation.yaml to use; default: ./segmentation.yaml"
 )
+# What the user can mend: told as the sentence it is.
+MISTAKES = (segmentation.ConfigError, deployment.DeploymentError, DemoError, MovedLakeError)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,6 +84,17 @@ def init(folder: Path) -> None:
     _finish(lambda console: starter.write(console, folder))
 
 
+@main.command("clean-lake")
+@click.option("--dry-run", is_flag=True, help="count, and remove nothing")
+@CONFIG_OPTION
+def clean_lake(config: Path | None, dry_run: bool) -> None:
+    """Remove files of the lake that no retained snapshot needs."""
+    from segment_assets.operations import command
+
+    _use(config)
+    _finish(lambda console: command.clean_lake(console, deployment.home(), dry_run=dry_run))
+
+
 def _use(config: Path | None) -> None:
     if config:
         os.environ[segmentation.CONFIG_VARIABLE] = str(config.resolve())
@@ -90,7 +105,7 @@ def _finish(work: Callable[[Console], bool]) -> None:
     console = Console(highlight=False)
     try:
         ok = work(console)
-    except (segmentation.ConfigError, deployment.DeploymentError) as mistake:
+    except MISTAKES as mistake:
         console.print(f"[red]{mistake}[/red]", soft_wrap=True)
         ok = False
     sys.exit(0 if ok else 1)

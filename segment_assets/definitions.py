@@ -11,6 +11,7 @@ from segment_assets.first_party import sensors as first_party_sensors
 from segment_assets.identity import assets as identity
 from segment_assets.modelling import assets as modelling
 from segment_assets.operations import checks as operations_checks
+from segment_assets.operations import cleanup
 from segment_assets.operations import sensors as operations_sensors
 from segment_assets.segmentation import Segmentation, load
 from segment_assets.segments import assets as segments
@@ -31,6 +32,8 @@ def platform(config: Segmentation, settings: deployment.Settings) -> dg.Definiti
         assets=assets,
         asset_checks=[operations_checks.data_age(config, specs)],
         sensors=[*landings, *operations_sensors.sensors(config, specs, blocking)],
+        jobs=[cleanup.clean_lake],
+        schedules=cleanup.schedules(),
         resources=deployment.resources(settings),
         # One process per run: a step starts in 0.2 s instead of 4, and DuckDB files are never locked by a neighbour.
         executor=dg.in_process_executor,

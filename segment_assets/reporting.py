@@ -2,13 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import dagster as dg
 import pyarrow as pa
 
 from segment_assets.lake import Table, Written
 from segment_assets.sql import Lineage
+
+# What an asset with checks is annotated to return: Dagster knows the bare class alone, and takes
+# `MaterializeResult[Any]` beside check_specs for a tuple gone wrong (1.13.27, op_definition.py:548).
+if TYPE_CHECKING:
+    Result: TypeAlias = dg.MaterializeResult[Any]
+else:
+    Result = dg.MaterializeResult
 
 
 def report(

@@ -1,6 +1,5 @@
 """Segments at their destinations: one asset per segment and destination."""
 
-from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -8,14 +7,14 @@ import pyarrow.compute as pc
 
 from segment_assets.activation.activate import Outcome, activate
 from segment_assets.activation.handoff import FileHandoff
-from segment_assets.activation.pinpoint import WORDING, PinpointImport, attribute_names
+from segment_assets.activation.pinpoint import WORDING, PinpointImport, attribute_names, segment_definition
 from segment_assets.activation.plan import Order
-from segment_assets.activation.port import Destination, PinpointService
+from segment_assets.activation.port import ActivationError, PinpointService
 from segment_assets.activation.recipients import wanted
 from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data
 from segment_assets.lake import Lake, ObjectStore
-from segment_assets.reporting import as_of_text, spec_metadata
+from segment_assets.reporting import Result, as_of_text, spec_metadata
 from segment_assets.segmentation import FileDestination, PinpointDestination, Segmentation
 from segment_assets.segments.tables import predictive_segments
 
@@ -46,21 +45,30 @@ def asset_key(config: Segmentation, segment: str, destination: str) -> dg.AssetK
 
 
 def _pinpoint_import(config: Segmentation, segment: str, destination: str) -> dg.AssetsDefinition:
-    to = config.destinations[destination]
+    to, asked = config.destinations[destination], config.segments[segment]
     assert isinstance(to, PinpointDestination)  # noqa: S101  narrowed by the caller
     attribute = attribute_names(segment, to.attribute_prefix)["state"]
 
     @dg.asset(
-        **_about(config, segment, destination),
-        description=f"{config.segments[segment].purpose}: the endpoints to send to, imported to Pinpoint.",
-        kinds={"csv", "pinpoint"},
+        key=asset_key(config, segment, destination),
+        description=f"{asked.purpose}: the endpoints to send to, imported to Pinpoint.",
+        deps=[dg.AssetKey(["predictive_segments", segment]), dg.AssetKey("customers")],
+        group_name="activation",
+        kinds={"csv"},
+        owners=OWNERS,
+        code_version=code_version("activation", asked, to),
+        freshness_policy=fresh_within(config.policy.fresh_within),
+        automation_condition=on_changed_data,
+        pool=POOL,
+        metadata=spec_metadata(ACTIVATION_LEDGER) | {"purpose": asked.purpose},
     )
     def pinpoint_import(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], pinpoint: dg.ResourceParam[PinpointService]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Result:
         order = _order(lake, config, segment, destination, f"{WORDING} {to.application_id} {attribute}")
         job = PinpointImport(pinpoint, to.application_id, attribute)
-        return _report(lake, activate(lake, job, order, wanted(lake, segment, "endpoints"), context.run_id))
+        outcome = activate(lake, job, order, wanted(lake, segment, "endpoints"), context.run.run_id)
+        return _report(lake, outcome, target_with=dg.MetadataValue.json(segment_definition(segment, attribute)))
 
     return pinpoint_import
 
@@ -70,15 +78,54 @@ def _file_handoff(config: Segmentation, segment: str, destination: str) -> dg.As
     assert isinstance(to, FileDestination)  # noqa: S101  narrowed by the caller
 
     @dg.asset(
-        **_about(config, segment, destination),
+        key=asset_key(config, segment, destination),
         description=f"{asked.purpose}: the customers to reach, as files with a manifest.",
+        deps=[dg.AssetKey(["predictive_segments", segment]), dg.AssetKey("customers")],
+        group_name="activation",
         kinds={to.format},
+        owners=OWNERS,
+        code_version=code_version("activation", asked, to),
+        freshness_policy=fresh_within(config.policy.fresh_within),
+        automation_condition=on_changed_data,
+        pool=POOL,
+        metadata=spec_metadata(ACTIVATION_LEDGER) | {"purpose": asked.purpose},
     )
     def file_handoff(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], exports: dg.ResourceParam[ObjectStore]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Result:
         order = _order(lake, config, segment, destination, to.format)
         files = FileHandoff(exports, to.format, [*asked.channels], asked.valid_for)
-        return _report(lake, activate(lake, files, order, wanted(lake, segment, "members"), context.run_id))
+        return _report(lake, activate(lake, files, order, wanted(lake, segment, "members"), context.run.run_id))
 
     return file_handoff
+
+
+def _order(lake: Lake, config: Segmentation, segment: str, destination: str, wording: str) -> Order:
+    asked, table = config.segments[segment], predictive_segments(segment)
+    as_of = pc.max(lake.read(table, ["as_of"])["as_of"]).as_py()
+    if as_of is None:
+        raise ActivationError(
+            f"{table.name} has no decisions: materialise predictive_segments/{segment} and what it rests on first"
+        )
+    return Order(destination, segment, asked.purpose, as_of, wording, asked.min_size, asked.max_change)
+
+
+def _report(lake: Lake, outcome: Outcome, **extra: Any) -> Result:
+    """What was sent, or why nothing was; the data version is what the destination holds now."""
+    planned, receipt, status = outcome.plan, outcome.receipt, outcome.status
+    sent: dict[str, Any] = {"state": "NOTHING_SENT", "rows_sent": 0, "why_nothing_was_sent": planned.why_nothing}
+    if receipt and status:
+        sent = {
+            "state": status.state,
+            "rows_sent": receipt.rows,
+            "rows_refused": status.failed,
+            "job_id": receipt.job_id or "none",
+            "location": receipt.location,
+            "activation": planned.sequence,
+        }
+    counts = {name: getattr(planned, name) for name in ("members", "joined", "left", "stayed")}
+    as_of = as_of_text(lake.state(predictive_segments(planned.order.segment)).as_of)
+    return dg.MaterializeResult(
+        metadata=sent | counts | {"purpose": planned.order.purpose, "as_of": as_of} | extra,
+        data_version=dg.DataVersion(outcome.holds),
+    )

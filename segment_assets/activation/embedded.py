@@ -6,7 +6,7 @@ and keeps job records in the shape of ImportJobResponse. It holds no endpoints a
 
 import hashlib
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -22,10 +22,11 @@ class Settings(Protocol):
     """What this adapter needs to know."""
 
     @property
-    def home(self) -> Path: ...
+    def home(self) -> Path:
+        """Folder that holds everything."""
 
 
-class BadRequest(Exception):
+class BadRequestError(Exception):
     """What Pinpoint answers with status 400."""
 
 
@@ -63,11 +64,11 @@ class FolderPinpoint(PinpointService):
         """A new job in state CREATED.
 
         Raises:
-            BadRequest: the location does not end in `/`, so it would take in its neighbours too, or is not the bucket's.
+            BadRequestError: the location is not the bucket's, or does not end in `/` and would take in its neighbours.
         """
         url = request["S3Url"]
         if not url.startswith(BUCKET) or not url.endswith("/"):
-            raise BadRequest(f"S3Url must be a folder below {BUCKET} and end in /")
+            raise BadRequestError(f"S3Url must be a folder below {BUCKET} and end in /")
         attempts = sum(job["Definition"]["S3Url"] == url for job in self.list_import_jobs(application_id))
         job: ImportJobResponse = {
             "ApplicationId": application_id,
@@ -84,8 +85,8 @@ class FolderPinpoint(PinpointService):
         job = self._read(f"jobs/{application_id}/{job_id}.json")
         if job["JobStatus"] == "CREATED":
             files = self._files(job)
-            job.update(JobStatus="PROCESSING", CompletedPieces=0, FailedPieces=0, TotalPieces=len(files))
-            job.update(TotalFailures=0, TotalProcessed=0)
+            job |= {"JobStatus": "PROCESSING", "TotalPieces": len(files), "CompletedPieces": 0, "FailedPieces": 0}
+            job |= {"TotalProcessed": 0, "TotalFailures": 0}
         elif job["JobStatus"] == "PROCESSING":
             self._process(job)
         return self._keep(job)
@@ -103,9 +104,9 @@ class FolderPinpoint(PinpointService):
             refused += len(verdict.refused)
             failed_pieces += verdict.file is not None
             failures += [str(p) for p in ([verdict.file] if verdict.file else verdict.refused)]
-        job["JobStatus"] = "FAILED" if failed_pieces else "COMPLETED"
-        job.update(FailedPieces=failed_pieces, CompletedPieces=job["TotalPieces"] - failed_pieces)
-        job.update(TotalProcessed=rows - refused, TotalFailures=refused, CompletionDate=_now())
+        job |= {"JobStatus": "FAILED" if failed_pieces else "COMPLETED", "CompletionDate": _now()}
+        job |= {"FailedPieces": failed_pieces, "CompletedPieces": job["TotalPieces"] - failed_pieces}
+        job |= {"TotalProcessed": rows - refused, "TotalFailures": refused}
         if failures:
             job["Failures"] = failures[:FAILURES_SHOWN]
 
@@ -124,4 +125,4 @@ class FolderPinpoint(PinpointService):
 
 
 def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

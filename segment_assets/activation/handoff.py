@@ -1,7 +1,7 @@
 """A segment as files for any tool that reads files, with a manifest that is written last.
 
-Customers are named by customer_id: no address leaves this way. Whoever loads the files waits for `manifest.json`: before
-it is there the folder is not finished. It holds nothing of the wall clock, so the same content has the same bytes.
+Customers are named by customer_id: no address leaves this way. Whoever loads the files waits for the manifest: until it
+is there, the folder is not finished. It holds nothing of the wall clock, so the same content has the same bytes.
 """
 
 import csv

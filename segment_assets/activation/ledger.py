@@ -10,31 +10,23 @@ import pyarrow.compute as pc
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 
 from segment_assets.activation.plan import RECIPIENT, Held, Plan
-from segment_assets.activation.port import Receipt, Status
+from segment_assets.activation.port import ActivationError, Receipt, Status
 from segment_assets.activation.tables import ACTIVATION_LEDGER, active_members
 from segment_assets.lake import Lake, Written
 
 ATTEMPTS = 10
 
 
-class LedgerBusy(Exception):
-    """Other writers came first, again and again: run the asset once more; nothing will be sent twice."""
-
-
 def held(lake: Lake, destination: str, segment: str) -> Held:
     """What the destination holds of the segment."""
     ledger = lake.read(ACTIVATION_LEDGER, ["destination", "segment", "sequence", "content_key"])
     mine = [r for r in ledger.to_pylist() if (r["destination"], r["segment"]) == (destination, segment)]
-    last = mine[-1] if mine else {"sequence": 0, "content_key": None}
+    sequence, content_key = (mine[-1]["sequence"], mine[-1]["content_key"]) if mine else (0, None)
     members = lake.read(active_members(destination, segment))
-    told = pc.and_(
-        pc.equal(members["sequence"], last["sequence"]), pc.equal(members["content_key"], last["content_key"] or "")
-    )
+    told = pc.and_(pc.equal(members["sequence"], sequence), pc.equal(members["content_key"], content_key or ""))
+    perhaps = pc.greater(members["sequence"], sequence)
     return Held(
-        last["sequence"],
-        last["content_key"],
-        members.filter(told).select(RECIPIENT),
-        members.filter(pc.greater(members["sequence"], last["sequence"])).select(RECIPIENT),
+        sequence, content_key, members.filter(told).select(RECIPIENT), members.filter(perhaps).select(RECIPIENT)
     )
 
 
@@ -62,7 +54,7 @@ def commit(lake: Lake, plan: Plan, receipt: Receipt, status: Status, run_id: str
     """Add the activation to the ledger; once, however often it is called.
 
     Raises:
-        LedgerBusy: other writers came first too often.
+        ActivationError: other writers came first too often.
     """
     row = _row(plan, receipt, status)
     for _ in range(ATTEMPTS):
@@ -76,7 +68,7 @@ def commit(lake: Lake, plan: Plan, receipt: Receipt, status: Status, run_id: str
             )
         except (CommitFailedException, ValidationException):
             continue
-    raise LedgerBusy(f"{ACTIVATION_LEDGER.name} was written by others {ATTEMPTS} times in a row: run the asset again")
+    raise ActivationError(f"{ACTIVATION_LEDGER.name} was written by others {ATTEMPTS} times: run the asset again")
 
 
 def _row(plan: Plan, receipt: Receipt, status: Status) -> dict[str, object]:

@@ -29,7 +29,8 @@ from segment_assets.segmentation import ConfigError
 FILE = "endpoints.csv"
 WORDING = "1"  # raise it when the file says something else for the same rows
 TOLERANCE = 0.001  # share of rows that may be refused
-CHANNEL_TYPES = {"email": "EMAIL", "sms": "SMS"}  # push endpoints are updated by Id: their platform is not ours to guess
+# Push endpoints are updated by Id alone: which platform's they are is not ours to guess.
+CHANNEL_TYPES = {"email": "EMAIL", "sms": "SMS"}
 
 _STATES: dict[str, State] = {
     **dict.fromkeys(("CREATED", "PREPARING_FOR_INITIALIZATION", "INITIALIZING"), "PENDING"),
@@ -121,10 +122,8 @@ def import_file(rows: pa.Table, attribute: str) -> bytes:
     """
     text = io.StringIO(newline="")
     out = csv.writer(text, lineterminator="\n")
-    out.writerow(
-        ["Id", "ChannelType", "Address", "User.UserId"]
-        + [f"Attributes.{attribute}", f"Attributes.{attribute}_band", f"Metrics.{attribute}_score"]
-    )
+    ours = (f"Attributes.{attribute}", f"Attributes.{attribute}_band", f"Metrics.{attribute}_score")
+    out.writerow(["Id", "ChannelType", "Address", "User.UserId", *ours])
     for row in rows.to_pylist():
         is_in = row["state"] == "in"
         address = row["address"] or ""

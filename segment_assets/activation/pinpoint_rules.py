@@ -120,9 +120,9 @@ def _row(header: list[str], row: list[str], users: Counter[str]) -> Iterator[str
             yield f"{name} holds a line break or a tab"
         if name.startswith(("Attributes.", "User.UserAttributes.")) and len(value) > VALUE_LENGTH:
             yield f"{name} has {len(value)} characters; {VALUE_LENGTH} are allowed"
-        if name.startswith(("Metrics.", "Location.Latitude", "Location.Longitude")) and value:
-            if not _NUMBER.fullmatch(value):
-                yield f"{name} is not a number"
+        numeric = name.startswith(("Metrics.", "Location.Latitude", "Location.Longitude"))
+        if numeric and value and not _NUMBER.fullmatch(value):
+            yield f"{name} is not a number"
     yield from _endpoint(header, values, users)
 
 

@@ -145,7 +145,9 @@ def _why_nothing(order: Order, held: Held, content_key: str, members: int, chang
 
 def _with_tombstones(wanted: pa.Table, held: Held) -> pa.Table:
     told = pa.concat_tables([held.told.select(RECIPIENT), held.perhaps.select(RECIPIENT)])
-    leaving = told.group_by([*RECIPIENT]).aggregate([]).join(wanted.select(RECIPIENT), [*RECIPIENT], join_type="left anti")
+    leaving = (
+        told.group_by([*RECIPIENT]).aggregate([]).join(wanted.select(RECIPIENT), [*RECIPIENT], join_type="left anti")
+    )
     out = {name: pa.nulls(leaving.num_rows, WANTED.field(name).type) for name in WANTED.names}
     gone = pa.table(out | {name: leaving[name] for name in RECIPIENT}, schema=WANTED)
     rows = pa.concat_tables([_state(wanted, "in"), _state(gone, "out")])

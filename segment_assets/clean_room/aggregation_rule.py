@@ -1,7 +1,7 @@
 """The aggregation rule: sums, counts and averages by dimension.
 
-Grammar: page analysis-rules-aggregation of the AWS Clean Rooms user guide. The minimum itself is not checked here: it is
-added to the query (rewrite.py) and recomputed from the source tables (thresholds.py).
+Grammar: page analysis-rules-aggregation of the AWS Clean Rooms user guide. The minimum itself is not checked here: it
+is added to the query (rewrite.py) and recomputed from the source tables (thresholds.py).
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from segment_assets.clean_room.reasons import Finding, at
 from segment_assets.clean_room.surface import is_function
 
 _COMPARISONS = exp.EQ | exp.NEQ | exp.GT | exp.GTE | exp.LT | exp.LTE
-_AGGREGATES = {exp.Sum: "SUM", exp.Count: "COUNT", exp.Avg: "AVG"}
+_AGGREGATES: dict[type[exp.Expr], str] = {exp.Sum: "SUM", exp.Count: "COUNT", exp.Avg: "AVG"}
 
 
 def check(query: Resolved, runner: str) -> Iterator[Finding]:

@@ -7,18 +7,25 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlglot import errors, exp, tokens
+from sqlglot import TokenType, errors, exp
 
 from segment_assets.clean_room import aggregation_rule, list_rule, names, rules, surface
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.dialect import SPARK
 from segment_assets.clean_room.names import Resolved
-from segment_assets.clean_room.reasons import Finding, QueryRefused, Verdict, at, verdict
+from segment_assets.clean_room.reasons import Finding, QueryRefusedError, Verdict, at, verdict
 
 MAX_LENGTH = 500_000  # API_ProtectedQuerySQLParameters, queryString
 _RULES = {"AGGREGATION": aggregation_rule.check, "LIST": list_rule.check}
 # What makes it impossible to tell whose columns are meant.
-_BLOCKING = {"SYNTAX_NOT_ALLOWED", "TABLE_FUNCTION", "NO_TABLE", "TABLE_NOT_ASSOCIATED", "SUBQUERY_OR_CTE", "SET_OPERATION"}
+_BLOCKING = {
+    "SYNTAX_NOT_ALLOWED",
+    "TABLE_FUNCTION",
+    "NO_TABLE",
+    "TABLE_NOT_ASSOCIATED",
+    "SUBQUERY_OR_CTE",
+    "SET_OPERATION",
+}
 
 
 @dataclass(frozen=True)
@@ -42,10 +49,10 @@ class Checked:
             path: where the query stands, for the message.
 
         Raises:
-            QueryRefused: the query was refused.
+            QueryRefusedError: the query was refused.
         """
         if self.resolved is None:
-            raise QueryRefused(self.verdict.findings[0], path)
+            raise QueryRefusedError(self.verdict.findings[0], path)
         return self.resolved
 
 
@@ -108,7 +115,7 @@ def _parse(text: str) -> exp.Expr | Finding:
 def _from_first(text: str) -> Iterator[Finding]:
     # `FROM t SELECT x` leaves no trace in the tree.
     first = next(iter(SPARK.tokenize(text)), None)
-    if first is not None and first.token_type == tokens.TokenType.FROM:
+    if first is not None and first.token_type == TokenType.FROM:
         yield Finding("SYNTAX_NOT_ALLOWED", "a query starts with SELECT", first.line, 1)
 
 
@@ -117,7 +124,9 @@ def _rule_types(tables: list[ConfiguredTable]) -> Iterator[Finding]:
         if table.rule is None:
             yield Finding("NO_ANALYSIS_RULE", f"{table.name} has no analysis rule, so it can't be queried")
         elif isinstance(table.rule, rules.Unsupported):
-            message = f"{table.name} has a {table.rule.type} rule, which is not supported yet; use a list or aggregation rule"
+            message = (
+                f"{table.name} has a {table.rule.type} rule, which is not supported yet; use a list or aggregation rule"
+            )
             yield Finding("ANALYSIS_NOT_ALLOWED", message)
     if len(types := sorted({t.rule.type for t in tables if t.rule})) > 1:
         message = f"the tables have rules of different types ({', '.join(types)}); a query needs tables of one type"

@@ -100,12 +100,10 @@ def declare(config: segmentation.Collaboration, catalog: Mapping[str, pa.Schema]
         except rules.RuleError as bad:
             wrong += [f"{path}: {line}" for line in str(bad).splitlines()]
             continue
-        for place, columns in rule.columns().items():
-            # A constraint may rest on any column of the table; everything a query names must be allowed.
-            known = types if place == "outputConstraints" else dict.fromkeys(table.allowed_columns, "")
-            wrong += _unknown(f"{path}.{rule.type.lower()}.{_snake(place)}", columns, known, f"{name}.allowed_columns")
-        columns = {c: types[c] for c in table.allowed_columns if c in types}
-        tables[name] = ConfiguredTable(name, table.table, members[OWNER_OF[table.table]], columns, rule)
+        allowed = {c: types[c] for c in table.allowed_columns if c in types}
+        for place, named in rule.columns().items():
+            wrong += _unknown(f"{path}.{rule.type.lower()}.{_snake(place)}", named, allowed, f"{name}.allowed_columns")
+        tables[name] = ConfiguredTable(name, table.table, members[OWNER_OF[table.table]], allowed, rule)
     if wrong:
         raise CollaborationError("\n".join(wrong))
     return Collaboration(config.name, config.runner, config.provider, tables)
@@ -150,13 +148,12 @@ def lint(collaboration: Collaboration) -> list[str]:
 
 def _described(table: ConfiguredTable) -> dict[str, Any]:
     rule = table.rule
-    known = isinstance(rule, rules.Aggregation | rules.List)
     return {
         "owner": table.owner,
         "source": table.source,
         "allowedColumns": sorted(table.columns),
         "analysisRuleType": rule.type if rule else None,
-        "analysisRulePolicy": rules.to_aws(rule) if known and rule is not None else None,
+        "analysisRulePolicy": rules.to_aws(rule) if isinstance(rule, rules.Aggregation | rules.List) else None,
     }
 
 

@@ -1,4 +1,4 @@
-"""What a WHERE may be made of: comparisons and arithmetic over columns and literals, and functions as a rule judges them."""
+"""What a WHERE may be made of: comparisons and arithmetic over columns and literals, and what a rule judges."""
 
 from collections.abc import Callable, Iterator
 
@@ -25,6 +25,8 @@ def check(node: exp.Expr, column: Judge, function: Judge) -> Iterator[Finding]:
     elif isinstance(node, exp.Null):
         if not isinstance(node.parent, exp.Is):
             yield at(node.parent, "SYNTAX_NOT_ALLOWED", "NULL stands in IS NULL and IS NOT NULL only")
+    elif isinstance(node, exp.DPipe):
+        yield at(node, "SYNTAX_NOT_ALLOWED", "|| is no mathematical operator")
     elif type(node) in surface.OPERATORS or isinstance(node, exp.Paren):
         if isinstance(node, exp.Is) and not isinstance(node.expression, exp.Null):
             yield at(node, "SYNTAX_NOT_ALLOWED", "IS is allowed with NULL and NOT NULL only")

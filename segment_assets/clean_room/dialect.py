@@ -15,7 +15,7 @@ def _trunc(args: list[exp.Expr]) -> exp.Expr:
 class CleanRoomsSpark(Spark):
     """Spark with the one-argument TRUNC of AWS's list of scalar functions."""
 
-    class Parser(Spark.Parser):
+    class Parser(Spark.Parser):  # type: ignore[valid-type, misc]  # sqlglot sets it in a metaclass
         """Parses TRUNC as a plain function."""
 
         FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {**Spark.Parser.FUNCTIONS, "TRUNC": _trunc}

@@ -1,4 +1,4 @@
-"""Joins, as aggregation and list rules allow them: INNER, on equal join columns, with the operators every rule allows."""
+"""Joins, as aggregation and list rules allow them: INNER, on equal join columns, with allowed operators."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -44,11 +44,10 @@ def check(query: Resolved, ruled: Mapping[str, rules.Rule]) -> tuple[list[Findin
         query: the resolved query.
         ruled: label of a relation -> its rule.
     """
-    found: list[Finding] = []
     graph = JoinGraph()
     names = [t.name for t in query.relations.values()]
-    for name in sorted({n for n in names if names.count(n) > 1}):
-        found.append(Finding("SELF_JOIN", f"{name} is joined to itself"))
+    twice = sorted({n for n in names if names.count(n) > 1})
+    found = [Finding("SELF_JOIN", f"{name} is joined to itself") for name in twice]
     # The most restrictive control of all tables of the query wins.
     operators = set.intersection(*(set(rule.allowed_join_operators or ["AND"]) for rule in ruled.values()))
     before = [query.tree.args["from_"].this.alias]
@@ -95,7 +94,11 @@ def _join(
     for leaf in _leaves(join.args["on"]):
         if isinstance(leaf, exp.Connector):
             if leaf.key.upper() not in operators:
-                yield at(leaf, "JOIN_OPERATOR_NOT_ALLOWED", f"{leaf.key.upper()} is not in every table's allowedJoinOperators")
+                yield at(
+                    leaf,
+                    "JOIN_OPERATOR_NOT_ALLOWED",
+                    f"{leaf.key.upper()} is not in every table's allowedJoinOperators",
+                )
             continue
         sides = (leaf.this, leaf.expression) if isinstance(leaf, exp.EQ) else ()
         owners = [side.table for side in sides if isinstance(side, exp.Column)]

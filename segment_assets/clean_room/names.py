@@ -88,9 +88,8 @@ def resolve(select: exp.Select, collaboration: Collaboration) -> tuple[Resolved,
 
 def output_name(item: exp.Expr) -> str:
     """The name of a column of the result, in lower case: the alias, the column, or what is computed of it."""
-    if name := item.alias_or_name:
-        if not isinstance(item, exp.Func | exp.Literal):
-            return name.lower()
+    if (name := item.alias_or_name) and not isinstance(item, exp.Func | exp.Literal):
+        return name.lower()
     words = [item.key, *("distinct" for _ in item.find_all(exp.Distinct)), *(c.name for c in item.find_all(exp.Column))]
     return "_".join(words).lower()
 
@@ -110,7 +109,9 @@ def _resolve_column(
         return at(column, "COLUMN_AMBIGUOUS", f'"{column.name}" is a column of several tables: write which one')
     allowed = {c for label in inside for c in relations[label].columns}
     where = " and ".join(sorted({relations[label].name for label in inside}))
-    return at(column, "COLUMN_UNKNOWN", f'no allowed column of {where} is named "{column.name}" {nearest(name, allowed)}')
+    return at(
+        column, "COLUMN_UNKNOWN", f'no allowed column of {where} is named "{column.name}" {nearest(name, allowed)}'
+    )
 
 
 def _replace_ordinals_and_aliases(tree: exp.Select, relations: Mapping[str, ConfiguredTable]) -> None:
@@ -128,7 +129,12 @@ def _replace_ordinals_and_aliases(tree: exp.Select, relations: Mapping[str, Conf
 
 
 def _replace(node: exp.Expr, items: list[exp.Expr], aliases: Mapping[str, exp.Expr]) -> None:
-    if isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit() and 1 <= int(node.name) <= len(items):
+    if (
+        isinstance(node, exp.Literal)
+        and not node.is_string
+        and node.name.isdigit()
+        and 1 <= int(node.name) <= len(items)
+    ):
         node.replace(items[int(node.name) - 1].unalias().copy())
     elif isinstance(node, exp.Column) and not node.table and node.name.lower() in aliases:
         node.replace(aliases[node.name.lower()].copy())
@@ -149,9 +155,9 @@ def _is_cte(table: exp.Table) -> bool:
     name, node = table.name.lower(), table.parent
     inside: list[exp.Expr] = []
     while node is not None:
-        if clause := node.args.get("with_"):
-            if any(cte.alias.lower() == name and cte not in inside for cte in clause.expressions):
-                return True
+        clause = node.args.get("with_")
+        if clause and any(cte.alias.lower() == name and cte not in inside for cte in clause.expressions):
+            return True
         if isinstance(node, exp.CTE):
             inside.append(node)
         node = node.parent

@@ -106,7 +106,7 @@ def at(node: exp.Expr | None, code: str, message: str) -> Finding:
     return Finding(code, message)
 
 
-class QueryRefused(Exception):
+class QueryRefusedError(Exception):
     """A query the rules do not allow: reason code, place, what would be right.
 
     Attributes:

@@ -106,6 +106,13 @@ AnyRule = Rule | Unsupported
 _MODELS: dict[str, type[Aggregation] | type[List]] = {"AGGREGATION": Aggregation, "LIST": List}
 
 
+_DISJOINT = (
+    ("dimensionColumns", "joinColumns"),
+    ("dimensionColumns", "aggregateColumns"),
+    ("joinColumns", "listColumns"),
+)
+
+
 def from_aws(rule_type: str, policy: Mapping[str, Any]) -> Rule:
     """A rule from `analysisRuleType` and the policy inside `analysisRulePolicy.v1`.
 
@@ -152,8 +159,7 @@ def problems(rule: Rule) -> list[str]:
     """What AWS refuses in a rule that has the right shape; each sentence starts with its reason code."""
     found = []
     names = rule.columns()
-    against = ("dimensionColumns", "joinColumns"), ("dimensionColumns", "aggregateColumns"), ("joinColumns", "listColumns")
-    for one, other in against:
+    for one, other in _DISJOINT:
         if both := sorted(set(names.get(one, [])) & set(names.get(other, []))):
             found.append(f"RULE_COLUMN_OVERLAP: {both[0]} is in {one} and in {other}, which must be disjoint")
     if isinstance(rule, Aggregation):

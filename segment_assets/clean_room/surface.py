@@ -42,6 +42,7 @@ OPERATORS: dict[type[exp.Expr], set[str]] = {
     exp.Neg: {"this"},
     exp.In: {"this", "expressions"},
     exp.Between: {"this", "low", "high"},
+    exp.DPipe: {*_BINARY, "safe"},  # an expression like any other in SELECT; conditions.py keeps it out of WHERE
 }
 FUNCTIONS: dict[type[exp.Expr], set[str]] = {
     exp.Sum: {"this"},

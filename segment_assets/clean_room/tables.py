@@ -6,13 +6,13 @@ from segment_assets.lake import Table, column
 
 QUERY_LOG = Table(
     "clean_room.query_log",
-    "Every protected query that ran, once per content: its cost counts against the budget.",
+    "Every protected query that was started, once per content: its cost counts against the budget.",
     pa.schema(
         [
             column("content_key", pa.string(), "Hash of the query, its rules and its inputs' versions", required=True),
             column("query", pa.string(), "Query name", required=True),
-            column("as_of", pa.date32(), "Day of the data the query ran on", required=True),
-            column("status", pa.string(), "SUCCESS or FAILED", required=True),
+            column("as_of", pa.date32(), "Newest day of the data the query ran on", required=True),
+            column("status", pa.string(), "STARTED, SUCCESS or FAILED; each of them counts", required=True),
             column("rule_type", pa.string(), "LIST or AGGREGATION", required=True),
             column("tables", pa.string(), "Configured tables used, sorted, comma separated", required=True),
             column("query_text", pa.string(), "The query as submitted", required=True),

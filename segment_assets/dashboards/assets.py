@@ -65,6 +65,14 @@ def _read(config: Segmentation) -> list[dg.AssetKey]:
     for target in config.targets:
         names += [["model_evaluation", target], ["customer_scores", target]]
     for name, segment in config.segments.items():
-        kinds = {config.destinations[d].kind for d in segment.destinations}
-        names += [["predictive_segments", name], *([kind, name] for kind in sorted(kinds))]
+        names += [["predictive_segments", name], *_activations(config, name, list(dict.fromkeys(segment.destinations)))]
     return [dg.AssetKey(name) for name in names]
+
+
+def _activations(config: Segmentation, segment: str, destinations: list[str]) -> list[list[str]]:
+    """`<kind>/<segment>`, with the destination between them where the segment has two of a kind: step 9's own rule."""
+    kinds = [config.destinations[d].kind for d in destinations]
+    return [
+        [kind, segment] if kinds.count(kind) == 1 else [kind, destination, segment]
+        for destination, kind in zip(destinations, kinds, strict=True)
+    ]

@@ -99,7 +99,7 @@ def _interval(row: Interval, y: int, at: Callable[[float], str]) -> list[Element
 
 def _ticks(low: float, high: float) -> list[float]:
     """Three to six round numbers around the range."""
-    span = high - low or abs(high) or 1.0
+    span = max(high - low, 0.001, abs(high) / 1e6)  # numbers are shown to three decimals
     power = 10.0 ** math.floor(math.log10(span))
     step = next(s * power / 10 for s in (2, 5, 10, 20, 50) if span / (s * power / 10) <= 4)
     first, last = math.floor(low / step), math.ceil(high / step)

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from segment_assets import sql
 from segment_assets.dashboards.disclosure import People
-from segment_assets.lake import Lake, Table
+from segment_assets.lake import Lake, Table, Written
 
 Value = str | int | float | date | People | None
 Row = Mapping[str, Value]
@@ -33,22 +33,30 @@ class DataSet:
 
 
 class Reader:
-    """Asks the lake for data sets; a table that was never written gives a data set that says so."""
+    """Asks the lake for data sets; a table that was never written gives a data set that says so.
+
+    Made for one page: what it once learnt about a table it does not ask again.
+    """
 
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
+        self._states: dict[str, Written] = {}
+        self._existing: dict[str, bool] = {}
 
     def exists(self, table: Table) -> bool:
         """The table was written, be it with no rows."""
-        return bool(self.lake.state(table).versions)
+        if table.name not in self._existing:
+            self._existing[table.name] = self.lake.catalog.table_exists(table.name)
+        return self._existing[table.name]
 
     def count(self, table: Table) -> int:
         """Rows of the whole table."""
-        return self.lake.state(table).rows
+        return self._state(table).rows
 
     def dataset(self, rows: Sequence[Row], *tables: Table) -> DataSet:
         """Rows made from the tables; says what is missing where there are none."""
-        made = DataSet(tuple(rows), tuple(t.name for t in tables), self.lake.as_of(*tables))
+        as_of = min((known for t in tables if (known := self._state(t).as_of)), default=None)
+        made = DataSet(tuple(rows), tuple(t.name for t in tables), as_of)
         return made if rows else replace(made, missing=self.missing(*tables))
 
     def missing(self, *tables: Table) -> str:
@@ -57,7 +65,8 @@ class Reader:
         if unwritten:
             return f"Not built yet: {', '.join(unwritten)}."
         empty = [t.short_name for t in tables if not self.count(t)]
-        return f"Nothing to show: {', '.join(empty)} has no rows." if empty else "Nothing to show yet."
+        verb = "have" if len(empty) > 1 else "has"
+        return f"Nothing to show: {', '.join(empty)} {verb} no rows." if empty else "Nothing to show yet."
 
     def ask(self, query: str, **tables: Table) -> list[dict[str, Any]]:
         """Rows of a query in `sql/`; the names it gives its tables stand for the tables passed.
@@ -74,3 +83,8 @@ class Reader:
         with self.lake.connect(*tables.values()) as db:
             rows: list[dict[str, Any]] = db.sql(sql.to_duckdb(tree)).to_arrow_table().to_pylist()
         return rows
+
+    def _state(self, table: Table) -> Written:
+        if table.name not in self._states:
+            self._states[table.name] = self.lake.state(table)
+        return self._states[table.name]

@@ -45,13 +45,17 @@ def document(page: Page, found: Mapping[str, DataSet], ages: DataSet) -> str:
             "header",
             e("p", "Predictive segments", class_="eyebrow"),
             e("h1", page.title),
-            e("p", "Data as of ", e("strong", written(ages.as_of)), class_="as-of"),
+            e("p", "Data as of ", e("strong", _day(ages.as_of)), class_="as-of"),
             _navigation(page),
         ),
         e("main", [_section(s, found, as_of[s.title]) for s in page.sections], _reading(page, ages), id="content"),
         e("footer", e("p", "Made by segment-assets from the tables named above. No names, no addresses, no ids.")),
     )
     return "<!DOCTYPE html>\n" + render(e("html", head, body, lang="en")) + "\n"
+
+
+def _day(as_of: Value) -> str:
+    return "unknown" if as_of is None else written(as_of, "date")
 
 
 def _navigation(page: Page) -> Element:
@@ -63,7 +67,7 @@ def _section(section: Section, found: Mapping[str, DataSet], as_of: Value) -> El
     return e(
         "section",
         e("h2", section.title, id=f"{section.key}-title"),
-        e("p", section.lead, e("span", f"Data as of {written(as_of)}.", class_="age"), class_="lead"),
+        e("p", section.lead, e("span", f"Data as of {_day(as_of)}.", class_="age"), class_="lead"),
         [_group(group, found) for group in section.groups],
         id=section.key,
         aria_labelledby=f"{section.key}-title",

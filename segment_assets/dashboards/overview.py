@@ -20,7 +20,7 @@ from segment_assets.dashboards.pages import (
     Timeline,
     Visual,
 )
-from segment_assets.dashboards.verdict import METRICS, headline_metric
+from segment_assets.dashboards.verdict import METRICS, judged_by
 from segment_assets.segmentation import Collaboration, Segmentation, Target
 
 _CONTENDER = Field("contender", "Predicted by")
@@ -168,7 +168,7 @@ def _targets(config: Segmentation) -> Section:
 
 
 def _target(name: str, spec: Target) -> Group:
-    metric = METRICS[headline_metric(spec.kind)][0]
+    metric = METRICS[judged_by(spec.kind)[0]][0]
     visuals: tuple[Visual, ...] = (
         Sentences(dataset=f"verdict/{name}", title="Verdict"),
         Intervals(
@@ -176,7 +176,7 @@ def _target(name: str, spec: Target) -> Group:
             title=f"{metric} of the model and its baselines, over all test dates",
             unit=metric,
         ),
-        Matrix(dataset=f"metrics/{name}", title="Every metric, over all test dates", row=_CONTENDER, column=_METRIC),
+        Matrix(dataset=f"metrics/{name}", title="Every metric, over all test dates", row=_METRIC, column=_CONTENDER),
         Matrix(dataset=f"calibration/{name}", title="Calibration of the model", row=_METRIC, column=_CONTENDER),
         Matrix(
             dataset=f"cutoffs/{name}",

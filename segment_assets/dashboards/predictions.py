@@ -1,11 +1,21 @@
 """What came out: models beside their baselines, segments, and what is where."""
 
+import math
 from typing import Any
 
 from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.dashboards.datasets import DataSet, Reader, Row
 from segment_assets.dashboards.disclosure import MINIMUM, breakdown, people
-from segment_assets.dashboards.verdict import CONTENDERS, METRICS, MODEL, Estimate, headline_metric, verdict
+from segment_assets.dashboards.verdict import (
+    CALIBRATION,
+    CHAMPION,
+    CONTENDERS,
+    METRICS,
+    MODEL,
+    Estimate,
+    judged_by,
+    verdict,
+)
 from segment_assets.lake import Table
 from segment_assets.modelling.tables import customer_scores, model_evaluation
 from segment_assets.segmentation import Target
@@ -17,7 +27,7 @@ REASON_LABELS = {
     "in": "In the segment",
     "holdout": "Held out to measure the effect",
     "suppressed": "Suppressed: unsubscribed, complained or bounced",
-    "unreachable": "Unreachable: no address that works",
+    "unreachable": "Unreachable: consent, but no active address",
     "no_consent": "No consent for the channels",
     "below_threshold": "Below the threshold",
     "not_eligible": "Not eligible: can't be scored",
@@ -28,29 +38,35 @@ BLUR = ("below_threshold", "no_consent", "not_eligible")
 def target(reader: Reader, name: str, spec: Target) -> dict[str, DataSet]:
     """One model beside its baselines, and what it expects."""
     table = model_evaluation(name)
-    rows: list[dict[str, Any]] = reader.lake.read(table).to_pylist()
-    metric = headline_metric(spec.kind)
-    pooled = [r for r in rows if r["cutoff"] == POOLED]
+    rows = [_known(r) for r in reader.lake.read(table).to_pylist()]
+    pooled = [r for r in rows if r["cutoff"] == POOLED and r["value"] is not None]
+    metric, second = judged_by(spec.kind)
+    verdicts: list[Row] = []
+    for judged in (metric, second):
+        estimates = [Estimate(r["contender"], r["value"], r["low"], r["high"]) for r in pooled if r["metric"] == judged]
+        text, tone = verdict(estimates, judged)
+        verdicts += [{"text": text, "tone": tone}] if estimates else []
     headline = sorted(
         (r for r in pooled if r["metric"] == metric),
-        key=lambda r: (r["contender"] != MODEL, -r["value"], r["contender"]),
+        key=lambda r: (r["contender"] != MODEL, r["contender"] == CHAMPION, -r["value"], r["contender"]),
     )
-    text, tone = verdict([Estimate(r["contender"], r["value"], r["low"], r["high"]) for r in headline], metric)
     rank = {r["contender"]: i for i, r in enumerate(headline)}
+    order = list(METRICS)
     known = [
         _labelled(r)
-        for metric_name in METRICS
-        for r in sorted(pooled, key=lambda r: (rank.get(r["contender"], len(rank)), r["contender"]))
-        if r["metric"] == metric_name
+        for r in sorted(
+            (r for r in pooled if r["metric"] in METRICS),
+            key=lambda r: (order.index(r["metric"]), rank.get(r["contender"], len(rank)), r["contender"]),
+        )
     ]
-    calibration = [_labelled(r) for r in pooled if r["contender"] == MODEL and _is_calibration(r["metric"])]
+    calibration = [_labelled(r) for r in pooled if r["contender"] == MODEL and r["metric"] in CALIBRATION]
     by_cutoff = [
         _labelled(r)
-        for r in sorted(rows, key=lambda r: (r["cutoff"], r["contender"] != MODEL, r["contender"]))
+        for r in sorted(rows, key=lambda r: (r["cutoff"], rank.get(r["contender"], len(rank)), r["contender"]))
         if r["cutoff"] != POOLED and r["metric"] == metric
     ]
     return {
-        f"verdict/{name}": reader.dataset([{"text": text, "tone": tone}] if headline else [], table),
+        f"verdict/{name}": reader.dataset(verdicts, table),
         f"contenders/{name}": reader.dataset([_labelled(r) for r in headline], table),
         f"metrics/{name}": reader.dataset(known, table),
         f"calibration/{name}": reader.dataset(calibration, table),
@@ -77,7 +93,7 @@ def segment(reader: Reader, name: str, target_name: str) -> dict[str, DataSet]:
         {
             "feature": r["feature"],
             "members": people(r["members"]),
-            "contribution": float(r["mean_contribution"]) if r["members"] >= MINIMUM else None,
+            "contribution": round(float(r["mean_contribution"]), 6) if r["members"] >= MINIMUM else None,
         }
         for r in reader.ask("reasons", decisions=table, scores=scores)
     ]
@@ -103,19 +119,25 @@ def _deciles(reader: Reader, scores: Table) -> DataSet:
         {
             "decile": f"{r['decile']}{' (highest)' if r['decile'] == 1 else ''}",
             "customers": people(r["customers"]),
-            "mean_score": float(r["mean_score"]) if r["customers"] >= MINIMUM else None,
+            "mean_score": round(float(r["mean_score"]), 6) if r["customers"] >= MINIMUM else None,
         }
         for r in reader.ask("deciles", scores=scores)
     ]
     return reader.dataset(rows, scores)
 
 
+def _known(row: dict[str, Any]) -> dict[str, Any]:
+    """An estimate that could not be made, such as an AUC without positives, is unknown."""
+    return row | {name: None if _unknown(row[name]) else row[name] for name in ("value", "low", "high")}
+
+
+def _unknown(value: float | None) -> bool:
+    return value is None or math.isnan(value)
+
+
 def _labelled(row: dict[str, Any]) -> Row:
-    metric = str(row["metric"])
-    label = METRICS[metric][0] if metric in METRICS else metric.replace("_", " ").capitalize()
-    contender = CONTENDERS.get(row["contender"], row["contender"])
-    return row | {"metric": label, "contender": contender, "is_model": row["contender"] == MODEL}
-
-
-def _is_calibration(metric: str) -> bool:
-    return "calibration" in metric or metric in ("ece", "base_rate", "mean_score")
+    metric, contender = str(row["metric"]), str(row["contender"])
+    label = METRICS[metric][0] if metric in METRICS else CALIBRATION.get(metric, metric)
+    who = CONTENDERS.get(contender, contender.replace("_", " "))
+    baseline = contender not in (MODEL, CHAMPION)
+    return row | {"metric": label, "contender": who, "is_model": contender == MODEL, "is_baseline": baseline}

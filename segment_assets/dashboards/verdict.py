@@ -5,29 +5,36 @@ from dataclasses import dataclass
 from typing import Literal
 
 Tone = Literal["good", "unclear", "bad", "plain"]
-MODEL = "model"
+MODEL, CHAMPION = "model", "champion"
 
 # Metric -> what a reader is told, and whether more is better.
 METRICS: dict[str, tuple[str, bool]] = {
     "roc_auc": ("ROC AUC", True),
+    "spearman": ("Rank correlation", True),
+    "log_loss": ("Log loss", False),
+    "mae": ("Mean absolute error", False),
+    "brier": ("Brier score", False),
     "average_precision": ("Average precision", True),
     "lift_5": ("Lift in the top 5 %", True),
     "lift_10": ("Lift in the top 10 %", True),
     "lift_20": ("Lift in the top 20 %", True),
-    "log_loss": ("Log loss", False),
-    "brier": ("Brier score", False),
-    "spearman": ("Rank correlation (Spearman)", True),
-    "mae": ("Mean absolute error", False),
     "value_share_10": ("Share of value in the top 10 %", True),
 }
 
 
+CALIBRATION = {
+    "calibration_slope": "Slope: 1 is right, below 1 the predictions are too extreme",
+    "calibration_intercept": "Intercept: 0 is right, above 0 the predictions are too low",
+    "calibration_error": "Expected calibration error: mean distance between predicted and actual rate, 0 is right",
+    "calibration_ratio": "Predicted total by actual total: 1 is right",
+}
 # Contender -> what a reader is told.
 CONTENDERS = {
     "recency": "recency alone",
     "frequency": "frequency alone",
     "past_spend": "past spend alone",
     "logistic": "logistic regression",
+    CHAMPION: "the model before",
 }
 
 
@@ -45,15 +52,19 @@ class Estimate:
         return f"{self.value:.3f}{interval}"
 
 
-def headline_metric(kind: str) -> str:
-    """The metric that the verdict rests on: ranking, because a segment is a choice of the highest scores."""
-    return "spearman" if kind == "value" else "roc_auc"
+def judged_by(kind: str) -> tuple[str, str]:
+    """The two metrics a verdict is given on: the order of customers, and the size of the numbers.
+
+    A segment takes the highest scores, so the order matters first; thresholds and promotion rest on the size.
+    """
+    return ("spearman", "mae") if kind == "value" else ("roc_auc", "log_loss")
 
 
 def best_baseline(estimates: Sequence[Estimate], metric: str) -> Estimate | None:
-    """The contender to beat; ties go to the first by name."""
+    """The baseline to beat; ties go to the first by name. An earlier model is no baseline."""
     sign = 1 if METRICS[metric][1] else -1
-    rivals = sorted((e for e in estimates if e.contender != MODEL), key=lambda e: (-sign * e.value, e.contender))
+    baselines = (e for e in estimates if e.contender not in (MODEL, CHAMPION))
+    rivals = sorted(baselines, key=lambda e: (-sign * e.value, e.contender))
     return rivals[0] if rivals else None
 
 

@@ -118,7 +118,7 @@ def _intervals(shown: Intervals, rows: tuple[Row, ...]) -> Content:
         )
         for row in rows
     ]
-    best = next((d for d in drawn if not d.stands_out), None)
+    best = next((d for d, row in zip(drawn, rows, strict=True) if row["is_baseline"]), None)
     summary = f"{shown.title}: " + "; ".join(f"{d.label} {d.text}" for d in drawn)
     note = "Dots are estimates, lines their 95 % intervals"
     note += f"; the shaded band is the interval of the best baseline, {best.label}." if best else "."
@@ -151,17 +151,20 @@ def _grid(shown: Grid, rows: tuple[Row, ...]) -> Content:
 def _matrix(shown: Matrix, rows: tuple[Row, ...]) -> Content:
     down = list(dict.fromkeys(written(r[shown.row.name]) for r in rows))
     across = list(dict.fromkeys(written(r[shown.column.name]) for r in rows))
-    cells = {(written(r[shown.row.name]), written(r[shown.column.name])): _estimate(r) for r in rows}
+    cells = {(written(r[shown.row.name]), written(r[shown.column.name])): r for r in rows}
     head = e("tr", e("th", shown.row.label, scope="col"), [e("th", name, scope="col", class_="n") for name in across])
     lines = [
-        e(
-            "tr",
-            e("th", name, scope="row"),
-            [e("td", cells.get((name, other), UNKNOWN), class_="n") for other in across],
-        )
+        e("tr", e("th", name, scope="row"), [_estimate_cell(cells.get((name, other))) for other in across])
         for name in down
     ]
     return _foldable(shown, shown.folded, e("thead", head), e("tbody", lines))
+
+
+def _estimate_cell(row: Row | None) -> Element:
+    if row is None:
+        return e("td", UNKNOWN, class_="n")
+    around = _interval_text(row)
+    return e("td", written(row["value"], "score"), e("span", around, class_="around") if around else None, class_="n")
 
 
 def _foldable(shown: Visual, folded: bool, *parts: Element) -> Element:
@@ -186,14 +189,18 @@ def _cell(value: Value, field: Field, *, first: bool) -> Element:
 
 
 def _align(field: Field) -> str | None:
-    return "n" if field.kind in _NUMBERS else None
+    return "n" if field.kind in _NUMBERS else "day" if field.kind == "date" else None
 
 
 def _estimate(row: Row) -> str:
-    point = written(row["value"], "score")
+    around = _interval_text(row)
+    return written(row["value"], "score") + (f" ({around})" if around else "")
+
+
+def _interval_text(row: Row) -> str:
     if row["low"] is None or row["high"] is None:
-        return point
-    return f"{point} ({written(row['low'], 'score')} to {written(row['high'], 'score')})"
+        return ""
+    return f"{written(row['low'], 'score')} to {written(row['high'], 'score')}"
 
 
 def _drawn(value: Value) -> float:

@@ -3,8 +3,10 @@
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
+from rich.progress import Progress
 
 from segment_assets import deployment, segmentation
 from segment_assets.lake.embedded import landing, partner_landing
@@ -21,7 +23,9 @@ def demo(console: Console, home: Path, today: date) -> bool:
     settings = deployment.settings(segmentation.load(), under=home)
     marker = home / "demo.json"
     # The first day's choice stays: a replay that was killed must go on with the same dates.
-    known = json.loads(marker.read_text()) if marker.exists() else {"today": today.isoformat(), "complete": False}
+    known: dict[str, Any] = {"today": today.isoformat(), "complete": False}
+    if marker.exists():
+        known = json.loads(marker.read_text())
     if known["complete"]:
         console.print(f"The year is already in the landing place (last day {known['today']}).")
     else:
@@ -42,7 +46,7 @@ def next_day(console: Console, home: Path) -> bool:
     if newest is None:
         console.print("There is no data yet: run `make demo` first.")
         return False
-    dropped = drop(landing(settings), partner_landing(settings), newest)
+    dropped = drop(landing(settings), partner_landing(settings))
     console.print(f"Dropped {dropped.last_day}: {dropped.baskets} baskets in {dropped.objects} objects.")
     return command.refresh(console, home, NEXT)
 
@@ -50,8 +54,13 @@ def next_day(console: Console, home: Path) -> bool:
 def _replay(console: Console, settings: deployment.Settings, today: date) -> None:
     from segment_assets.demo.replay import replay
 
-    with console.status("replaying a year of a real grocer as a Pinpoint event stream"):
-        replayed = replay(landing(settings), partner_landing(settings), today)
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("replaying a year of a real grocer")
+
+        def on_progress(done: int, days: int) -> None:
+            bar.update(task, completed=done, total=days)
+
+        replayed = replay(landing(settings), partner_landing(settings), today, on_progress=on_progress)
     console.print(
         f"Replayed {replayed.first_day} to {replayed.last_day}: {replayed.baskets:,} baskets, {replayed.sends:,} "
         f"campaign sends, {replayed.redemptions:,} coupon redemptions; among them {replayed.duplicates:,} duplicates, "

@@ -8,7 +8,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 from isal import igzip, isal_zlib
@@ -21,7 +21,7 @@ KEPT_IN_QUARANTINE = 65_536
 MAX_ATTEMPTS = 64
 
 
-class Malformed(ValueError):
+class MalformedError(ValueError):
     """Bytes that are no valid record; `reason` is a code of docs/quarantine.md."""
 
     def __init__(self, reason: str) -> None:
@@ -46,7 +46,7 @@ class Piece(NamedTuple):
 def _exact(text: str) -> msgspec.Raw:
     value = float(text)
     if value - value != 0:
-        raise Malformed("not_finite")
+        raise MalformedError("not_finite")
     return msgspec.Raw(repr(value).encode())
 
 
@@ -55,25 +55,29 @@ _decode = msgspec.json.Decoder(float_hook=_exact).decode
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
+# isal's own error is not zlib's.
+_BROKEN = (OSError, EOFError, zlib.error, cast(type[Exception], isal_zlib.error))
+
+
 def canonical(record: bytes) -> bytes:
     """The record with sorted keys and no spaces: `json.dumps(..., sort_keys=True, ensure_ascii=False)`, byte for byte.
 
     Raises:
-        Malformed: not_an_object, not_json, not_utf8, not_finite, too_deep or too_large.
+        MalformedError: not_an_object, not_json, not_utf8, not_finite, too_deep or too_large.
     """
     if len(record) > MAX_RECORD:
-        raise Malformed("too_large")
+        raise MalformedError("too_large")
     try:
         value = _decode(record)
         if not isinstance(value, dict):
-            raise Malformed("not_an_object")
+            raise MalformedError("not_an_object")
         return _encode(value)
-    except Malformed:
+    except MalformedError:
         raise
     except RecursionError as deep:
-        raise Malformed("too_deep") from deep
+        raise MalformedError("too_deep") from deep
     except (ValueError, TypeError) as bad:
-        raise Malformed(_why(record)) from bad
+        raise MalformedError(_why(record)) from bad
 
 
 def event_id(canonical_json: bytes) -> str:
@@ -83,13 +87,13 @@ def event_id(canonical_json: bytes) -> str:
 
 def decompress(content: bytes) -> tuple[bytes, Piece | None]:
     """The object's bytes without their compression, and what could not be decompressed."""
-    if content.startswith(b"PK\x03\x04") or content.startswith(b"\xff\x06\x00\x00sNaPpY"):
+    if content.startswith((b"PK\x03\x04", b"\xff\x06\x00\x00sNaPpY")):
         return b"", _refused(content, "unknown_compression")
     if not content.startswith(b"\x1f\x8b"):
         return content.removeprefix(b"\xef\xbb\xbf"), None
     try:
         return igzip.decompress(content), None
-    except (OSError, EOFError, isal_zlib.error, zlib.error):
+    except _BROKEN:
         return _salvage(content)
 
 
@@ -104,7 +108,7 @@ def pieces(content: bytes, is_record: Callable[[object], bool]) -> list[Piece]:
     for part in _quick(content):
         try:
             found.append(Piece(part, event_id(canonical(part)), None))
-        except Malformed:
+        except MalformedError:
             # The quick cut is right wherever all its parts are records. Here one is not: look closely.
             return [_piece(part) for part in _close(content, is_record)]
     return found
@@ -166,7 +170,7 @@ def _skip_space(text: str, at: int) -> int:
 def _piece(part: bytes) -> Piece:
     try:
         return Piece(part, event_id(canonical(part)), None)
-    except Malformed as bad:
+    except MalformedError as bad:
         return _refused(part, bad.reason)
 
 
@@ -196,7 +200,7 @@ def _why(record: bytes) -> str:
     """Why a fast decoder refused: asked of Python's own, for the few that are."""
 
     def not_finite(name: str) -> None:
-        raise Malformed("not_finite")
+        raise MalformedError("not_finite")
 
     try:
         text = record.decode()
@@ -204,7 +208,7 @@ def _why(record: bytes) -> str:
         return "not_utf8"
     try:
         json.loads(text, parse_constant=not_finite)
-    except Malformed as found:
+    except MalformedError as found:
         return found.reason
     except RecursionError:
         return "too_deep"

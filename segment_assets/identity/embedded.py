@@ -93,8 +93,7 @@ class LadybugGraph(GraphStore):
                 _load(connection, snapshot, folder)
             with self._open(folder / "graph.lbug", read_only=True) as connection:
                 counts = {str(r["label"]): int(r["rows"] or 0) for r in _rows(connection, _COUNTS)}
-            if counts != snapshot.counts:
-                wrong = sorted(label for label in counts if counts[label] != snapshot.counts[label])
+            if wrong := sorted(label for label, rows in snapshot.counts.items() if counts.get(label) != rows):
                 raise GraphError(
                     f"{self.engine}: {', '.join(wrong)} were not all loaded; the old graph stays in service"
                 )

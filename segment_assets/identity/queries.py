@@ -8,8 +8,7 @@ back it excludes where it came from, or starts a second MATCH, because some stor
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from segment_assets.identity.graph_model import EDGES, NODES
 
@@ -34,7 +33,7 @@ class Query:
 
     description: str
     cypher: str
-    parameters: Mapping[str, type[Value]] = MappingProxyType({})
+    parameters: Mapping[str, type[Value]] = field(default_factory=dict)
     sort: bool = False
 
 
@@ -114,11 +113,12 @@ QUERIES: Mapping[str, Query] = {
     "graph_counts": Query(
         "How many nodes there are of each label, and edges of each type.",
         " UNION ALL ".join(
-            [f"MATCH (n:{label}) RETURN '{label}' AS label, count(*) AS rows" for label in NODES]
-            + [
-                f"MATCH (a:{edge.start})-[r:{name}]->(b:{edge.end}) RETURN '{name}' AS label, count(*) AS rows"
-                for name, edge in EDGES.items()
-            ]
+            # Counted first: beside a label, which is a grouping key, no rows would give no count instead of 0.
+            f"MATCH {pattern} WITH count(*) AS rows RETURN '{label}' AS label, rows AS rows"
+            for label, pattern in (
+                *((label, f"(n:{label})") for label in NODES),
+                *((name, f"(a:{edge.start})-[r:{name}]->(b:{edge.end})") for name, edge in EDGES.items()),
+            )
         ),
         sort=True,
     ),

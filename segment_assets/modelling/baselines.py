@@ -1,12 +1,11 @@
 """What a model must beat: one number per customer that anybody could sort by, and a line fitted through it."""
 
-import re
-
 import numpy as np
 import pyarrow as pa
 
 from segment_assets.modelling.calibration import Floats, line, sigmoid
 from segment_assets.modelling.model import Kind
+from segment_assets.modelling.vocabulary import slug
 
 RECENCY, FREQUENCY, PAST_SPEND = "recency", "frequency", "past_spend"
 BASELINES = (RECENCY, FREQUENCY, PAST_SPEND)
@@ -21,10 +20,12 @@ def columns(names: list[str], event: str, spend: tuple[str, str] | None) -> dict
         event: the target's event.
         spend: event and metric that count as spend, or None.
     """
+    what = slug(event, "event")
+    paid = f"{slug(spend[0], 'event')}_{slug(spend[1], 'metric')}" if spend else None
     found = {
-        RECENCY: _first(names, [f"days_since_{_word(event)}"]),
-        FREQUENCY: _first(names, [f"{_word(event)}_count_{n}d" for n in _WINDOWS]),
-        PAST_SPEND: _first(names, [f"{_word(spend[0])}_{_word(spend[1])}_{n}d" for n in _WINDOWS]) if spend else None,
+        RECENCY: _first(names, [f"days_since_{what}"]),
+        FREQUENCY: _first(names, [f"{what}_count_{n}d" for n in _WINDOWS]),
+        PAST_SPEND: _first(names, [f"{paid}_{n}d" for n in _WINDOWS]) if paid else None,
     }
     return {baseline: name for baseline, name in found.items() if name}
 
@@ -41,7 +42,8 @@ def predict(kind: Kind, baseline: str, known: pa.ChunkedArray, label: Floats, as
     if kind == "value":
         spread = float(x.var())
         slope = float(((x - x.mean()) * (label - label.mean())).mean()) / spread if spread else 0.0
-        return np.maximum(label.mean() + slope * (ask - x.mean()), 0.0)
+        found: Floats = np.maximum(label.mean() + slope * (ask - x.mean()), 0.0)
+        return found
     x, ask = np.arcsinh(x), np.arcsinh(ask)
     # The line keeps a positive slope: turn the feature so that more means more likely.
     turn = -1.0 if float(((x - x.mean()) * (label - label.mean())).sum()) < 0 else 1.0
@@ -51,10 +53,6 @@ def predict(kind: Kind, baseline: str, known: pa.ChunkedArray, label: Floats, as
 
 def _numbers(values: pa.ChunkedArray) -> Floats:
     return np.asarray(values.cast(pa.float64()).to_numpy(), dtype=np.float64)
-
-
-def _word(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def _first(names: list[str], wanted: list[str]) -> str | None:

@@ -36,11 +36,16 @@ class Interval:
 
 
 def interval(replicates: Floats) -> Interval | None:
-    """First value with the percentiles of the rest; None where the metric is undefined on the rows."""
+    """First value with the percentiles of the rest, their bias taken off; None where the rows do not define it.
+
+    Most metrics have next to no bias. An expected calibration error does: resampling adds noise to every bin, and noise
+    counts as error, so that the plain percentiles could lie wholly above the value they belong to.
+    """
     drawn = replicates[1:][np.isfinite(replicates[1:])]
     if not np.isfinite(replicates[0]) or not len(drawn):
         return None
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = np.quantile(drawn, [0.025, 0.975]) - (drawn.mean() - replicates[0])
+    low = max(low, 0.0) if drawn.min() >= 0 else low
     return Interval(float(replicates[0]), float(low), float(high))
 
 

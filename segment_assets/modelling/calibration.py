@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _STEPS = 50
+_DONE = 1e-10  # a step this small, on standardised scores, changes nothing
 _RIDGE = 1e-9  # keeps the 2x2 system solvable where all scores are equal
 
 
@@ -42,13 +43,20 @@ def maximum_likelihood(raw: Floats, goal: Floats) -> tuple[float, float]:
     x = (raw - centre) / scale
     beta = np.array([0.0, float(logit(np.clip(goal.mean(), 1e-6, 1 - 1e-6)))])
     design = np.column_stack([x, np.ones_like(x)])
+    best = _log_likelihood(design @ beta, goal)
     for _ in range(_STEPS):
         p = sigmoid(design @ beta)
-        gradient = design.T @ (goal - p)
         curvature = (design * (p * (1 - p))[:, None]).T @ design + _RIDGE * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        # A step of more than two units on standardised scores has left the quadratic's neighbourhood.
-        beta = beta + step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
-        if float(np.abs(step).max()) < 1e-10:
+        step = np.linalg.solve(curvature, design.T @ (goal - p))
+        # Far from the optimum a whole step can overshoot and never come back (rare events, skewed scores): halve it
+        # until it gains.
+        while (reached := _log_likelihood(design @ (beta + step), goal)) < best and np.abs(step).max() > _DONE:
+            step = step / 2
+        if np.abs(step).max() <= _DONE:
             break
+        beta, best = beta + step, reached
     return float(beta[0] / scale), float(beta[1] - beta[0] * centre / scale)
+
+
+def _log_likelihood(x: Floats, goal: Floats) -> float:
+    return float((goal * x - np.logaddexp(0.0, x)).sum())

@@ -1,9 +1,10 @@
 """What each feature adds to one customer's raw score: exact, and summing to it.
 
-Linear models: coefficient times distance from the mean of the rows fitted on. Trees: Shapley values of the path-dependent
-game (TreeSHAP; Lundberg et al., 2020, https://doi.org/10.1038/s42256-019-0138-9), computed exactly leaf by leaf. On the
-way to a leaf a row either agrees with all splits on a feature or does not; with m features on the path there are 2^m
-patterns, so each leaf has a small table of Shapley values that rows look up. Eight leaves make m at most 7.
+Linear models: coefficient times distance from the mean of the rows fitted on. Trees: Shapley values of the
+path-dependent game (TreeSHAP; Lundberg et al., 2020, https://doi.org/10.1038/s42256-019-0138-9), computed exactly leaf
+by leaf. On the way to a leaf a row either agrees with all splits on a feature or does not; with m features on the path
+there are 2^m patterns, so each leaf has a small table of Shapley values that rows look up. Eight leaves make m at most
+7.
 """
 
 from functools import lru_cache
@@ -84,7 +85,7 @@ def _add_leaf(total: Floats, path: dict[int, tuple[NDArray[np.bool_], float]], v
 
 
 def _shapley(shares: Floats) -> Floats:
-    """Shapley values of the game `product over features of (agrees if known else share)`, for every pattern of agrees."""
+    """Shapley values of the game `product over features of (agrees, if known, else share)`, per pattern of agrees."""
     ones, weights = _patterns(len(shares))
     table = np.empty(ones.shape)
     for feature, share in enumerate(shares):

@@ -8,7 +8,7 @@ import pyarrow as pa
 from segment_assets.modelling.baselines import BASELINES
 from segment_assets.modelling.bootstrap import Floats, Interval, Resampling, interval
 from segment_assets.modelling.candidates import LOGISTIC
-from segment_assets.modelling.metrics import EVENT_METRICS, VALUE_METRICS, Prepared
+from segment_assets.modelling.metrics import EVENT_METRICS, VALUE_METRICS, Prepared, Weighted
 from segment_assets.modelling.model import Kind
 
 POOLED = "pooled"
@@ -109,8 +109,9 @@ def _one(
     metrics = VALUE_METRICS if kind == "value" else EVENT_METRICS
     replicates: dict[str, list[Floats]] = {name: [] for name in metrics}
     for weights in resampling.weights(rows):
+        weighted = Weighted(data, weights)
         for name, metric in metrics.items():
-            replicates[name].append(metric(data, weights))
+            replicates[name].append(metric(weighted))
     return [
         Measured(cutoff, contender, name, around, len(rows))
         for name, parts in replicates.items()

@@ -5,6 +5,7 @@ It is a tree from the start: names found in the data enter it as sanitised ident
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
+from functools import reduce
 
 from sqlglot import exp
 
@@ -52,7 +53,7 @@ def query(
         {told}
         ORDER BY p.customer_id, c.cutoff""")
     for name, part in parts.items():
-        tree = tree.with_(name, as_=part)
+        tree = tree.with_(name, as_=part, copy=False)
     return tree
 
 
@@ -69,18 +70,21 @@ def _known(events: Sequence[FeatureEvent]) -> exp.Select:
     """`known.sql` with one exact sum per metric."""
     metrics: dict[str, set[str]] = {}
     for event in events:
-        for slug, names in event.metrics.items():
-            metrics.setdefault(slug, set()).update(names)
+        for slug, delivered in event.metrics.items():
+            metrics.setdefault(slug, set()).update(delivered)
     tree = load(__package__, "known")
     assert isinstance(tree, exp.Select)  # noqa: S101 - for the type checker: the file holds a SELECT
     for slug, names in sorted(metrics.items()):
-        value = exp.func("COALESCE", *(_metric(name) for name in sorted(names)))
-        tree = tree.select(exp.Sum(this=exp.cast(value, "DECIMAL(38, 6)")).as_(f"m_{slug}"))
+        # Several names that read the same once sanitised are added up, as their events are.
+        sums = [exp.func("COALESCE", _exact_sum(name), exp.Literal.number(0)) for name in sorted(names)]
+        total = reduce(lambda left, right: exp.Add(this=left, expression=right), sums)
+        tree = tree.select(exp.alias_(total, f"m_{slug}"), copy=False)
     return tree
 
 
-def _metric(name: str) -> exp.Expr:
-    return exp.Bracket(this=exp.column("metrics", table="r"), expressions=[exp.Literal.string(name)])
+def _exact_sum(metric: str) -> exp.Expr:
+    value = exp.Bracket(this=exp.column("metrics", table="r"), expressions=[exp.Literal.string(metric)])
+    return exp.Sum(this=exp.cast(value, "DECIMAL(38, 6)"))
 
 
 def _did(columns: Sequence[Feature]) -> exp.Select:

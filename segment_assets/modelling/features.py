@@ -90,6 +90,13 @@ def clock_of(lake: Lake) -> date:
     return clock
 
 
+def as_of(lake: Lake, config: Segmentation) -> date | None:
+    """The oldest data time that features rest on."""
+    queries = config.collaboration.queries if config.collaboration else {}
+    told = [result_table(name, [], (), "") for name, wanted in queries.items() if wanted.use_as_features]
+    return lake.as_of(*feature_sql.SOURCES, *told)
+
+
 def partner_results(lake: Lake, config: Segmentation, clock: date) -> list[tuple[PartnerResult, pa.Table]]:
     """Results of the queries marked `use_as_features`, with what they hold.
 
@@ -103,7 +110,7 @@ def partner_results(lake: Lake, config: Segmentation, clock: date) -> list[tuple
     found = []
     for name, wanted in sorted(config.collaboration.queries.items()):
         if wanted.use_as_features:
-            selected = parse(wanted.sql).named_selects
+            selected = [item.alias_or_name for item in parse(wanted.sql).expressions]
             if "customer_id" not in selected:
                 raise FeaturesError(
                     f"segmentation.yaml: collaboration.queries.{name}.use_as_features: the query must select "
@@ -132,7 +139,9 @@ def _differing(lake: Lake, rows: pa.Table, given: Mapping[str, pa.Table], event:
     """Count one event once more, from the time stamps, without windows and buckets."""
     if event is None:
         return 0
-    built = rows.select(["customer_id", "cutoff", f"{event}_count_{days}d"]).rename_columns(["customer_id", "cutoff", "n"])
+    built = rows.select(["customer_id", "cutoff", f"{event}_count_{days}d"]).rename_columns(
+        ["customer_id", "cutoff", "n"]
+    )
     tree = bind(load(__package__, "recount"), {"event": event, "days": days})
     tables = {"built": built, "cutoffs": given["cutoffs"], "event_names": given["event_names"]}
     with lake.connect(ENGAGEMENT_EVENTS, CUSTOMER_ENDPOINTS, **tables) as db:

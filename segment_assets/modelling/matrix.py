@@ -1,4 +1,4 @@
-"""Features as the matrix a model is fitted on, or asked about. Columns are in alphabetical order, whatever was first."""
+"""Features as the matrix a model is fitted on, or asked about. Columns are in alphabetical order."""
 
 import duckdb
 import pyarrow as pa

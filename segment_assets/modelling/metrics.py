@@ -1,11 +1,12 @@
 """Metrics as functions of row weights: all bootstrap replicates at once.
 
-Each takes a `Prepared` (one contender's predictions, sorted once) and weights of rows x replicates, and returns one value
-per replicate. Unweighted they equal scikit-learn's and scipy's (tested); ties count half.
+Each takes a `Weighted` (one contender's predictions, sorted once, under weights of rows x replicates) and returns one
+value per replicate. Unweighted they equal scikit-learn's and scipy's (tested); ties count half.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from segment_assets.modelling.bootstrap import Floats
 from segment_assets.modelling.calibration import logit, maximum_likelihood, sigmoid
 from segment_assets.modelling.training import loss
 
-Metric = Callable[["Prepared", Floats], Floats]
+Metric = Callable[["Weighted"], Floats]
 _BINS = 10
 
 
@@ -40,34 +41,64 @@ class Prepared:
         order = np.argsort(-prediction, kind="stable")
         return cls(label, prediction, order, _group_starts(prediction[order]))
 
-    def grouped(self, weights: Floats) -> tuple[Floats, Floats]:
+
+class Weighted:
+    """Predictions under the weights of some replicates; what several metrics need is worked out once.
+
+    Args:
+        data: labels and predictions.
+        weights: rows x replicates.
+    """
+
+    def __init__(self, data: Prepared, weights: Floats) -> None:
+        self.label, self.prediction, self.order = data.label, data.prediction, data.order
+        self.weights = weights
+        self.count = weights.sum(axis=0)
+        self._starts = data.starts
+
+    @cached_property
+    def groups(self) -> tuple[Floats, Floats]:
         """Per group of equal predictions, highest first: weight, and weight times label."""
-        sorted_weights = weights[self.order]
-        total = np.add.reduceat(sorted_weights, self.starts, axis=0)
-        return total, np.add.reduceat(sorted_weights * self.label[self.order, None], self.starts, axis=0)
+        ordered = self.weights[self.order]
+        total = np.add.reduceat(ordered, self._starts, axis=0)
+        ordered *= self.label[self.order, None]
+        return total, np.add.reduceat(ordered, self._starts, axis=0)
+
+    @cached_property
+    def reached(self) -> tuple[Floats, Floats]:
+        """The same, summed from the top."""
+        total, ones = self.groups
+        return np.cumsum(total, axis=0), np.cumsum(ones, axis=0)
+
+    @cached_property
+    def line(self) -> tuple[Floats, Floats]:
+        """Calibration slope and intercept."""
+        return _calibration_line(self)
+
+    def mean(self, values: Floats) -> Floats:
+        """Weighted mean of one value per row."""
+        return _ratio(values @ self.weights, self.count)
 
 
-def roc_auc(data: Prepared, weights: Floats) -> Floats:
+def roc_auc(data: Weighted) -> Floats:
     """Chance that someone with the event is ranked above someone without."""
-    total, ones = data.grouped(weights)
-    zeros = total - ones
-    above = np.cumsum(ones, axis=0) - ones / 2
-    return _ratio((zeros * above).sum(axis=0), zeros.sum(axis=0) * ones.sum(axis=0))
+    total, ones = data.groups
+    found = data.reached[1]
+    pairs = np.einsum("ij,ij->j", total - ones, found - ones / 2)
+    return _ratio(pairs, (data.count - found[-1]) * found[-1])
 
 
-def average_precision(data: Prepared, weights: Floats) -> Floats:
+def average_precision(data: Weighted) -> Floats:
     """Precision averaged over recall."""
-    total, ones = data.grouped(weights)
-    reached = np.maximum(np.cumsum(total, axis=0), 1e-300)
-    return _ratio((ones * np.cumsum(ones, axis=0) / reached).sum(axis=0), ones.sum(axis=0))
+    people, found = data.reached
+    return _ratio(np.einsum("ij,ij->j", data.groups[1], found / np.maximum(people, 1e-300)), found[-1])
 
 
 def share_in_top(share: float) -> Metric:
     """Part of all events (or of all value) among the highest predictions; a tie at the edge counts in proportion."""
 
-    def metric(data: Prepared, weights: Floats) -> Floats:
-        total, ones = data.grouped(weights)
-        people, found = np.cumsum(total, axis=0), np.cumsum(ones, axis=0)
+    def metric(data: Weighted) -> Floats:
+        (total, ones), (people, found) = data.groups, data.reached
         edge = share * people[-1]
         columns = np.arange(people.shape[1])
         at = np.argmax(people >= edge, axis=0)
@@ -80,54 +111,53 @@ def share_in_top(share: float) -> Metric:
 def lift(share: float) -> Metric:
     """How many times the average rate the highest predictions have."""
     top = share_in_top(share)
-    return lambda data, weights: top(data, weights) / share
+    return lambda data: top(data) / share
 
 
-def log_loss(data: Prepared, weights: Floats) -> Floats:
+def log_loss(data: Weighted) -> Floats:
     """Mean negative log likelihood."""
-    return _mean(loss("event", data.label, data.prediction), weights)
+    return data.mean(loss("event", data.label, data.prediction))
 
 
-def brier(data: Prepared, weights: Floats) -> Floats:
+def brier(data: Weighted) -> Floats:
     """Mean squared distance of probability and outcome."""
-    return _mean((data.label - data.prediction) ** 2, weights)
+    return data.mean((data.label - data.prediction) ** 2)
 
 
-def mean_absolute_error(data: Prepared, weights: Floats) -> Floats:
+def mean_absolute_error(data: Weighted) -> Floats:
     """Mean distance of prediction and value."""
-    return _mean(loss("value", data.label, data.prediction), weights)
+    return data.mean(loss("value", data.label, data.prediction))
 
 
-def calibration_slope(data: Prepared, weights: Floats) -> Floats:
+def calibration_slope(data: Weighted) -> Floats:
     """1 is right; below 1 the predictions are too extreme."""
-    return _calibration_line(data, weights)[0]
+    return data.line[0]
 
 
-def calibration_intercept(data: Prepared, weights: Floats) -> Floats:
+def calibration_intercept(data: Weighted) -> Floats:
     """0 is right; above 0 the predictions are too low."""
-    return _calibration_line(data, weights)[1]
+    return data.line[1]
 
 
-def calibration_error(data: Prepared, weights: Floats) -> Floats:
+def calibration_error(data: Weighted) -> Floats:
     """Expected calibration error: mean distance of rate and probability over ten bins of equally many rows."""
     bins = np.array_split(data.order, min(_BINS, len(data.order)))
     gap = data.label - data.prediction
-    apart = sum(np.abs(gap[rows] @ weights[rows]) for rows in bins)
-    return _ratio(np.asarray(apart), weights.sum(axis=0))
+    apart = sum(np.abs(gap[rows] @ data.weights[rows]) for rows in bins)
+    return _ratio(np.asarray(apart), data.count)
 
 
-def calibration_ratio(data: Prepared, weights: Floats) -> Floats:
+def calibration_ratio(data: Weighted) -> Floats:
     """Sum of predictions by sum of outcomes; 1 is right."""
-    return _ratio(data.prediction @ weights, data.label @ weights)
+    return _ratio(data.prediction @ data.weights, data.label @ data.weights)
 
 
-def spearman(data: Prepared, weights: Floats) -> Floats:
+def spearman(data: Weighted) -> Floats:
     """Correlation of ranks."""
-    x, y = _ranks(data.prediction, weights), _ranks(data.label, weights)
-    count = weights.sum(axis=0)
-    x, y = x - (weights * x).sum(axis=0) / count, y - (weights * y).sum(axis=0) / count
-    spread = (weights * x * x).sum(axis=0) * (weights * y * y).sum(axis=0)
-    return _ratio((weights * x * y).sum(axis=0), np.sqrt(spread))
+    x, y = _centred_ranks(data, data.prediction), _centred_ranks(data, data.label)
+    weighted = data.weights * x
+    spread = np.einsum("ij,ij->j", weighted, x) * np.einsum("ij,ij,ij->j", data.weights, y, y)
+    return _ratio(np.einsum("ij,ij->j", weighted, y), np.sqrt(spread))
 
 
 EVENT_METRICS: dict[str, Metric] = {
@@ -150,28 +180,28 @@ VALUE_METRICS: dict[str, Metric] = {
 }
 
 
-def _calibration_line(data: Prepared, weights: Floats) -> tuple[Floats, Floats]:
+def _calibration_line(data: Weighted) -> tuple[Floats, Floats]:
     # One Newton step from the optimum of the rows as they are: the error is of the order 1/n, and a step is two
     # matrix products where a fit per replicate is six passes of exp over rows x replicates.
     x = logit(np.clip(data.prediction, 1e-9, 1 - 1e-9))
     if not 0 < data.label.mean() < 1 or np.ptp(x) == 0:
-        nothing = np.full(weights.shape[1], np.nan)
+        nothing = np.full(len(data.count), np.nan)
         return nothing, nothing
     slope, intercept = maximum_likelihood(x, data.label)
     p = sigmoid(slope * x + intercept)
     wrong, curve = data.label - p, p * (1 - p)
-    g0, g1 = wrong @ weights, (wrong * x) @ weights
-    h00, h01, h11 = curve @ weights, (curve * x) @ weights, (curve * x * x) @ weights
+    terms = np.stack([wrong, wrong * x, curve, curve * x, curve * x * x]) @ data.weights
+    g0, g1, h00, h01, h11 = terms
     area = h00 * h11 - h01 * h01
     return slope + _ratio(h00 * g1 - h01 * g0, area), intercept + _ratio(h11 * g0 - h01 * g1, area)
 
 
-def _ranks(values: Floats, weights: Floats) -> Floats:
+def _centred_ranks(data: Weighted, values: Floats) -> Floats:
     order = np.argsort(values, kind="stable")
     starts = _group_starts(values[order])
-    total = np.add.reduceat(weights[order], starts, axis=0)
-    middle = np.cumsum(total, axis=0) - total / 2
-    ranks = np.empty(weights.shape)
+    total = np.add.reduceat(data.weights[order], starts, axis=0)
+    middle = np.cumsum(total, axis=0) - total / 2 - data.count / 2  # the mean of all ranks is half the weight
+    ranks = np.empty(data.weights.shape)
     ranks[order] = np.repeat(middle, np.diff(np.append(starts, len(order))), axis=0)
     return ranks
 
@@ -180,9 +210,6 @@ def _group_starts(ordered: Floats) -> NDArray[np.intp]:
     return np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
 
 
-def _mean(values: Floats, weights: Floats) -> Floats:
-    return _ratio(values @ weights, weights.sum(axis=0))
-
-
 def _ratio(above: Floats, below: Floats) -> Floats:
-    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
+    ratio: Floats = np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
+    return ratio

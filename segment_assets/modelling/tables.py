@@ -46,12 +46,18 @@ def model_evaluation(target: str) -> Table:
             [
                 column("cutoff", _TEXT, "Test cutoff, or pooled", required=True),
                 column(
-                    "contender", _TEXT, "model, or a baseline: recency, frequency, past_spend, logistic", required=True
+                    "contender",
+                    _TEXT,
+                    "model, champion (on outcomes it was not trained on), or a baseline: logistic, recency, frequency, "
+                    "past_spend",
+                    required=True,
                 ),
                 column(
                     "metric",
                     _TEXT,
-                    "roc_auc, average_precision, log_loss, brier, lift_10, mae, spearman",
+                    "Events: roc_auc, average_precision, log_loss, brier, lift_5, lift_10, lift_20, calibration_slope, "
+                    "calibration_intercept, calibration_error. Values: mae, spearman, value_share_10, "
+                    "calibration_ratio",
                     required=True,
                 ),
                 column("value", pa.float64(), "The metric", required=True),
@@ -75,12 +81,17 @@ def customer_scores(target: str) -> Table:
                 column("as_of", pa.date32(), "The cutoff of the features", required=True),
                 column("score", pa.float64(), "Probability, or expected value; 9 decimals", required=True),
                 column("decile", pa.int32(), "1 is the highest tenth", required=True),
-                column("base_value", pa.float64(), "Score before any feature, on the scale of the contributions"),
+                column(
+                    "base_value",
+                    pa.float64(),
+                    "Score before any feature: log-odds of the probability, or the value's own unit. With all "
+                    "contributions it sums to the score on that scale",
+                ),
                 *(
                     field
                     for i in (1, 2, 3)
                     for field in (
-                        column(f"reason_{i}", _TEXT, f"Feature number {i} that moved the score"),
+                        column(f"reason_{i}", _TEXT, f"Feature that moved the score most, number {i}"),
                         column(f"contribution_{i}", pa.float64(), "By how much: log-odds, or the value's own unit"),
                     )
                 ),
@@ -88,4 +99,30 @@ def customer_scores(target: str) -> Table:
             ]
         ),
         key=("customer_id",),
+    )
+
+
+def backtest(target: str) -> Table:
+    """One row per example of the test cutoffs: what each contender would have said, trained before the cutoff."""
+    said = {
+        "model": "The challenger: the recipe with the lower out-of-time loss",
+        "champion": "The model in service then; null where it was trained on the outcome, or there was none",
+        "logistic": "Logistic regression (values: times a gamma regression)",
+        "boosting": "Boosted trees",
+        "recency": "A line through recency alone; null where features lack it",
+        "frequency": "A line through frequency alone; null where features lack it",
+        "past_spend": "A line through past spend alone; null where features lack it",
+    }
+    return Table(
+        f"modelling.backtest_{target}",
+        f"What every contender would have said of {target} before it was known: the rows behind each evaluation.",
+        pa.schema(
+            [
+                column("customer_id", _TEXT, "Customer", required=True),
+                column("cutoff", pa.date32(), "Test cutoff", required=True),
+                column("label", pa.float64(), "What happened: 1 or 0, or the sum", required=True),
+                *(column(name, pa.float64(), doc) for name, doc in said.items()),
+            ]
+        ),
+        key=("cutoff", "customer_id"),
     )

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 
@@ -25,6 +26,8 @@ class Event:
 
     Attributes:
         name: as delivered, such as `purchase` or `coupon.redeemed`.
+        source_types: the source's own names of it, such as `_monetization.purchase`.
+        first_known: the day the first of them was known.
         count: how many there are.
         recent: how many of them in the last 28 days of the data.
         engagement: the customer did something; a message that was sent is no engagement.
@@ -33,6 +36,8 @@ class Event:
     """
 
     name: str
+    source_types: frozenset[str]
+    first_known: date
     count: int
     recent: int
     engagement: bool
@@ -53,8 +58,8 @@ class Vocabulary:
     first_known: date | None
 
     def named(self, name: str) -> Event | None:
-        """The event of that name, as delivered."""
-        return next((e for e in self.events if e.name == name), None)
+        """The event of that name, in the common vocabulary or in the source's own; the most frequent if several."""
+        return next((e for e in self.events if name == e.name or name in e.source_types), None)
 
 
 @dataclass(frozen=True)
@@ -93,13 +98,12 @@ def vocabulary(events: pa.Table, metrics: pa.Table) -> Vocabulary:
     carried: dict[str, dict[str, int]] = defaultdict(dict)
     for row in metrics.to_pylist():
         carried[row["name"]][row["metric"]] = row["n"]
-    by_name: dict[str, list[dict[str, object]]] = defaultdict(list)
+    by_name: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in events.to_pylist():
         by_name[row["name"]].append(row)
     found = [_event(name, rows, carried[name]) for name, rows in by_name.items()]
-    known = [row["first_known"] for row in events.to_pylist()]
     ordered = sorted(found, key=lambda e: (-e.count, e.name))
-    return Vocabulary(tuple(ordered), min(known).date() if known else None)
+    return Vocabulary(tuple(ordered), min((e.first_known for e in found), default=None))
 
 
 def feature_events(seen: Vocabulary) -> list[FeatureEvent]:
@@ -130,14 +134,17 @@ def slug(name: str, prefix: str) -> str:
     return plain if plain[:1].isalpha() else f"{prefix}_{plain}".rstrip("_")
 
 
-def _event(name: str, rows: Iterable[Mapping[str, object]], metrics: Mapping[str, int]) -> Event:
-    rows = list(rows)
-
-    def total(key: str) -> int:
-        return sum(int(str(row[key])) for row in rows)
-
-    channels = frozenset(str(row["channel"]) for row in rows if row["channel"])
-    return Event(name, total("n"), total("recent"), total("engagement") > 0, channels, metrics)
+def _event(name: str, rows: list[dict[str, Any]], metrics: Mapping[str, int]) -> Event:
+    return Event(
+        name,
+        source_types=frozenset(row["source_event_type"] for row in rows if row["source_event_type"]),
+        first_known=min(row["first_known"] for row in rows).date(),
+        count=sum(row["n"] for row in rows),
+        recent=sum(row["recent"] for row in rows),
+        engagement=any(row["engagement"] for row in rows),
+        channels=frozenset(row["channel"] for row in rows if row["channel"]),
+        metrics=metrics,
+    )
 
 
 def _most_frequent_metrics(chosen: Iterable[tuple[str, list[Event]]]) -> dict[str, dict[str, tuple[str, ...]]]:

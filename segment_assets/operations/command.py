@@ -8,6 +8,8 @@ import dagster as dg
 from rich.console import Console
 
 from segment_assets import deployment, segmentation
+from segment_assets.lake import garbage
+from segment_assets.lake.embedded import lake
 from segment_assets.operations.dagster_share import seconds_in_assets
 from segment_assets.operations.instance import daemon_is_awake, opened
 from segment_assets.operations.progress import RunProgress
@@ -54,6 +56,15 @@ def validate(console: Console) -> bool:
     return True
 
 
+def clean_lake(console: Console, home: Path, *, dry_run: bool) -> bool:
+    """Remove what no snapshot needs, and say how much that was."""
+    settings = deployment.settings(segmentation.load(), under=home)
+    removed = garbage.collect(lake(settings), dry_run=dry_run)
+    files, size = sum(r.files for r in removed), sum(r.size for r in removed)
+    console.print(f"{'Would remove' if dry_run else 'Removed'} {files:,} files, {size / 1e6:,.1f} MB.")
+    return True
+
+
 def peak_memory_mb() -> int:
     """The most memory this process ever had, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -73,5 +84,5 @@ def _tell_runs(console: Console, runs: list[Run]) -> None:
 def _tell_cost(console: Console, spent: float, in_assets: float, at_rest: int) -> None:
     console.print(
         f"Took {spent:.0f} s, of which Dagster's own share {spent - in_assets:.0f} s (loading, conditions, event log); "
-        f"at most {peak_memory_mb():,} MB of memory, of which {at_rest:,} MB before the first asset (Dagster, libraries)."
+        f"at most {peak_memory_mb():,} MB of memory, {at_rest:,} MB of it before the first asset (Dagster, libraries)."
     )

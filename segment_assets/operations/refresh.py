@@ -64,17 +64,17 @@ class Refresh:
         requested again.
         """
         fail_abandoned_runs(self.instance)
-        self._listen()
+        self.listen()
         while True:
             tick = dg.evaluate_automation_conditions(self.defs, self.instance, cursor=self._cursor())
             requested = _by_partitions(self.defs, self.instance, tick)
             for keys, partitions in requested:
-                self._execute(keys, partitions)
+                self.execute(keys, partitions)
             self._keep(tick.cursor)
             if not requested or not all(r.success for r in self.runs):
                 return self.runs
 
-    def _listen(self) -> None:
+    def listen(self) -> None:
         """Evaluate every landing sensor once and record what it reports."""
         for sensor in self.defs.sensors or ():
             if isinstance(sensor, dg.SensorDefinition) and sensor.name.startswith("landing_"):
@@ -100,7 +100,8 @@ class Refresh:
         if result.cursor is not None:
             _write(cursor_file, result.cursor)
 
-    def _execute(self, keys: Sequence[dg.AssetKey], partitions: Sequence[str]) -> None:
+    def execute(self, keys: Sequence[dg.AssetKey], partitions: Sequence[str]) -> Run:
+        """Build some assets in one run of this process, for the arrival days given where they have them."""
         job = self.defs.resolve_implicit_global_asset_job_def()
         tags = {PROCESS_TAG: str(os.getpid())}
         if partitions:
@@ -119,6 +120,7 @@ class Refresh:
             raise_on_error=False,
         )
         self.runs.append(Run(run_id, keys, partitions, result.success))
+        return self.runs[-1]
 
     def _cursor(self) -> AssetDaemonCursor | None:
         path = self.state / "conditions.cursor"

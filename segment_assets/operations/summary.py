@@ -120,9 +120,9 @@ class Summary:
 
 
 def _grid(title: str, *headers: str) -> Grid:
-    grid = Grid(
-        title=title, title_justify="left", title_style="bold", show_header=any(headers), box=None, pad_edge=False
-    )
+    named = any(headers)
+    grid = Grid(title=title, title_justify="left", title_style="bold", show_header=named, box=None, pad_edge=False)
     for number, header in enumerate(headers):
-        grid.add_column(header, justify="left" if number == 0 or not named else "right", no_wrap=number == 0)
+        first = number == 0
+        grid.add_column(header, justify="left" if first or not named else "right", no_wrap=first)
     return grid

@@ -11,7 +11,7 @@ from segment_assets.automation import OWNERS, code_version, fresh_within, on_cha
 from segment_assets.first_party.tables import CONSENT_STATE, CUSTOMERS, ENGAGEMENT_EVENTS
 from segment_assets.lake import Lake
 from segment_assets.modelling.tables import FEATURES, customer_scores
-from segment_assets.reporting import blocking, report, spec_metadata
+from segment_assets.reporting import Result, blocking, report, spec_metadata
 from segment_assets.segmentation import Segment, Segmentation
 from segment_assets.segments.build import decisions, wrong_members
 from segment_assets.segments.decisions import counts
@@ -49,13 +49,11 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
             blocking("keys_unique", key, "No customer has two decisions."),
         ],
     )
-    def predictive_segment(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
-    ) -> dg.MaterializeResult[Any]:
+    def predictive_segment(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
         suppressed = suppressed_channels(lake)
         decided = decisions(lake, config, name, suppressed)
         as_of = lake.as_of(scores, FEATURES, CUSTOMERS, CONSENT_STATE, ENGAGEMENT_EVENTS)
-        written = lake.write(table, decided, context.run_id, as_of=as_of)
+        written = lake.write(table, decided, context.run.run_id, as_of=as_of)
         found = counts(decided)
         return report(
             written,

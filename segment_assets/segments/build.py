@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from segment_assets import sql
 from segment_assets.first_party.tables import ARRIVAL_DAYS, CONSENT_STATE, CUSTOMER_ENDPOINTS, CUSTOMERS
-from segment_assets.identity.tables import HOUSEHOLDS, ID_ALIAS, PERSONS
+from segment_assets.identity.tables import HOUSEHOLD_ALIAS, HOUSEHOLDS, PERSONS
 from segment_assets.lake import Lake
 from segment_assets.modelling.tables import FEATURES, customer_scores
 from segment_assets.segmentation import Segmentation
@@ -71,7 +71,7 @@ def _population(lake: Lake, name: str) -> pa.Table:
         tree = sql.load("segment_assets.segments", "customers")
         customers = db.sql(sql.to_duckdb(tree)).to_arrow_table()
     previous = lake.read(predictive_segments(name), ["customer_id", "household_id", "holdout_draw"])
-    drawn = draws(name, customers, previous, lake.read(ID_ALIAS))
+    drawn = draws(name, customers, previous, lake.read(HOUSEHOLD_ALIAS, ["old_id", "new_id"]))
     return customers.append_column("holdout_draw", drawn)
 
 

@@ -33,7 +33,7 @@ def draws(segment: str, customers: pa.Table, previous: pa.Table, aliases: pa.Tab
         segment: the salt: each segment has a control of its own.
         customers: `customer_id`, `household_id` as they are now.
         previous: `customer_id`, `household_id`, `holdout_draw` of the last decisions; no rows at first.
-        aliases: `old_id`, `new_id` of households that were merged away.
+        aliases: `old_id`, `new_id` of households that are no more; `new_id` is null where nobody is left.
     """
     households = customers["household_id"].to_pylist()
     now = dict(zip(customers["customer_id"].to_pylist(), households, strict=True))
@@ -41,14 +41,7 @@ def draws(segment: str, customers: pa.Table, previous: pa.Table, aliases: pa.Tab
     inherited: defaultdict[str, float] = defaultdict(lambda: 1.0)
     before = (previous[name].to_pylist() for name in ("customer_id", "household_id", "holdout_draw"))
     for customer, household, drawn in zip(*before, strict=True):
-        for heir in {_survivor(household, became), now.get(customer, household)}:
+        for heir in {became.get(household) or household, now.get(customer, household)}:
             inherited[heir] = min(inherited[heir], drawn)
     drawn_now = {h: inherited[h] if h in inherited else fresh_draw(segment, h) for h in set(households)}
     return pa.array([drawn_now[h] for h in households], pa.float64())
-
-
-def _survivor(household: str, became: dict[str, str]) -> str:
-    seen = {household}
-    while (household := became.get(household, household)) not in seen:
-        seen.add(household)
-    return household

@@ -4,6 +4,8 @@ import pyarrow as pa
 
 from segment_assets.lake import Table, column
 
+REASONS = ("not_normalisable", "duplicate", "conflict", "malformed")
+
 
 def partner_audience(attributes: dict[str, str]) -> Table:
     """The partner's audience; `attributes` maps each attribute's name to the partner's own column."""
@@ -29,8 +31,9 @@ QUARANTINED_AUDIENCE = Table(
         [
             column("object_key", pa.string(), "Landing object", required=True),
             column("position", pa.int64(), "Ordinal of the row in its object, from 0", required=True),
-            column("reason", pa.string(), "not_normalisable, duplicate or conflict", required=True),
-            column("record", pa.binary(), "The row as JSON"),
+            column("reason", pa.string(), f"One of {', '.join(REASONS)}", required=True),
+            # The row as written stays in the partner's landing place: readable addresses leave it nowhere.
+            column("record", pa.binary(), "Attributes and the hashed address as JSON; never the readable address"),
         ]
     ),
     key=("object_key", "position"),

@@ -182,6 +182,7 @@ def _evaluation(lake: Lake, target: str) -> None:
         metrics = {
             "spearman": ranking,
             "mae": {name: (v + 20, lo + 20, hi + 20) for name, (v, lo, hi) in ranking.items()},
+            "calibration_ratio": {"model": (1.01, 0.95, 1.08)},
         }
     else:
         metrics = {
@@ -259,3 +260,22 @@ def _activation(lake: Lake) -> None:
             for i in (1, 2)
         ],
     )  # fmt: skip
+
+
+def empty(lake: Lake) -> None:
+    """Every table written, and none with a row."""
+    demo = config()
+    assert demo.audience is not None
+    tables = [
+        ARRIVAL_DAYS,
+        ENGAGEMENT_EVENTS,
+        CUSTOMERS,
+        partner_audience(demo.audience.attributes),
+        ENRICHMENT,
+        OVERLAP,
+    ]
+    tables += [QUERY_LOG, PERSONS, HOUSEHOLDS, IDENTITY_EDGES, ACTIVATION_LEDGER]
+    tables += [make(name) for name in demo.targets for make in (model_evaluation, customer_scores)]
+    tables += [predictive_segments(name) for name in demo.segments]
+    for table in tables:
+        write(lake, table, [])

@@ -1,5 +1,6 @@
-"""The Pinpoint event stream: app, campaign, journey, e-mail and SMS events, as JSON or in the Digital User Engagement
-database's Parquet layout.
+"""The Pinpoint event stream: app, campaign, journey, e-mail and SMS events.
+
+As JSON, or in the Parquet layout of the Digital User Engagement database.
 
 Shapes: https://docs.aws.amazon.com/pinpoint/latest/developerguide/event-streams-data-app.html and its neighbours.
 """
@@ -13,7 +14,7 @@ import pyarrow as pa
 from segment_assets.first_party.formats import Delivered, delivered, due_parquet
 from segment_assets.first_party.formats.pinpoint_events import to_event
 from segment_assets.first_party.formats.pinpoint_shape import PROBE, Record
-from segment_assets.first_party.records import Malformed, Piece, decompress, pieces
+from segment_assets.first_party.records import MalformedError, Piece, decompress, pieces
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST, to_table
 from segment_assets.lake.arrivals import arrival_hour
 
@@ -31,10 +32,10 @@ class Pinpoint:
         for position, piece in enumerate(_pieces(content)):
             try:
                 if piece.event_id is None:
-                    raise Malformed(str(piece.reason))
+                    raise MalformedError(str(piece.reason))
                 received = check(piece.content)
                 good.append((position, piece.event_id, piece.content.decode(), received))
-            except Malformed as refused:
+            except MalformedError as refused:
                 bad.append((position, piece._replace(reason=refused.reason)))
         return delivered(good, bad)
 
@@ -61,17 +62,17 @@ def check(record: bytes) -> int:
     """When a record arrived, in microseconds, by its own account.
 
     Raises:
-        Malformed: missing_key, wrong_type or absurd_time.
+        MalformedError: missing_key, wrong_type or absurd_time.
     """
     try:
         read = _decode(record)
     except msgspec.ValidationError as bad:
-        raise Malformed("missing_key" if "missing required field" in str(bad) else "wrong_type") from bad
+        raise MalformedError("missing_key" if "missing required field" in str(bad) else "wrong_type") from bad
     if not read.event_type:
-        raise Malformed("missing_key")
+        raise MalformedError("missing_key")
     for milliseconds in (read.event_timestamp, read.arrival_timestamp):
         if not EARLIEST <= milliseconds * 1000 < LATEST:
-            raise Malformed("absurd_time")
+            raise MalformedError("absurd_time")
     return read.arrival_timestamp * 1000
 
 

@@ -117,8 +117,10 @@ def to_event(record: Record) -> Event:
 
 
 def _times(record: Record, email: bool, sms: bool) -> tuple[int, int, str]:
-    """Occurred, received, quality. An e-mail's event_timestamp is when the message was sent, whatever happened to it;
-    an SMS may be reported as arrived before it happened.
+    """Occurred, received, quality.
+
+    An e-mail's event_timestamp is when the message was sent, whatever happened to it; an SMS may be reported as
+    arrived before it happened.
     """
     happened, arrived = record.event_timestamp * 1000, record.arrival_timestamp * 1000
     if email and record.event_type != "_email.send":

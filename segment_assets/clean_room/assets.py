@@ -1,0 +1,164 @@
+"""Steps 4 and 5 as Dagster sees them: the collaboration, and one result per query."""
+
+import json
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from segment_assets.automation import OWNERS, at_a_gate, code_version, fresh_within, on_changed_data_once_a_day
+from segment_assets.clean_room import protected_query, results
+from segment_assets.clean_room.checker import check
+from segment_assets.clean_room.collaboration import Collaboration, declare, lint
+from segment_assets.clean_room.port import CleanRoom
+from segment_assets.clean_room.protected_query import Outcome, ProtectedQuery
+from segment_assets.first_party.tables import CUSTOMERS
+from segment_assets.lake import Lake, Table
+from segment_assets.reporting import Result, blocking, column_lineage, report, spec_metadata
+from segment_assets.segmentation import Segmentation
+from segment_assets.third_party.tables import partner_audience
+
+GROUP = "clean_room"
+COLLABORATION = dg.AssetKey("collaboration")
+SOURCES = {"customers": dg.AssetKey("customers"), "partner_audience": dg.AssetKey("partner_audience")}
+
+
+def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The collaboration and its queries' results; nothing where nobody collaborates.
+
+    Raises:
+        CollaborationError: the declaration does not fit the tables.
+        QueryRefusedError: a query breaks the rules.
+        ResultError: a query's result can't be kept as a table.
+    """
+    if config.collaboration is None:
+        return []
+    return [_collaboration(config), *(_result(config, query) for query in protected_queries(config))]
+
+
+def sources(config: Segmentation) -> dict[str, Table]:
+    """The two catalog tables that can be offered, by the name segmentation.yaml uses."""
+    return {
+        "customers": CUSTOMERS,
+        "partner_audience": partner_audience(config.audience.attributes if config.audience else {}),
+    }
+
+
+def declared(config: Segmentation) -> Collaboration:
+    """The collaboration of segmentation.yaml, checked against the tables as they are declared."""
+    assert config.collaboration is not None  # noqa: S101
+    return declare(config.collaboration, {name: t.schema for name, t in sources(config).items()})
+
+
+def protected_queries(config: Segmentation) -> list[ProtectedQuery]:
+    """Every query of segmentation.yaml, checked and ready to run."""
+    if config.collaboration is None:
+        return []
+    collaboration, tables = declared(config), sources(config)
+    engine = code_version(GROUP)
+    found = []
+    for name, query in config.collaboration.queries.items():
+        path = f"segmentation.yaml: collaboration.queries.{name}.sql"
+        resolved = check(query.sql, collaboration).accepted(path)
+        catalog = {n: t.schema for n, t in tables.items()}
+        table = results.table(name, query.description, resolved, catalog, path)
+        per_day = config.collaboration.queries_per_day
+        found.append(ProtectedQuery(name, query.sql, resolved, table, tables, collaboration, per_day, engine))
+    return found
+
+
+def _collaboration(config: Segmentation) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=COLLABORATION,
+        deps=list(SOURCES.values()),
+        group_name=GROUP,
+        kinds={"json"},
+        owners=OWNERS,
+        code_version=code_version(GROUP, config.collaboration, config.audience),
+        freshness_policy=fresh_within(config.policy.fresh_within),
+        automation_condition=at_a_gate,
+        check_specs=[blocking("catalog_has_the_columns", COLLABORATION, "Every column that is offered exists.")],
+    )
+    def collaboration(lake: dg.ResourceParam[Lake]) -> Result:
+        """Who works together, which tables each member offers, and under which analysis rules."""
+        assert config.collaboration is not None  # noqa: S101
+        found = declare(config.collaboration, {n: _in_catalog(lake, t) for n, t in sources(config).items()})
+        return dg.MaterializeResult(
+            metadata=describe(found),
+            data_version=dg.DataVersion(found.version),
+            check_results=[dg.AssetCheckResult(check_name="catalog_has_the_columns", passed=True)],
+        )
+
+    return collaboration
+
+
+def _result(config: Segmentation, query: ProtectedQuery) -> dg.AssetsDefinition:
+    key = dg.AssetKey(["clean_room_results", query.name])
+    assert config.collaboration is not None  # noqa: S101
+
+    @dg.asset(
+        key=key,
+        deps=[*SOURCES.values(), COLLABORATION],
+        group_name=GROUP,
+        kinds={"iceberg", "sql"},
+        owners=OWNERS,
+        code_version=code_version(GROUP, config.collaboration, config.audience, libraries=["duckdb", "sqlglot"]),
+        freshness_policy=fresh_within(config.policy.fresh_within),
+        automation_condition=on_changed_data_once_a_day,
+        metadata=spec_metadata(query.table),
+        description=config.collaboration.queries[query.name].description,
+        check_specs=[
+            blocking("minimum_group_size_kept", key, "Every group that left is large enough, recomputed."),
+            blocking("keys_unique", key, "Every row of the result has its own key."),
+        ],
+    )
+    def clean_room_result(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clean_room: dg.ResourceParam[CleanRoom]
+    ) -> Result:
+        outcome = protected_query.run(query, lake, clean_room, context.run_id)
+        return report(
+            outcome.written,
+            lineage=column_lineage(results.lineage(query.resolved), SOURCES),
+            checks=[
+                dg.AssetCheckResult(check_name="minimum_group_size_kept", passed=outcome.minimum_kept),
+                dg.AssetCheckResult(check_name="keys_unique", passed=outcome.keys_unique),
+            ],
+            rows_depend_on=dg.MetadataValue.json(results.rows_depend_on(query.resolved)),
+            reused=outcome.reused,
+            **_match_rate(query, outcome, lake),
+        )
+
+    return clean_room_result
+
+
+def describe(collaboration: Collaboration) -> dict[str, Any]:
+    """Members, configured tables and rules, for the UI."""
+    lines = ["| configured table | owner | catalog table | rule | allowed columns |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {t.name} | {t.owner} | {t.source} | {t.rule.type if t.rule else 'none'} | {', '.join(t.columns)} |"
+        for t in collaboration.tables.values()
+    ]
+    return {
+        "members": dg.MetadataValue.json([collaboration.runner, collaboration.provider]),
+        "configured_tables": dg.MetadataValue.md("\n".join(lines)),
+        "declaration": dg.MetadataValue.json(json.loads(json.dumps(collaboration.declaration()))),
+        "lint": dg.MetadataValue.json(lint(collaboration)),
+    }
+
+
+def _match_rate(query: ProtectedQuery, outcome: Outcome, lake: Lake) -> dict[str, Any]:
+    # A list rule gives the runner its own matched customers, so this tells it nothing new. A filter or a limit would
+    # make another number of it, and an aggregation rule never says who matched.
+    tree = query.resolved.tree
+    filtered = tree.args.get("where") or tree.args.get("limit")
+    if not tree.args.get("distinct") or filtered or "customer_id" not in outcome.rows.column_names:
+        return {}
+    customers = lake.state(CUSTOMERS).rows
+    matched = len(outcome.rows["customer_id"].unique())
+    return {"matched_customers": matched, "match_rate": round(matched / customers, 4) if customers else 0.0}
+
+
+def _in_catalog(lake: Lake, table: Table) -> pa.Schema:
+    # What the table is, not what it should be: a partner may have dropped a column since.
+    with lake.connect(table) as db:
+        return db.table(table.short_name).to_arrow_table().schema

@@ -1,0 +1,133 @@
+"""The clean room on one machine: accepted queries run from their tree in a locked DuckDB.
+
+Depth, not the gate: after the lock `query('...')`, `duckdb_settings()` and PRAGMA still run in DuckDB 2.0: what keeps
+them out is the allow-list of the checker.
+"""
+
+import fcntl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+import duckdb
+import pyarrow as pa
+
+from segment_assets.clean_room.collaboration import ConfiguredTable
+from segment_assets.clean_room.names import Resolved
+from segment_assets.clean_room.port import CleanRoom, QueryFailedError, ReadTable
+from segment_assets.clean_room.rewrite import Rewritten, rewrite
+from segment_assets.clean_room.spark import NotExecutableError
+
+DEADLINE_SECONDS = 600.0
+
+
+class Settings(Protocol):
+    """What this adapter needs to know."""
+
+    @property
+    def home(self) -> Path:
+        """Folder that holds everything the embedded deployment writes."""
+
+    @property
+    def memory_limit(self) -> str:
+        """What one query may use, in DuckDB's notation."""
+
+    @property
+    def threads(self) -> int:
+        """Threads of one query."""
+
+
+class EmbeddedCleanRoom(CleanRoom):
+    """Runs queries in a DuckDB that sees allowed columns of configured tables, and nothing else.
+
+    Args:
+        scratch: folder for spill files, which hold partner rows: private, and removed with each query.
+        memory_limit: in DuckDB's notation.
+        threads: threads of one query.
+        deadline: seconds until a query is interrupted.
+    """
+
+    def __init__(
+        self, scratch: Path, memory_limit: str = "1GB", threads: int = 2, deadline: float = DEADLINE_SECONDS
+    ) -> None:
+        self.scratch = scratch
+        self.memory_limit = memory_limit
+        self.threads = threads
+        self.deadline = deadline
+
+    def run(self, query: Resolved, read: ReadTable, as_of: date | None = None) -> pa.Table:
+        """Rewrite with the output constraints, execute from the tree, name the columns."""
+        rewritten = self.rewrite(query, as_of)
+        tables = {t.name: read(t).select(list(t.columns)) for t in _needed(query)}
+        result = self._execute(rewritten.sql, tables)
+        return result.rename_columns(list(rewritten.names))
+
+    def rewrite(self, query: Resolved, as_of: date | None) -> Rewritten:
+        """What will be executed.
+
+        Raises:
+            QueryFailedError: a function this engine does not run.
+        """
+        try:
+            return rewrite(query, as_of)
+        except NotExecutableError as bad:
+            raise QueryFailedError("FUNCTION_NOT_ALLOWED", str(bad)) from bad
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """A lock on a file: it ends with the process, however that ends."""
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        with (self.scratch / "budget.lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def _execute(self, sql: str, tables: dict[str, pa.Table]) -> pa.Table:
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self.scratch, prefix="query-") as spill, locked(self, Path(spill), tables) as db:
+            timer = threading.Timer(self.deadline, db.interrupt)
+            timer.start()
+            try:
+                return db.sql(sql).to_arrow_table()
+            except (duckdb.InterruptException, duckdb.OutOfMemoryException):
+                raise QueryFailedError("RESOURCE_LIMIT", "the query reached a limit of memory, disk or time") from None
+            except duckdb.Error:
+                # DuckDB's message may print a value: it goes nowhere.
+                raise QueryFailedError("FAILED", "the query failed while running; its cause is not shown") from None
+            finally:
+                timer.cancel()
+
+
+@contextmanager
+def locked(room: EmbeddedCleanRoom, spill: Path, tables: dict[str, pa.Table]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB with these tables and no way out: no files, no network, no extensions, no settings."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": room.memory_limit,
+        "threads": room.threads,
+        "temp_directory": str(spill),
+        "max_temp_directory_size": "10GB",
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "allow_community_extensions": False,
+    }
+    db = duckdb.connect(config=config)
+    try:
+        db.execute("SET TimeZone='UTC'; SET python_enable_replacements=false")
+        for name, rows in tables.items():
+            db.register(name, rows)
+        db.execute("SET enable_external_access=false; SET lock_configuration=true")
+        yield db
+    finally:
+        db.close()
+
+
+def _needed(query: Resolved) -> Iterator[ConfiguredTable]:
+    yield from {t.name: t for t in query.relations.values()}.values()
+
+
+def clean_room(settings: Settings) -> EmbeddedCleanRoom:
+    """The clean room of the embedded deployment."""
+    return EmbeddedCleanRoom(settings.home / "clean_room" / "scratch", settings.memory_limit, settings.threads)

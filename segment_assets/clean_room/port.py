@@ -1,0 +1,46 @@
+"""Where protected queries run."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import date
+
+import pyarrow as pa
+
+from segment_assets.clean_room.collaboration import ConfiguredTable
+from segment_assets.clean_room.names import Resolved
+
+ReadTable = Callable[[ConfiguredTable], pa.Table]
+
+
+class QueryFailedError(Exception):
+    """A query that was accepted and did not end well. The message is fixed per code: it carries no data.
+
+    Attributes:
+        code: reason code, such as RESOURCE_LIMIT.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+class CleanRoom(ABC):
+    """Runs accepted queries under the rules of their tables."""
+
+    @abstractmethod
+    def run(self, query: Resolved, read: ReadTable, as_of: date | None = None) -> pa.Table:
+        """The result: rows that every rule lets out, in a total order.
+
+        Args:
+            query: an accepted query.
+            read: reads the allowed columns of a configured table; an adapter that reaches them itself never calls it.
+            as_of: day of the data: what CURRENT_DATE means.
+
+        Raises:
+            QueryFailedError: it ran out of memory or time, or failed while running.
+        """
+
+    @abstractmethod
+    def exclusively(self) -> AbstractContextManager[None]:
+        """One at a time, across processes: for reading and charging the query budget."""

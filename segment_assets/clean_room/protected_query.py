@@ -1,0 +1,147 @@
+"""One protected query from budget to result: charged, run, checked, written, recorded.
+
+Charged before it runs, by content: a kill at any point and a second try cost one query, and end with the same tables.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segment_assets.clean_room import budget, results, rewrite, thresholds
+from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
+from segment_assets.clean_room.names import Resolved
+from segment_assets.clean_room.port import CleanRoom, QueryFailedError
+from segment_assets.clean_room.tables import QUERY_LOG
+from segment_assets.lake import Lake, Table, Written
+
+UNDATED = date(1970, 1, 1)
+KEY = "content_key"
+
+
+@dataclass(frozen=True)
+class ProtectedQuery:
+    """A query ready to run.
+
+    Attributes:
+        name: as in segmentation.yaml.
+        text: as submitted.
+        resolved: accepted by the checker.
+        table: where the result is written.
+        sources: catalog table's short name -> the table.
+        collaboration: whose rules it runs under.
+        per_day: the query budget.
+        engine: version of the code that checks and rewrites: new code is a new query.
+    """
+
+    name: str
+    text: str
+    resolved: Resolved
+    table: Table
+    sources: dict[str, Table]
+    collaboration: Collaboration
+    per_day: int
+    engine: str
+
+    @property
+    def inputs(self) -> list[Table]:
+        """The catalog tables behind the configured tables of the query."""
+        return [self.sources[name] for name in sorted({t.source for t in self.resolved.relations.values()})]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a protected query left.
+
+    Attributes:
+        written: the result's table; what was there before where a check failed.
+        rows: the result.
+        minimum_kept: every row has its minimum of identities.
+        keys_unique: every row has its own key.
+        reused: the content was known, and nothing ran.
+    """
+
+    written: Written
+    rows: pa.Table
+    minimum_kept: bool
+    keys_unique: bool
+    reused: bool
+
+
+def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outcome:
+    """Run a query within its budget, or take the result that is there.
+
+    Raises:
+        BudgetExhaustedError: the day's queries are used up.
+        QueryFailedError: the query did not end well; it counts.
+    """
+    entry = _entry(query, lake)
+    with room.exclusively():
+        log = lake.read(QUERY_LOG)
+        known = budget.status(log, entry.content_key) == "SUCCESS"
+        lake.write(QUERY_LOG, budget.charge(log, entry, query.per_day), run_id)
+    reused = known and lake.inputs(query.table).get(KEY) == entry.content_key
+    try:
+        rows = lake.read(query.table) if reused else _execute(query, lake, room)
+    except QueryFailedError:
+        _close(entry, "FAILED", lake, room, run_id)
+        raise
+    table = results.with_unique_key(query.table, rows)
+    kept = thresholds.minimum_kept(query.resolved, rows, lambda column: _members(query, lake, column))
+    unique = rows.num_rows < 2 or rows.group_by(list(table.key)).aggregate([]).num_rows == rows.num_rows
+    if not (kept and unique):
+        # Nothing that breaks the rules is written, not even for the runner.
+        _close(entry, "FAILED", lake, room, run_id)
+        return Outcome(lake.state(query.table), rows.slice(0, 0), kept, unique, reused)
+    as_of = lake.as_of(*query.inputs)
+    written = lake.write(table, rows, run_id, inputs={KEY: entry.content_key}, as_of=as_of)
+    _close(entry, "SUCCESS", lake, room, run_id)
+    return Outcome(written, rows, kept, unique, reused)
+
+
+def _entry(query: ProtectedQuery, lake: Lake) -> budget.Entry:
+    states = {table.name: lake.state(table) for table in query.inputs}
+    day = max((s.as_of for s in states.values() if s.as_of), default=UNDATED)
+    used = {t.name for t in query.resolved.relations.values()}
+    rules = query.collaboration.version_of(used)
+    clock = str(day) if _asks_for_today(query.resolved.tree) else ""
+    versions = {name: state.version for name, state in states.items()}
+    return budget.Entry(
+        budget.content_key(query.text, rules, versions, query.engine, clock),
+        query.name,
+        day,
+        next(t.rule.type for t in query.resolved.relations.values() if t.rule),
+        ", ".join(sorted(used)),
+        query.text,
+    )
+
+
+def _execute(query: ProtectedQuery, lake: Lake, room: CleanRoom) -> pa.Table:
+    def read(table: ConfiguredTable) -> pa.Table:
+        return lake.read(query.sources[table.source], list(table.columns))
+
+    rows = room.run(query.resolved, read, _newest(query, lake))
+    return rows.cast(query.table.schema)
+
+
+def _members(query: ProtectedQuery, lake: Lake, column: exp.Column) -> pa.Table:
+    sql = rewrite.members(query.resolved, column, _newest(query, lake)).sql
+    offered = {
+        t.name: lake.read(query.sources[t.source], list(t.columns)) for t in query.resolved.relations.values()
+    }
+    with lake.connect(**offered) as db:
+        return db.sql(sql).to_arrow_table()
+
+
+def _close(entry: budget.Entry, outcome: str, lake: Lake, room: CleanRoom, run_id: str) -> None:
+    with room.exclusively():
+        lake.write(QUERY_LOG, budget.close(lake.read(QUERY_LOG), entry, outcome), run_id)
+
+
+def _newest(query: ProtectedQuery, lake: Lake) -> date | None:
+    return max((day for t in query.inputs if (day := lake.state(t).as_of)), default=None)
+
+
+def _asks_for_today(tree: exp.Select) -> bool:
+    return any(isinstance(n, exp.CurrentDate) or n.name.upper() == "GETDATE" for n in tree.find_all(exp.Func))

@@ -1,0 +1,114 @@
+"""What a query's result looks like, before it ran: columns, types, descriptions, key and lineage."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segment_assets.clean_room import aggregation_rule, conditions, rewrite, spark
+from segment_assets.clean_room.names import Resolved, output_name
+from segment_assets.clean_room.tables import QUERY_LOG, result_table
+from segment_assets.lake import Table, column
+from segment_assets.sql import Lineage, Source, column_lineage
+
+Catalog = Mapping[str, pa.Schema]
+_TYPES = {
+    "text": pa.string(), "number": pa.float64(), "date": pa.date32(), "time": pa.timestamp("us"), "boolean": pa.bool_()
+}  # fmt: skip
+
+
+class ResultError(Exception):
+    """An accepted query whose result can't be kept as a table: where, why, and how to mend the query."""
+
+
+def table(name: str, description: str, query: Resolved, catalog: Catalog, path: str) -> Table:
+    """The table of a query's result.
+
+    Args:
+        name: the query's name.
+        description: what the result is, in business words.
+        query: the accepted query.
+        catalog: catalog table -> its schema, with descriptions.
+        path: where the query stands, for messages.
+
+    Raises:
+        ResultError: two columns have one name, or a group's key is not among the columns.
+    """
+    items = query.tree.expressions
+    names = [output_name(item) for item in items]
+    if twice := sorted({n for n in names if names.count(n) > 1}):
+        raise ResultError(f'{path}: two columns of the result are called "{twice[0]}": name them with AS')
+    if f"clean_room.{name}" == QUERY_LOG.name:
+        raise ResultError(f"{path}: {name} is the name of the record of all queries: choose another")
+    fields = [_field(n, conditions.plain(i), query, catalog) for n, i in zip(names, items, strict=True)]
+    return result_table(name, fields, _key(query, names, path), description)
+
+
+def with_unique_key(declared: Table, rows: pa.Table) -> Table:
+    """The table, with all columns as its key where the declared key repeats in the rows."""
+    if rows.num_rows < 2 or rows.group_by(list(declared.key)).aggregate([]).num_rows == rows.num_rows:
+        return declared
+    return Table(declared.name, declared.description, declared.schema, tuple(declared.schema.names))
+
+
+def lineage(query: Resolved) -> Lineage:
+    """Result column -> the catalog columns its values are computed from."""
+    tree = query.tree.copy()
+    tree.set("expressions", [exp.alias_(i.unalias(), output_name(i), quoted=True) for i in tree.expressions])
+    tree.set("hint", None)
+    schema = {t.name: dict(t.columns) for t in query.relations.values()}
+    sources = {t.name: t.source for t in query.relations.values()}
+    return {
+        name: frozenset(Source(sources[s.table], s.column) for s in found)
+        for name, found in column_lineage(tree, schema).items()
+    }
+
+
+def rows_depend_on(query: Resolved) -> list[str]:
+    """`table.column` of everything that decides which rows there are: joins, filters, grouping, minimum group sizes."""
+    tree = query.tree
+    clauses = [*tree.args.get("joins", ()), *(tree.args.get(c) for c in ("where", "group", "having"))]
+    if tree.args.get("distinct"):
+        clauses += tree.expressions
+    columns = [c for clause in clauses if clause is not None for c in clause.find_all(exp.Column)]
+    columns += [c for c, _ in rewrite.constraints(query)]
+    return sorted({f"{query.table(c).source}.{c.name}" for c in columns})
+
+
+def _key(query: Resolved, names: list[str], path: str) -> tuple[str, ...]:
+    items = [conditions.plain(item) for item in query.tree.expressions]
+    if not any(item.find(exp.AggFunc) for item in items):
+        return ("customer_id",) if "customer_id" in names else tuple(names)
+    groups = [conditions.plain(g) for g in aggregation_rule.group_by(query.tree)]
+    for group in groups:
+        if group not in items and not conditions.is_literal(group):
+            raise ResultError(f"{path}: select every GROUP BY expression, so that each row of the result has its own key")
+    key = tuple(n for n, item in zip(names, items, strict=True) if not item.find(exp.AggFunc))
+    return key or tuple(names)
+
+
+def _field(name: str, item: exp.Expr, query: Resolved, catalog: Catalog) -> pa.Field:
+    sources = [
+        (c, catalog[query.table(c).source].field(c.name)) for c in item.find_all(exp.Column) if c.table in query.relations
+    ]
+    docs = [_doc(f) for _, f in sources]
+    if isinstance(item, exp.Column):
+        return column(name, sources[0][1].type, docs[0])
+    if isinstance(item, exp.AggFunc):
+        _, function = aggregation_rule.aggregated(item)
+        return column(name, _aggregate_type(item, sources[0][1].type), f"{function} of: {docs[0]}")
+    described = f"Computed from: {'; '.join(docs)}" if docs else "A constant"
+    return column(name, _TYPES.get(spark.kind(item, query), pa.string()), described)
+
+
+def _aggregate_type(item: exp.Expr, source: pa.DataType) -> pa.DataType:
+    if isinstance(item, exp.Count):
+        return pa.int64()
+    if isinstance(item, exp.Sum) and pa.types.is_integer(source):
+        return pa.int64()
+    return source if isinstance(item, exp.Sum) and pa.types.is_decimal(source) else pa.float64()
+
+
+def _doc(field: pa.Field) -> str:
+    return str((field.metadata or {}).get(b"doc", field.name.encode()).decode())

@@ -1,0 +1,210 @@
+"""Spark's meaning in DuckDB's words, for the few operators and functions that analysis rules allow.
+
+Where Spark gives null, DuckDB raises, and its message prints the value: `CAST(name AS INT)` would tell the runner a
+name. So every conversion becomes TRY_CAST, and every partial function is guarded.
+"""
+
+from collections.abc import Callable
+from datetime import date
+
+from sqlglot import exp
+
+from segment_assets.clean_room.names import Resolved
+
+# Exact, so that the same rows give the same sum however many threads add them.
+_MONEY = "DECIMAL(38, 6)"
+_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg)
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+_TEXT_FUNCTIONS = (exp.Lower, exp.Upper, exp.Trim, exp.Substring, exp.Like)
+_NUMBER_FUNCTIONS = (exp.Abs, exp.Ceil, exp.Floor, exp.Round, exp.Sqrt, exp.Ln, exp.Log)
+_TIMES = {"date": "DATE", "time": "TIMESTAMP"}
+_TRUNC_UNITS = {
+    "YEAR": "year", "YYYY": "year", "YY": "year", "QUARTER": "quarter", "MONTH": "month", "MM": "month", "MON": "month",
+    "WEEK": "week",
+}  # fmt: skip
+
+
+class NotExecutableError(Exception):
+    """Something the rules allow and this engine does not run: what, and what to use in its place."""
+
+
+def to_duckdb(tree: exp.Select, query: Resolved, as_of: date | None) -> exp.Expr:
+    """The tree with Spark's meaning, ready to be rendered for DuckDB.
+
+    Raises:
+        NotExecutableError: a function that this engine does not run.
+    """
+
+    def mend(node: exp.Expr) -> exp.Expr:
+        for kind, how in _MENDS.items():
+            if isinstance(node, kind):
+                return how(node, query, as_of)
+        return node
+
+    # Children first: what a parent sees is already mended, and its kind is still read from its own class.
+    for node in reversed(list(tree.walk(bfs=False))):
+        if node is not tree and node.parent is not None and (mended := mend(node)) is not node:
+            node.replace(mended)
+    return tree
+
+
+def kind(node: exp.Expr, query: Resolved) -> str:
+    """What a value is: text, number, date, time, boolean, or null where it can't be known."""
+    if isinstance(node, exp.Column) and node.table in query.relations:
+        return _kind_of_type(query.table(node).columns.get(node.name, "STRING"))
+    if isinstance(node, exp.Paren | exp.Distinct | exp.Coalesce | exp.Abs):
+        inner = node.expressions[0] if isinstance(node, exp.Distinct) else node.this
+        return kind(inner, query)
+    if isinstance(node, exp.Literal):
+        return "text" if node.is_string else "number"
+    if isinstance(node, exp.Cast):
+        return _kind_of_type(node.to.sql(dialect="spark"))
+    if isinstance(node, exp.TsOrDsToDate | exp.CurrentDate):
+        return "date"
+    if isinstance(node, exp.TimestampAdd | exp.StrToTime):
+        return "time"
+    if isinstance(node, exp.Anonymous):
+        return _kind_by_name(node, query)
+    if isinstance(node, (*_ARITHMETIC, *_NUMBER_FUNCTIONS, exp.AggFunc, exp.Extract, exp.Case)):
+        return "number"
+    return "text" if isinstance(node, (*_TEXT_FUNCTIONS, exp.DPipe)) else "null"
+
+
+def _kind_by_name(node: exp.Anonymous, query: Resolved) -> str:
+    if node.name.upper() == "GETDATE":
+        return "time"
+    return "number" if node.expressions and kind(node.expressions[0], query) == "number" else "date"
+
+
+def _kind_of_type(name: str) -> str:
+    head = name.upper().partition("(")[0]
+    if head in ("STRING", "TEXT", "VARCHAR", "CHAR"):
+        return "text"
+    return {"DATE": "date", "TIMESTAMP": "time", "TIMESTAMP_NTZ": "time", "BOOLEAN": "boolean"}.get(head, "number")
+
+
+def _as(node: exp.Expr, type_: str) -> exp.Expr:
+    return exp.TryCast(this=node.copy(), to=exp.DataType.build(type_))
+
+
+def _comparison(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
+    names = ("this", "low", "high") if isinstance(node, exp.Between) else ("this", "expression")
+    sides = [node.args[n] for n in names if n in node.args] + (node.expressions if isinstance(node, exp.In) else [])
+    kinds = {kind(side, query) for side in sides}
+    target = next((t for k, t in (("number", "DOUBLE"), ("time", "TIMESTAMP"), ("date", "DATE")) if k in kinds), None)
+    target = "BOOLEAN" if target is None and "boolean" in kinds else target
+    if "text" in kinds and target:
+        for side in sides:
+            if kind(side, query) == "text":
+                side.replace(_as(side, target))
+    return node
+
+
+def _arithmetic(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
+    for side in [node.this, node.expression]:
+        if isinstance(side, exp.Expr) and kind(side, query) != "number":
+            side.replace(_as(side, "DOUBLE"))
+    if isinstance(node, exp.Div | exp.Mod):
+        node.expression.replace(exp.func("NULLIF", node.expression.copy(), exp.Literal.number(0)))
+        if isinstance(node, exp.Div):
+            node.set("safe", False)
+            node.this.replace(_as(node.this, "DOUBLE"))
+    return node
+
+
+def _cast(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
+    return exp.TryCast(this=node.this.copy(), to=node.args["to"].copy())
+
+
+def _aggregate(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
+    if not isinstance(node, exp.Sum | exp.Avg):
+        return node
+    argument = node.this.expressions[0] if isinstance(node.this, exp.Distinct) else node.this
+    types = query.table(argument).columns[argument.name] if isinstance(argument, exp.Column) else "DOUBLE"
+    whole = types in ("BIGINT", "INT")
+    if not whole:
+        argument.replace(_as(argument, _MONEY))
+    if isinstance(node, exp.Avg):
+        return node
+    return _as(node, "BIGINT" if whole else types if types.startswith("DECIMAL") else "DOUBLE")
+
+
+def _text(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
+    if kind(node.this, query) != "text":
+        node.this.replace(_as(node.this, "TEXT"))
+    return node
+
+
+def _number(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
+    value = node.expression if isinstance(node, exp.Log) and node.expression else node.this
+    if kind(value, query) != "number":
+        value.replace(_as(value, "DOUBLE"))
+        value = node.expression if isinstance(node, exp.Log) and node.expression else node.this
+    if not isinstance(node, exp.Sqrt | exp.Ln | exp.Log):
+        return node
+    # Outside its domain Spark gives null, and DuckDB raises.
+    legal = (exp.GTE if isinstance(node, exp.Sqrt) else exp.GT)(this=value.copy(), expression=exp.Literal.number(0))
+    if isinstance(node, exp.Log):
+        base, power = exp.Ln(this=node.this.copy()), exp.Ln(this=node.expression.copy())
+        return exp.Case(ifs=[exp.If(this=legal, true=exp.Div(this=power, expression=base))])
+    return exp.Case(ifs=[exp.If(this=legal, true=node.copy())])
+
+
+def _date_add(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
+    if kind(node.this, query) not in _TIMES:
+        node.this.replace(_as(node.this, "TIMESTAMP"))
+    return node
+
+
+def _extract(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
+    if kind(node.expression, query) not in _TIMES:
+        node.expression.replace(_as(node.expression, "TIMESTAMP"))
+    return node
+
+
+def _to_date(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
+    if node.args.get("format"):
+        raise NotExecutableError("TO_DATE with a format is not run by the local engine: use TO_DATE(column)")
+    return _as(node.this, "DATE")
+
+
+def _today(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
+    if as_of is None:
+        raise NotExecutableError("CURRENT_DATE and GETDATE() mean the day of the data, and these data carry no date")
+    return exp.cast(exp.Literal.string(as_of.isoformat()), "DATE")
+
+
+def _by_name(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
+    if node.name.upper() == "GETDATE":
+        return exp.cast(_today(node, query, as_of), "TIMESTAMP")
+    value, unit = node.expressions[0], node.expressions[1].name.upper() if len(node.expressions) > 1 else None
+    if node.name.upper() != "TRUNC" or len(node.expressions) > 2 or (unit and unit not in _TRUNC_UNITS):
+        raise NotExecutableError(f"{node.name.upper()} in this form is not run by the local engine")
+    if kind(value, query) == "number" and unit is None:
+        return exp.func("TRUNC", value.copy(), dialect="duckdb")
+    day = _as(value, "DATE")
+    if unit is None:
+        return day
+    return exp.cast(exp.func("DATE_TRUNC", exp.Literal.string(_TRUNC_UNITS[unit]), day, dialect="duckdb"), "DATE")
+
+
+def _refused(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
+    name = "TO_TIMESTAMP with a format" if isinstance(node, exp.StrToTime) else node.sql_name()
+    raise NotExecutableError(f"{name} is not run by the local engine: its formats differ between engines")
+
+
+_Mend = Callable[[exp.Expr, Resolved, date | None], exp.Expr]
+_MENDS: dict[type | tuple[type, ...], _Mend] = {
+    (*_COMPARISONS, exp.In, exp.Between): _comparison,
+    _ARITHMETIC: _arithmetic,
+    exp.Cast: _cast,
+    (exp.Sum, exp.Avg): _aggregate,
+    _TEXT_FUNCTIONS: _text,
+    _NUMBER_FUNCTIONS: _number,
+    exp.TimestampAdd: _date_add,
+    exp.Extract: _extract,
+    exp.TsOrDsToDate: _to_date,
+    exp.CurrentDate: _today,
+    (exp.ToChar, exp.ToNumber, exp.StrToTime): _refused,
+    exp.Anonymous: _by_name,
+}

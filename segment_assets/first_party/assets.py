@@ -1,0 +1,177 @@
+"""Steps 1 and 2: from landing objects to catalogued events and customers."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from segment_assets.automation import OWNERS, arrival_days, at_a_gate, code_version, fresh_within, on_changed_data
+from segment_assets.first_party import customers as customer_records
+from segment_assets.first_party import engagement, raw_events
+from segment_assets.first_party.deliveries import event_objects, load
+from segment_assets.first_party.formats.choice import format_of
+from segment_assets.first_party.tables import CUSTOMERS, ENGAGEMENT_EVENTS, QUARANTINED_CUSTOMERS, RAW_EVENTS
+from segment_assets.first_party.vocabulary import NAMES
+from segment_assets.lake import Lake, ObjectStore, combined
+from segment_assets.reporting import Result, blocking, report, spec_metadata
+from segment_assets.segmentation import Segmentation
+
+GROUP = "first_party"
+LANDING_EVENTS, LANDING_CUSTOMERS = dg.AssetKey("landing_events"), dg.AssetKey("landing_customers")
+RAW, EVENTS, PEOPLE = dg.AssetKey("raw_events"), dg.AssetKey("engagement_events"), dg.AssetKey("customers")
+
+
+def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The landing places, and what is made of them."""
+    return [*_landing(config), _raw_events(config), _engagement_events(config), _customers(config)]
+
+
+def _landing(config: Segmentation) -> list[dg.AssetSpec]:
+    common: dict[str, Any] = {
+        "group_name": GROUP,
+        "kinds": {"s3"},
+        "owners": OWNERS,
+        "freshness_policy": fresh_within(config.policy.fresh_within),
+    }
+    return [
+        dg.AssetSpec(
+            LANDING_EVENTS,
+            description="Objects with engagement events, as they arrive. A sensor reports each arrival day's version.",
+            partitions_def=arrival_days,
+            metadata={"path": config.landing.events.path, "format": config.landing.events.format},
+            **common,
+        ),
+        dg.AssetSpec(
+            LANDING_CUSTOMERS,
+            description="Exports of customers, as they arrive; the latest is read. A sensor reports its version.",
+            metadata={"path": config.landing.customers.path, "format": config.landing.customers.format},
+            **common,
+        ),
+    ]
+
+
+def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
+    landing_config, form = config.landing.events, format_of(config.landing.events)
+
+    @dg.asset(
+        key=RAW,
+        group_name=GROUP,
+        kinds={"iceberg", "python"},
+        owners=OWNERS,
+        deps=[LANDING_EVENTS],
+        partitions_def=arrival_days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        # No output, but an event per day: an output would give all days of a run one version.
+        output_required=False,
+        code_version=code_version("first_party", landing_config, libraries=["msgspec", "pyarrow"]),
+        freshness_policy=fresh_within(config.policy.fresh_within),
+        automation_condition=at_a_gate,
+        metadata=spec_metadata(RAW_EVENTS),
+        check_specs=[blocking("nothing_lost", RAW, "Every record delivered is in raw_events or in quarantine.")],
+    )
+    def raw_events_asset(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], landing: dg.ResourceParam[ObjectStore]
+    ) -> Iterator[dg.AssetCheckResult]:
+        """Every delivered event record, exactly as it came, by the day it arrived.
+
+        What is no valid record is kept beside it in quarantine, with the reason. A day is replaced whole.
+        """
+        objects = event_objects(landing, landing_config)
+        lost: list[str] = []
+        for loaded in load(landing, form, objects, [date.fromisoformat(k) for k in context.partition_keys]):
+            versions = raw_events.write(lake, loaded, context.run.run_id)
+            counts = raw_events.verify(lake, loaded)
+            lost += [day for day, count in counts.items() if not count.nothing_lost]
+            for day, version in versions.items():
+                context.log_event(
+                    dg.AssetMaterialization(
+                        RAW,
+                        partition=day,
+                        tags={"dagster/data_version": version},
+                        metadata={"dagster/partition_row_count": counts[day].good, **asdict(counts[day])},
+                    )
+                )
+        yield dg.AssetCheckResult(check_name="nothing_lost", passed=not lost, metadata={"days": lost})
+
+    return raw_events_asset
+
+
+def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
+    form = format_of(config.landing.events)
+    code = code_version("first_party", config.landing.events, libraries=["msgspec", "pyarrow", "phonenumbers"])
+
+    @dg.asset(
+        key=EVENTS,
+        group_name=GROUP,
+        kinds={"iceberg", "sql", "python"},
+        owners=OWNERS,
+        deps=[RAW],
+        code_version=code,
+        freshness_policy=fresh_within(config.policy.fresh_within),
+        automation_condition=on_changed_data,
+        metadata=spec_metadata(ENGAGEMENT_EVENTS),
+        check_specs=[
+            blocking("nothing_lost", EVENTS, "Every good record is an event, a duplicate or a test record."),
+            blocking("keys_unique", EVENTS, "No event is there twice on its arrival day."),
+            blocking("schema", EVENTS, "Columns, types and event names are those that are described."),
+        ],
+    )
+    def engagement_events(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
+        """What customers did: one row per event, duplicates dropped, one schema for every source."""
+        written, days = engagement.update(lake, form, code, context.run.run_id)
+        account = engagement.account(lake)
+        unknown = engagement.departures(lake, NAMES)
+        checks = [
+            dg.AssetCheckResult(check_name="nothing_lost", passed=account.nothing_lost, metadata=asdict(account)),
+            dg.AssetCheckResult(check_name="keys_unique", passed=account.keys == account.events),
+            dg.AssetCheckResult(check_name="schema", passed=not unknown, metadata={"departures": unknown}),
+        ]
+        return report(written, checks=checks, days_made=days, **asdict(account))
+
+    return engagement_events
+
+
+def _customers(config: Segmentation) -> dg.AssetsDefinition:
+    where = config.landing.customers
+
+    @dg.asset(
+        key=PEOPLE,
+        group_name=GROUP,
+        kinds={"iceberg", "python"},
+        owners=OWNERS,
+        deps=[LANDING_CUSTOMERS],
+        code_version=code_version("first_party", where, libraries=["phonenumbers", "pyarrow"]),
+        freshness_policy=fresh_within(config.policy.fresh_within),
+        automation_condition=at_a_gate,
+        metadata=spec_metadata(CUSTOMERS),
+        check_specs=[
+            blocking("nothing_lost", PEOPLE, "Every record delivered is used, a duplicate, or in quarantine."),
+            blocking("no_readable_address", PEOPLE, "Outside the raw zone no text is an e-mail address or a number."),
+        ],
+    )
+    def customers(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], landing: dg.ResourceParam[ObjectStore]
+    ) -> Result:
+        """Our customers, one row each: hashed addresses to join on, and beside them endpoints and consent."""
+        export = customer_records.read(landing, where)
+        written = customer_records.write(lake, export, where.phone_region, context.run.run_id)
+        quarantined = written[QUARANTINED_CUSTOMERS].rows
+        whole = export.delivered == export.good + export.duplicates + quarantined
+        readable = customer_records.readable_columns(lake)
+        checks = [
+            dg.AssetCheckResult(check_name="nothing_lost", passed=whole),
+            dg.AssetCheckResult(check_name="no_readable_address", passed=not readable, metadata={"columns": readable}),
+        ]
+        return report(
+            written[CUSTOMERS],
+            checks=checks,
+            version=combined({table.name: state.version for table, state in written.items()}),
+            delivered=export.delivered,
+            duplicates=export.duplicates,
+            quarantined=quarantined,
+            rows_by_table={table.name: state.rows for table, state in written.items()},
+        )
+
+    return customers

@@ -1,0 +1,163 @@
+"""Pinpoint endpoints: the JSON lines of an export, and the CSV of an import.
+
+Fields: https://docs.aws.amazon.com/pinpoint/latest/apireference/apps-application-id-endpoints-endpoint-id.html
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from segment_assets.first_party import tabular
+from segment_assets.first_party.contacts import Channel, Contact, Statement, country_of, state_of
+from segment_assets.first_party.records import MalformedError, Piece, decompress, pieces
+from segment_assets.first_party.times import microseconds
+from segment_assets.first_party.vocabulary import EARLIEST, LATEST
+from segment_assets.segmentation import CustomersLanding
+
+_PUSH = frozenset(("PUSH", "GCM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "ADM", "BAIDU"))
+
+# Position of each record, with its contacts or the reason why it has none.
+Read = list[tuple[int, list[Contact] | Piece]]
+
+
+def read(key: str, content: bytes, landing: CustomersLanding) -> Read:
+    """Every endpoint of an object, or the bytes that are none, with their positions.
+
+    An endpoint without a user is a customer of its own, under its endpoint id.
+    """
+    found: Read = []
+    for position, value, raw in _endpoints(key, content):
+        if isinstance(value, Piece):
+            found.append((position, value))
+            continue
+        try:
+            found.append((position, [contact(value, landing)]))
+        except MalformedError as bad:
+            found.append((position, Piece(raw, None, bad.reason)))
+    return found
+
+
+def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:
+    """One endpoint as a contact.
+
+    An inactive endpoint can deny but never grant, and the push endpoints that Pinpoint leaves behind (inactive, opted
+    out; aws-sdk-java#2377) say nothing.
+
+    Raises:
+        MalformedError: missing_key, wrong_type or bad_time.
+    """
+    id_, kind = endpoint.get("Id"), endpoint.get("ChannelType")
+    if not id_ or not kind:
+        raise MalformedError("missing_key")
+    if not isinstance(id_, str) or not isinstance(kind, str):
+        raise MalformedError("wrong_type")
+    user, location = _part(endpoint, "User"), _part(endpoint, "Location")
+    attributes = _part(endpoint, "Attributes")
+    demographic = _part(endpoint, "Demographic")
+    channel = _channel(kind)
+    status, opt_out = _text(endpoint, "EndpointStatus"), _text(endpoint, "OptOut")
+    standing = status != "INACTIVE"
+    told = _first(attributes, landing.consent_attribute) or _first(
+        _part(user, "UserAttributes"), landing.consent_attribute
+    )
+    return Contact(
+        customer_id=_text(user, "UserId") or id_,
+        endpoint_id=id_,
+        channel=channel,
+        address=_text(endpoint, "Address"),
+        active=standing and opt_out != "ALL",
+        statements=tuple(_statements(channel, standing, opt_out, told, landing)),
+        effective_at=_time(_text(endpoint, "EffectiveDate")),
+        country=country_of(_text(location, "Country")),
+        device_id=_first(attributes, "device_id"),
+        device_kind=_text(demographic, "Platform"),
+        postal=_postal(_first(attributes, "postal_address"), _text(location, "PostalCode")),
+    )
+
+
+def _statements(
+    channel: Channel, standing: bool, opt_out: str | None, told: str | None, landing: CustomersLanding
+) -> Iterator[Statement]:
+    if channel == "other" or (channel == "push" and not standing):
+        return
+    if opt_out == "ALL":
+        yield Statement(channel, "denied", "OptOut")
+    elif opt_out == "NONE" and landing.opt_out_none_is_consent and standing:
+        yield Statement(channel, "granted", "OptOut")
+    state = state_of(told)
+    yield Statement(channel, state if standing or state == "denied" else "unknown", landing.consent_attribute)
+
+
+def _endpoints(key: str, content: bytes) -> Iterator[tuple[int, Mapping[str, Any] | Piece, bytes]]:
+    plain, broken = decompress(content)
+    start = plain.lstrip()[:1]
+    if start in (b"{", b"["):
+        found = pieces(plain, lambda v: isinstance(v, dict) and "Id" in v and "ChannelType" in v)
+        position = -1
+        for position, piece in enumerate(found):
+            yield position, piece if piece.reason else json.loads(piece.content), piece.content
+        if broken:
+            yield position + 1, broken, b""
+        return
+    rows = tabular.read(key, content, ("Id", "ChannelType"), "landing.customers")
+    for position, values in rows.good:
+        endpoint = _nested(zip(rows.names, values, strict=True))
+        yield position, endpoint, json.dumps(endpoint, sort_keys=True).encode()
+    for position, piece in rows.bad:
+        yield position, piece, b""
+
+
+def _nested(columns: Iterable[tuple[str, str | None]]) -> dict[str, Any]:
+    """`Attributes.plan` twice -> {"Attributes": {"plan": ["a", "b"]}}: a repeated column is a list."""
+    endpoint: dict[str, Any] = {}
+    for name, value in columns:
+        if value is None:
+            continue
+        *path, leaf = name.split(".", 2 if name.startswith("User.UserAttributes.") else 1)
+        node = endpoint
+        for part in path:
+            node = node.setdefault(part, {})
+        if path and path[-1] in ("Attributes", "UserAttributes"):
+            node.setdefault(leaf, []).append(value)
+        else:
+            node[leaf] = value
+    return endpoint
+
+
+def _part(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = of.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise MalformedError("wrong_type")
+    return value or {}
+
+
+def _text(of: Mapping[str, Any], name: str) -> str | None:
+    value = of.get(name)
+    if value is not None and not isinstance(value, str):
+        raise MalformedError("wrong_type")
+    return value or None
+
+
+def _first(attributes: Mapping[str, Any], name: str) -> str | None:
+    value = attributes.get(name)
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return value if isinstance(value, str) and value else None
+
+
+def _channel(kind: str) -> Channel:
+    return "email" if kind == "EMAIL" else "sms" if kind == "SMS" else "push" if kind in _PUSH else "other"
+
+
+def _time(written: str | None) -> int | None:
+    if written is None:
+        return None
+    time = microseconds(written)
+    if time is None or not EARLIEST <= time < LATEST:
+        raise MalformedError("bad_time")
+    return time
+
+
+def _postal(street: str | None, code: str | None) -> str | None:
+    # A postal code alone names no household: hundreds share it.
+    return f"{street}, {code or ''}" if street else None

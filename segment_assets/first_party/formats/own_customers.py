@@ -1,0 +1,59 @@
+"""One's own table of customers, by a column mapping: a row per customer."""
+
+import json
+
+from segment_assets.first_party import tabular
+from segment_assets.first_party.contacts import Channel, Contact, Statement, country_of, state_of
+from segment_assets.first_party.formats.endpoints import Read
+from segment_assets.first_party.records import Piece
+from segment_assets.first_party.times import microseconds
+from segment_assets.first_party.vocabulary import EARLIEST, LATEST
+from segment_assets.segmentation import CustomerTable
+
+PLACE = "landing.customers.table"
+
+
+def read(key: str, content: bytes, mapping: CustomerTable) -> Read:
+    """Every row as a contact per address, or the bytes that are no row, with their positions.
+
+    A row's endpoints are called `<customer>:email` and `<customer>:sms`; a customer without an address has one contact
+    without an endpoint, which carries what was said about push messages, too.
+    """
+    mapped = (
+        mapping.customer, mapping.email, mapping.phone, mapping.country, mapping.updated,
+        mapping.email_consent, mapping.sms_consent, mapping.push_consent,
+    )  # fmt: skip
+    rows = tabular.read(key, content, [name for name in mapped if name], PLACE)
+    found: Read = [*rows.bad]
+    for position, values in rows.good:
+        row = dict(zip(rows.names, values, strict=True))
+        reason, contacts = _contacts(row, mapping)
+        raw = json.dumps(row, sort_keys=True, ensure_ascii=False).encode()
+        found.append((position, Piece(raw, None, reason) if reason else contacts))
+    return sorted(found, key=lambda pair: pair[0])
+
+
+def _contacts(row: dict[str, str | None], mapping: CustomerTable) -> tuple[str | None, list[Contact]]:
+    def value(column: str | None) -> str | None:
+        return row[column] if column else None
+
+    customer, updated = value(mapping.customer), value(mapping.updated)
+    if customer is None:
+        return "missing_customer", []
+    time = microseconds(updated)
+    if updated is not None and (time is None or not EARLIEST <= time < LATEST):
+        return "bad_time", []
+
+    def said(channel: Channel, column: str | None) -> tuple[Statement, ...]:
+        return (Statement(channel, state_of(value(column)), column),) if column else ()
+
+    def contact(channel: Channel, address: str | None, statements: tuple[Statement, ...]) -> Contact:
+        endpoint = f"{customer}:{channel}" if address else None
+        country = country_of(value(mapping.country))
+        return Contact(str(customer), endpoint, channel, address, True, statements, time, country)
+
+    return None, [
+        contact("email", value(mapping.email), said("email", mapping.email_consent)),
+        contact("sms", value(mapping.phone), said("sms", mapping.sms_consent)),
+        contact("other", None, said("push", mapping.push_consent)),
+    ]

@@ -1,0 +1,120 @@
+"""One's own table of events, by a column mapping: a row per event, of whatever days the rows are."""
+
+from collections.abc import Callable
+from math import isfinite
+
+import msgspec
+import pyarrow as pa
+
+from segment_assets.first_party import tabular
+from segment_assets.first_party.formats import Delivered, delivered
+from segment_assets.first_party.records import MalformedError, Piece, event_id
+from segment_assets.first_party.times import microseconds
+from segment_assets.first_party.vocabulary import (
+    EARLIEST,
+    ENGAGEMENT,
+    LATEST,
+    NAMES,
+    SUPPRESSION,
+    Event,
+    to_table,
+)
+from segment_assets.segmentation import EventTable
+
+PLACE = "landing.events.table"
+
+Row = dict[str, str | None]
+_encode = msgspec.json.Encoder(order="sorted").encode
+_decode: Callable[[str], Row] = msgspec.json.Decoder(Row).decode
+
+
+class OwnTable:
+    """CSV or Parquet files of events.
+
+    The record of a row is a JSON object of all its columns as text, so equal rows are copies of one event.
+    """
+
+    own_days = True
+
+    def __init__(self, mapping: EventTable) -> None:
+        self.mapping = mapping
+        named = (mapping.customer, mapping.time, mapping.event, mapping.received)
+        self.columns = [*(n for n in named if n), *mapping.metrics.values(), *mapping.properties.values()]
+
+    def read(self, key: str, content: bytes) -> Delivered:
+        """Every row; a row is good when it has a customer, an event, times of this century and numbers as metrics."""
+        rows = tabular.read(key, content, self.columns, PLACE)
+        good, bad = [], rows.bad
+        for position, values in rows.good:
+            row = dict(zip(rows.names, values, strict=True))
+            record = _encode(row)
+            try:
+                good.append((position, event_id(record), record.decode(), self._arrived(row)))
+            except MalformedError as refused:
+                bad.append((position, Piece(record, None, refused.reason)))
+        return delivered(good, bad)
+
+    def normalise(self, raw: pa.Table) -> pa.Table:
+        """One event per row: source `custom`, the customer as user_id, the mapped metrics and properties."""
+        names = ("arrival_date", "object_key", "position", "event_id", "record")
+        events = []
+        for day, key, position, id_, text in zip(*(raw[n].to_pylist() for n in names), strict=True):
+            event = self._event(_decode(text))
+            event.arrival_date, event.event_id, event.raw_uri, event.raw_ordinal = day, id_, key, position
+            event.arrival_hour = event.received_at // 3_600_000_000 % 24
+            events.append(event)
+        return to_table(events)
+
+    def _event(self, row: Row) -> Event:
+        mapping = self.mapping
+        kind = self._kind(row)
+        name = kind if kind in NAMES else "app"
+        occurred = microseconds(row[mapping.time]) or 0
+        properties = ((name, row[column]) for name, column in mapping.properties.items())
+        metrics = ((name, row[column]) for name, column in mapping.metrics.items())
+        return Event(
+            source="custom",
+            source_event_type=kind,
+            event_name=name,
+            channel="app",
+            occurred_at=occurred,
+            received_at=self._received(row, occurred),
+            user_id=row[mapping.customer],
+            properties=sorted((k, v) for k, v in properties if v is not None),
+            metrics=sorted((k, float(v)) for k, v in metrics if v is not None),
+            is_engagement=name in ENGAGEMENT,
+            is_suppression=name in SUPPRESSION,
+        )
+
+    def _kind(self, row: Row) -> str:
+        if self.mapping.event is None:
+            return str(self.mapping.event_name)
+        written = (row[self.mapping.event] or "").strip()
+        return self.mapping.rename.get(written, written)
+
+    def _received(self, row: Row, occurred: int) -> int:
+        told = microseconds(row[self.mapping.received]) if self.mapping.received else None
+        return occurred if told is None else told
+
+    def _arrived(self, row: Row) -> int:
+        if row[self.mapping.customer] is None:
+            raise MalformedError("missing_customer")
+        if not self._kind(row):
+            raise MalformedError("missing_event")
+        times = [microseconds(row[c]) for c in (self.mapping.time, self.mapping.received) if c and row[c] is not None]
+        if row[self.mapping.time] is None or None in times:
+            raise MalformedError("bad_time")
+        if not all(time is not None and EARLIEST <= time < LATEST for time in times):
+            raise MalformedError("absurd_time")
+        for column in self.mapping.metrics.values():
+            _number(row[column])
+        return times[-1] or 0
+
+
+def _number(written: str | None) -> None:
+    try:
+        value = float(written or 0)
+    except ValueError as bad:
+        raise MalformedError("not_a_number") from bad
+    if not isfinite(value):
+        raise MalformedError("not_finite")

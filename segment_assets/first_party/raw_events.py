@@ -1,0 +1,90 @@
+"""Raw events in the lake: a day is replaced whole, and accounts for every record delivered."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_assets.first_party.deliveries import Loaded
+from segment_assets.first_party.tables import ARRIVAL_DAYS, QUARANTINED_RECORDS, RAW_EVENTS
+from segment_assets.lake import Lake, combined
+
+
+def write(lake: Lake, loaded: Loaded, run_id: str) -> dict[str, str]:
+    """Write the days and return the version of each.
+
+    Three commits; `arrival_days` comes last, so that a day it names is complete. A kill between them leaves days that
+    the next run writes again, to the same content.
+    """
+    days = account(loaded)
+    latest = _latest_day([lake.read(ARRIVAL_DAYS), days], loaded.days)
+    written = [
+        lake.write(table, rows, run_id, partitions=loaded.days, as_of=latest)
+        for table, rows in ((QUARANTINED_RECORDS, loaded.quarantined), (RAW_EVENTS, loaded.raw), (ARRIVAL_DAYS, days))
+    ]
+    return {str(day): combined({w.table.name: w.versions[str(day)] for w in written}) for day in sorted(loaded.days)}
+
+
+def account(loaded: Loaded) -> pa.Table:
+    """Rows of arrival_days: what was delivered on each day, and where it is now."""
+    good, bad = _count(loaded.raw), _count(loaded.quarantined)
+    columns = {
+        "arrival_date": loaded.days,
+        "objects": [loaded.objects[day] for day in loaded.days],
+        "delivered": [good.get(day, 0) + bad.get(day, 0) for day in loaded.days],
+        "good": [good.get(day, 0) for day in loaded.days],
+        "quarantined": [bad.get(day, 0) for day in loaded.days],
+    }
+    return pa.table(columns, schema=ARRIVAL_DAYS.schema)
+
+
+def _latest_day(known: Iterable[pa.Table], replaced: Iterable[date]) -> date | None:
+    """The last arrival day that has objects: the clock of everything below."""
+    before, now = known
+    again = pa.array(list(replaced), pa.date32())
+    kept = before.filter(pc.invert(pc.is_in(before["arrival_date"], value_set=again)))
+    present = [t.filter(pc.greater(t["objects"], 0))["arrival_date"] for t in (kept, now)]
+    return max((d for column in present for d in column.to_pylist()), default=None)
+
+
+def _count(rows: pa.Table) -> dict[date, int]:
+    counted = pc.value_counts(rows["arrival_date"].combine_chunks())
+    return {pair["values"]: pair["counts"] for pair in counted.to_pylist()}
+
+
+@dataclass(frozen=True)
+class Count:
+    """One arrival day as the lake holds it.
+
+    Attributes:
+        objects: landing objects that delivered something.
+        delivered: records counted while reading.
+        good: rows of raw_events.
+        quarantined: rows of quarantined_records.
+    """
+
+    objects: int
+    delivered: int
+    good: int
+    quarantined: int
+
+    @property
+    def nothing_lost(self) -> bool:
+        """The law: delivered = good + quarantined."""
+        return self.delivered == self.good + self.quarantined
+
+
+def verify(lake: Lake, loaded: Loaded) -> dict[str, Count]:
+    """Count the days again, this time in the tables."""
+    stated = {r["arrival_date"]: r for r in lake.read(ARRIVAL_DAYS).to_pylist()}
+    with lake.connect(RAW_EVENTS, QUARANTINED_RECORDS) as db:
+        good, bad = (
+            dict(db.execute(f"SELECT arrival_date, COUNT(*) FROM {t.short_name} GROUP BY 1 ORDER BY 1").fetchall())
+            for t in (RAW_EVENTS, QUARANTINED_RECORDS)
+        )
+    return {
+        str(day): Count(stated[day]["objects"], stated[day]["delivered"], good.get(day, 0), bad.get(day, 0))
+        for day in loaded.days
+    }

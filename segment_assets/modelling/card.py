@@ -1,0 +1,73 @@
+"""The model card: what a model is for, what it rests on, how good it is beside simple baselines, and where it ends."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from segment_assets.modelling.candidates import LOGISTIC
+from segment_assets.modelling.evaluation import PRIMARY, Measured, markdown
+from segment_assets.modelling.model import Model
+from segment_assets.modelling.promotion import Verdict
+
+_RECIPES = {LOGISTIC: "logistic regression", "boosting": "boosted trees (HistGradientBoosting)"}
+_LOSSES = {"log_loss": "log loss", "mae": "mean absolute error"}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the card says beyond the model and its tests.
+
+    Attributes:
+        target: its name.
+        meaning: what a score means, one sentence.
+        population: the predicate over features that says who is scored.
+        first: first training cutoff.
+        last: last training cutoff.
+        training_rows: examples.
+        version: of the model.
+        libraries: what it was trained with.
+    """
+
+    target: str
+    meaning: str
+    population: str
+    first: date
+    last: date
+    training_rows: int
+    version: str
+    libraries: dict[str, str]
+
+
+def card(subject: Subject, model: Model, measured: list[Measured], verdict: Verdict, cutoffs: list[date]) -> str:
+    """Markdown for the asset's page and the dashboard."""
+    versions = ", ".join(f"{name} {number}" for name, number in sorted(subject.libraries.items()))
+    cutoff_text = ", ".join(str(c) for c in cutoffs)
+    return f"""### {subject.target}
+
+**What it says.** {subject.meaning}
+
+**Who is scored.** Customers for whom `{subject.population}` holds at the cutoff.
+
+**What it is.** {_RECIPES[model.recipe].capitalize()}, version `{subject.version}`, with {versions}; \
+{len(model.features)} features. Fitted on earlier cutoffs and calibrated on the latest.
+
+**Data.** {subject.training_rows:,} examples at cutoffs from {subject.first} to {subject.last}; every outcome was \
+known by {model.trained_until}.
+
+**How good it is.** Out of time: trained before each of {len(cutoffs)} test cutoffs ({cutoff_text}) on outcomes known \
+by then. 95 % intervals by bootstrap over customers.
+
+{markdown(measured)}
+
+**What that means.** {" ".join(verdict.reasons)}
+
+**Limits.** It speaks of customers like those of the past and of the time before the last cutoff; a new campaign, \
+price or assortment is not in it. It predicts, and says nothing of what a message would change: that is what a \
+segment's holdout is for. Reasons say what moved the score, not what causes the behaviour.
+"""
+
+
+def candidates(losses: dict[str, float], recipe: str, kind: str) -> str:
+    """Markdown table of the candidates with their out-of-time loss."""
+    name = _LOSSES[PRIMARY["value" if kind == "value" else "event"]]
+    rows = [f"| {_RECIPES[r]}{' (chosen)' if r == recipe else ''} | {value:.4f} |" for r, value in losses.items()]
+    return "\n".join([f"| candidate | out-of-time {name} |", "|---|---|", *rows])

@@ -1,0 +1,50 @@
+"""From features and events in the lake to a target's training examples."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS, ENGAGEMENT_EVENTS
+from segment_assets.lake import Lake, Table
+from segment_assets.modelling import matrix, targets, vocabulary
+from segment_assets.modelling.features import clock_of
+from segment_assets.modelling.tables import FEATURES, training_examples
+from segment_assets.segmentation import Target
+from segment_assets.sql import to_duckdb
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A target's examples, ready to be written.
+
+    Attributes:
+        table: where they belong.
+        rows: one per eligible customer and past cutoff.
+        evidence: how much there is.
+        refusal: why the target can't be trained on them; None if it can.
+    """
+
+    table: Table
+    rows: pa.Table
+    evidence: targets.Evidence
+    refusal: str | None
+
+
+def build(lake: Lake, name: str, target: Target) -> Examples:
+    """Label every customer who could have been scored at each past cutoff.
+
+    Raises:
+        TargetError: the target names an event, a metric or a feature that is not there.
+        FeaturesError: nothing has landed yet.
+    """
+    clock = clock_of(lake)
+    event = targets.event_of(name, target, vocabulary.read(lake, clock))
+    condition = targets.eligible(name, target, matrix.feature_names(lake))
+    days = targets.cutoffs(target, event.first_known, clock)
+    given = {"horizons": targets.horizons(days, target.horizon)}
+    with lake.connect(FEATURES, ENGAGEMENT_EVENTS, CUSTOMER_ENDPOINTS, **given) as db:
+        outcomes = db.sql(to_duckdb(targets.query(target, condition))).to_arrow_table()
+    table = training_examples(name)
+    rows = table.conform(targets.label(target, outcomes))
+    found = targets.evidence(rows, event.first_known, clock)
+    return Examples(table, rows, found, targets.refusal(name, target, found))

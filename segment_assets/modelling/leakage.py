@@ -1,0 +1,154 @@
+"""Signs that a training set knows the answer: a detector, to stand beside the proof in the features' own checks.
+
+A feature that saw the future shows in one of these ways, whatever let it in:
+- by itself it ranks the outcomes almost perfectly, in either direction, by its bins, or by being missing;
+- it is there for customers with the outcome, and for them alone;
+- it comes from a table whose facts carry no time of their own.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.stats import rankdata
+
+from segment_assets.modelling.matrix import feature_columns
+from segment_assets.sql import Lineage
+
+# No honest single feature comes near: on the demo's data the best reaches 0.83.
+HIGHEST_AUC = 0.98
+# Fewer customers than this have a feature in common by chance.
+FEWEST_CUSTOMERS = 20
+# How unlikely it must be, under the base rate, that all customers with a feature are positive.
+CHANCE = 1e-9
+# By chance, an AUC above 0.98 with this many of either outcome lies five standard errors out.
+FEWEST_OUTCOMES = 10
+_BINS = 20
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, order=True)
+class Leak:
+    """A feature that looks as if it knew the answer.
+
+    Attributes:
+        feature: its name.
+        reason: `ranks_outcomes`, `only_positives` or `untimed_source`.
+        detail: what was seen, for a person.
+    """
+
+    feature: str
+    reason: str
+    detail: str
+
+
+def leaks(examples: pa.Table) -> list[Leak]:
+    """Features that give the label away; none for a clean set.
+
+    Args:
+        examples: a matrix as `matrix.examples` gives it. Values count as outcomes by being above 0, and by lying
+            above their median.
+    """
+    label = examples["label"].to_numpy()
+    if not len(label):
+        return []
+    customers = examples["customer_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    numeric, categorical = feature_columns(examples)
+    found: list[Leak] = []
+    for outcome in _outcomes(label):
+        for name in numeric:
+            found += _suspect(name, _numbers(examples[name]), outcome, customers)
+        for name in categorical:
+            found += _suspect_category(name, examples[name], outcome, customers)
+    return sorted({(leak.feature, leak.reason): leak for leak in found}.values())
+
+
+def untimed_sources(lineage: Lineage, timed: Collection[str]) -> list[Leak]:
+    """Features computed from a table that is not among those whose facts are cut by their own known time."""
+    return sorted(
+        Leak(name, "untimed_source", f"comes from {source.table}.{source.column}, which has no known time")
+        for name, sources in lineage.items()
+        for source in sources
+        if source.table not in timed
+    )
+
+
+def auc(values: Floats, outcome: Flags) -> float:
+    """Probability that a positive ranks above a negative, ties half: the Mann-Whitney statistic."""
+    positives = int(outcome.sum())
+    negatives = len(outcome) - positives
+    ranks = rankdata(values)
+    return float((ranks[outcome].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def _outcomes(label: Floats) -> list[Flags]:
+    candidates = [label > 0] if set(np.unique(label)) <= {0.0, 1.0} else [label > 0, label > np.median(label)]
+    return [o for o in candidates if min(o.sum(), (~o).sum()) >= FEWEST_OUTCOMES]
+
+
+def _suspect(name: str, values: Floats, outcome: Flags, customers: npt.NDArray[np.int64]) -> list[Leak]:
+    known = ~np.isnan(values)
+    found: list[Leak] = []
+    if not known.any():
+        return found
+    low, high = np.nanmin(values) - 1, np.nanmax(values) + 1
+    ranked = [auc(np.where(known, values, fill), outcome) for fill in (low, high)]
+    binned = auc(_encoded(_bins(values, known), outcome, customers), outcome)
+    best = max(binned, *(max(a, 1 - a) for a in ranked))
+    if best > HIGHEST_AUC:
+        found.append(Leak(name, "ranks_outcomes", f"alone it ranks the outcomes with an AUC of {best:.3f}"))
+    for present, how in ((known, "known"), (known & (values != 0), "not zero")):
+        found += _only_positives(name, present, how, outcome, customers)
+    return found
+
+
+def _suspect_category(
+    name: str, column: pa.ChunkedArray, outcome: Flags, customers: npt.NDArray[np.int64]
+) -> list[Leak]:
+    codes = pc.fill_null(column.combine_chunks().dictionary_encode().indices.cast(pa.int64()), -1).to_numpy()
+    found = []
+    best = auc(_encoded(codes + 1, outcome, customers), outcome)
+    if best > HIGHEST_AUC:
+        found.append(Leak(name, "ranks_outcomes", f"alone it ranks the outcomes with an AUC of {best:.3f}"))
+    return found + _only_positives(name, codes >= 0, "known", outcome, customers)
+
+
+def _only_positives(
+    name: str, present: Flags, how: str, outcome: Flags, customers: npt.NDArray[np.int64]
+) -> list[Leak]:
+    if not present.any() or present.all() or not outcome[present].all():
+        return []
+    # Customers, not rows: a customer's rows at several cutoffs are one piece of evidence.
+    n = len(np.unique(customers[present]))
+    if n < FEWEST_CUSTOMERS or outcome.mean() ** n > CHANCE:
+        return []
+    return [Leak(name, "only_positives", f"it is {how} for {n} customers, all of them with the outcome")]
+
+
+def _numbers(column: pa.ChunkedArray) -> Floats:
+    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _bins(values: Floats, known: Flags) -> npt.NDArray[np.int64]:
+    """0 for missing, else 1 to 20 by rank; every frequent value ends in one bin."""
+    bins = np.zeros(len(values), dtype=np.int64)
+    bins[known] = 1 + np.minimum((rankdata(values[known]) - 1) / known.sum() * _BINS, _BINS - 1).astype(np.int64)
+    return bins
+
+
+def _encoded(codes: npt.NDArray[np.int64], outcome: Flags, customers: npt.NDArray[np.int64]) -> Floats:
+    """Each code's share of positives among the *other* half of customers: what a code says, not what it memorised."""
+    half = customers % 2 == 0
+    encoded = np.full(len(codes), outcome.mean())
+    size = int(codes.max()) + 1
+    for this in (half, ~half):
+        other = ~this
+        seen = np.bincount(codes[other], minlength=size)
+        share = np.bincount(codes[other], weights=outcome[other].astype(float), minlength=size) / np.maximum(seen, 1)
+        encoded[this] = np.where(seen[codes[this]] > 0, share[codes[this]], outcome.mean())
+    return encoded

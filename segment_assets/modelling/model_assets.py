@@ -1,0 +1,177 @@
+"""Per target: the model in service, how good it is, and today's scores."""
+
+from typing import Any
+
+import dagster as dg
+
+from segment_assets.automation import (
+    OWNERS,
+    code_version,
+    fresh_within,
+    on_change_of,
+    on_changed_data,
+    when_stale_and_changed,
+)
+from segment_assets.lake import Lake, ObjectStore
+from segment_assets.modelling.tables import FEATURES, backtest, customer_scores, model_evaluation, training_examples
+from segment_assets.reporting import blocking, report, spec_metadata
+from segment_assets.segmentation import Segmentation, Target
+
+# scikit-learn takes two seconds to import, and the definitions are loaded by every process: bodies import `service`.
+_LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy")
+_FEATURES_KEY = dg.AssetKey("features")
+
+
+def model_assets(config: Segmentation) -> list[dg.AssetsDefinition]:
+    """Trained model, evaluation and scores of every target."""
+    return [
+        make(config, name, target)
+        for name, target in config.targets.items()
+        for make in (_trained_model, _model_evaluation, _customer_scores)
+    ]
+
+
+def _trained_model(config: Segmentation, name: str, target: Target) -> dg.AssetsDefinition:
+    table = backtest(name)
+    code = code_version("modelling", target, _spend(config), libraries=_LIBRARIES)
+
+    @dg.asset(
+        key=dg.AssetKey(["trained_model", name]),
+        deps=[dg.AssetKey(["training_examples", name])],
+        group_name="modelling",
+        kinds={"scikitlearn"},
+        owners=OWNERS,
+        code_version=code,
+        freshness_policy=fresh_within(config.policy.retrain_after),
+        automation_condition=when_stale_and_changed,
+        metadata=spec_metadata(table),
+        description=(
+            f"The model that predicts {name}: chosen and tested out of time, beside simple baselines.\n\n"
+            "A challenger takes its place only if it beats the best baseline and is not worse than it. "
+            "The table holds what every contender would have said at the test cutoffs. Docs: docs/models.md."
+        ),
+    )
+    def trained_model(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], models: dg.ResourceParam[ObjectStore]
+    ) -> dg.MaterializeResult[Any]:
+        from segment_assets.modelling import service
+
+        as_of = lake.as_of(training_examples(name))
+        trained = service.train(lake, models, name, target, _spend(config), code)
+        if trained.backtest is not None:
+            lake.write(table, trained.backtest, context.run_id, as_of=as_of)
+            trained.commit(models)
+        stored = trained.stored
+        return report(
+            lake.state(table),
+            version=stored.version,
+            model_version=stored.version,
+            sha256=stored.sha256,
+            training_rows=stored.training_rows,
+            installed=trained.contest["installed"],
+            candidates=dg.MetadataValue.md(trained.contest["candidates"]),
+            why=dg.MetadataValue.md("\n".join(f"- {reason}" for reason in trained.contest["reasons"])),
+            model_card=dg.MetadataValue.md(stored.card),
+        )
+
+    return trained_model
+
+
+def _model_evaluation(config: Segmentation, name: str, target: Target) -> dg.AssetsDefinition:
+    key, model, table = (
+        dg.AssetKey(["model_evaluation", name]),
+        dg.AssetKey(["trained_model", name]),
+        model_evaluation(name),
+    )
+
+    @dg.asset(
+        key=key,
+        deps=[dg.AssetKey(["training_examples", name]), model],
+        group_name="modelling",
+        kinds={"iceberg", "python"},
+        owners=OWNERS,
+        code_version=code_version("modelling", target, libraries=("numpy",)),
+        freshness_policy=fresh_within(config.policy.retrain_after),
+        automation_condition=on_change_of(model),
+        metadata=spec_metadata(table),
+        description=(
+            f"How well {name} was predicted out of time, beside recency, frequency, past spend and a linear model.\n\n"
+            "Per test cutoff and pooled, each with a 95 % bootstrap interval over customers. Docs: docs/models.md."
+        ),
+        check_specs=[
+            dg.AssetCheckSpec(
+                "beats_baselines", asset=key, description="Better than the best single number, by the interval"
+            )
+        ],
+    )
+    def evaluation(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], models: dg.ResourceParam[ObjectStore]
+    ) -> dg.MaterializeResult[Any]:
+        from segment_assets.modelling import service
+
+        found = service.evaluate(lake, models, name, target)
+        written = lake.write(table, found.rows, context.run_id, as_of=lake.as_of(backtest(name)))
+        return report(
+            written,
+            checks=[
+                dg.AssetCheckResult(
+                    check_name="beats_baselines",
+                    passed=found.beats_baselines,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description=found.reasons,
+                )
+            ],
+            evaluation=dg.MetadataValue.md(found.markdown),
+            in_service=found.in_service,
+            why=dg.MetadataValue.md(found.reasons),
+        )
+
+    return evaluation
+
+
+def _customer_scores(config: Segmentation, name: str, target: Target) -> dg.AssetsDefinition:
+    key, table = dg.AssetKey(["customer_scores", name]), customer_scores(name)
+
+    @dg.asset(
+        key=key,
+        deps=[_FEATURES_KEY, dg.AssetKey(["trained_model", name])],
+        group_name="modelling",
+        kinds={"iceberg", "scikitlearn"},
+        owners=OWNERS,
+        code_version=code_version("modelling", target, libraries=_LIBRARIES),
+        freshness_policy=fresh_within(config.policy.fresh_within),
+        automation_condition=on_changed_data,
+        metadata=spec_metadata(table),
+        description=(
+            f"What to expect of each eligible customer today: {name}, with the three features that moved it most.\n\n"
+            "Contributions and base value sum to the score (log-odds, or the value's unit). Docs: docs/models.md."
+        ),
+        check_specs=[
+            blocking("scores_in_range", key, "Every score is finite; probabilities lie in 0 to 1, values not below 0"),
+            blocking("one_row_per_eligible_customer", key, "Everyone eligible is scored, and no one else"),
+            blocking("keys_unique", key, "One score per customer"),
+        ],
+    )
+    def scores(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], models: dg.ResourceParam[ObjectStore]
+    ) -> dg.MaterializeResult[Any]:
+        from segment_assets.modelling import service
+
+        scored = service.score(lake, models, name, target)
+        written = lake.write(table, scored.rows, context.run_id, as_of=lake.as_of(FEATURES))
+        return report(
+            written,
+            checks=[dg.AssetCheckResult(check_name=c, passed=p) for c, p in scored.checks.items()],
+            model_version=scored.stored.version,
+            sha256=scored.stored.sha256,
+            mean_score=scored.mean,
+            features_not_known_any_more=", ".join(scored.missing) or "none",
+        )
+
+    return scores
+
+
+def _spend(config: Segmentation) -> tuple[str, str] | None:
+    """Event and metric of the first value target: what counts as past spend for every target."""
+    values = [(t.event, t.metric) for t in config.targets.values() if t.metric]
+    return values[0] if values else None

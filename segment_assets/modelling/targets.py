@@ -1,0 +1,158 @@
+"""What is predicted: which past days can be learned from, what counts as having happened, and when it can't be."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from segment_assets.modelling.cutoffs import WARM_UP, past_cutoffs, scoring_cutoff
+from segment_assets.modelling.vocabulary import Event, Vocabulary
+from segment_assets.segmentation import ConfigError, Target, nearest
+from segment_assets.sql import SqlError, bind, load, parse, predicate
+
+# Fewer of either outcome leave an AUC with a standard error above 0.06, even for thousands of the other.
+FEWEST_OUTCOMES = 20
+# One cutoff to test on, one to calibrate on, one to fit on.
+FEWEST_CUTOFFS = 3
+
+
+class TargetError(ConfigError):
+    """A target names what the data do not have."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How much there is to learn a target from.
+
+    Attributes:
+        first: the day the target's event was first known; None for never.
+        clock: the last day of the data.
+        cutoffs: past cutoffs with at least one example.
+        examples: examples in all.
+        positives: examples with a label above 0.
+    """
+
+    first: date | None
+    clock: date
+    cutoffs: int
+    examples: int
+    positives: int
+
+
+def event_of(name: str, target: Target, seen: Vocabulary) -> Event:
+    """The event a target is about, as the data have it.
+
+    Raises:
+        TargetError: no event, or no metric of it, has that name.
+    """
+    event = seen.named(target.event)
+    if event is None:
+        choices = [e.name for e in seen.events]
+        recent = ", ".join(e.name for e in seen.events if e.recent) or "none"
+        raise TargetError(
+            f'segmentation.yaml: targets.{name}.event: no event is named "{target.event}"'
+            f"{_hint(target.event, choices)}. Seen in the last 28 days: {recent}."
+        )
+    if target.metric is not None and target.metric not in event.metrics:
+        metrics = sorted(event.metrics, key=lambda m: (-event.metrics[m], m))
+        raise TargetError(
+            f'segmentation.yaml: targets.{name}.metric: no metric of "{target.event}" is named "{target.metric}"'
+            f"{_hint(target.metric, metrics)}. It carries: {', '.join(metrics) or 'none'}."
+        )
+    return event
+
+
+def eligible(name: str, target: Target, columns: Collection[str]) -> exp.Expr:
+    """Who can be scored at all, as a condition over features.
+
+    Raises:
+        TargetError: it does not parse, or names a column that is no feature.
+    """
+    try:
+        return predicate(target.eligible, columns)
+    except SqlError as bad:
+        raise TargetError(f"segmentation.yaml: targets.{name}.eligible: {bad}") from bad
+
+
+def cutoffs(target: Target, first: date | None, clock: date) -> list[date]:
+    """Past days to learn from: only those whose whole horizon has ended by the clock's evening."""
+    return [c for c in past_cutoffs(target.cutoffs, first, clock) if c + target.horizon <= scoring_cutoff(clock)]
+
+
+def horizons(days: Iterable[date], horizon: timedelta) -> pa.Table:
+    """One row per cutoff and day of its horizon, the cutoff's own day first: columns `cutoff`, `day`."""
+    rows = [(cutoff, cutoff + timedelta(days=n)) for cutoff in days for n in range(horizon.days)]
+    return pa.table(
+        {"cutoff": pa.array([c for c, _ in rows], pa.date32()), "day": pa.array([d for _, d in rows], pa.date32())}
+    )
+
+
+def query(target: Target, condition: exp.Expr) -> exp.Select:
+    """Examples with what happened, in Spark SQL over `features`, `engagement_events`, `customer_endpoints`, `horizons`.
+
+    Columns: `customer_id`, `cutoff`, `label_until`, `events`, `total`.
+    """
+    tree = _select(bind(load(__package__, "labels"), {"horizon": target.horizon.days}))
+    at_cutoffs = "SELECT customer_id, cutoff FROM features WHERE cutoff IN (SELECT cutoff FROM horizons)"
+    parts = {
+        "owners": load(__package__, "owners"),
+        "outcomes": bind(load(__package__, "outcomes"), {"event": target.event, "metric": target.metric or ""}),
+        "eligible": _select(parse(at_cutoffs)).where(condition),
+    }
+    for name, part in parts.items():
+        tree = tree.with_(name, as_=part, copy=False)
+    return tree
+
+
+def label(target: Target, outcomes: pa.Table) -> pa.Table:
+    """Outcomes as labels: 1 where an absence held or an event came, else 0; for a value its sum."""
+    if target.kind == "value":
+        values = outcomes["total"].cast(pa.float64())
+    elif target.kind == "absence":
+        values = pc.equal(outcomes["events"], 0).cast(pa.float64())
+    else:
+        values = pc.greater(outcomes["events"], 0).cast(pa.float64())
+    return outcomes.select(["customer_id", "cutoff", "label_until"]).append_column("label", values)
+
+
+def evidence(examples: pa.Table, first: date | None, clock: date) -> Evidence:
+    """Count what there is."""
+    positives = pc.sum(pc.greater(examples["label"], 0)).as_py() or 0
+    return Evidence(first, clock, len(examples["cutoff"].unique()), examples.num_rows, positives)
+
+
+def refusal(name: str, target: Target, found: Evidence) -> str | None:
+    """Why the data cannot carry the target: a sentence with what is missing and what is there; None if they can."""
+    days = (found.clock - found.first).days + 1 if found.first else 0
+    horizon = target.horizon.days
+    place = f"segmentation.yaml: targets.{name}"
+    there = f'"{target.event}" is known for {days} days, from {found.first} to {found.clock}'
+    if horizon > days:
+        return f"{place}.horizon: {horizon} days is longer than the data ({there}); shorten it, or wait for more data."
+    if found.cutoffs < FEWEST_CUTOFFS:
+        return (
+            f"{place}: needs {FEWEST_CUTOFFS} past cutoffs whose horizon of {horizon} days has ended, and there are "
+            f"{found.cutoffs} ({there}, cutoffs lie {target.cutoffs.days} days apart, and the first {WARM_UP.days} "
+            "days only fill the features); set cutoffs or horizon shorter, or wait for more data."
+        )
+    negatives = found.examples - found.positives
+    if found.positives < FEWEST_OUTCOMES or (target.kind != "value" and negatives < FEWEST_OUTCOMES):
+        return (
+            f"{place}: needs {FEWEST_OUTCOMES} examples of either outcome, and of {found.examples} examples at "
+            f"{found.cutoffs} cutoffs {found.positives} are positive and {negatives} are not; widen eligible, "
+            "change the horizon, or wait for more data."
+        )
+    return None
+
+
+def _hint(word: str, choices: list[str]) -> str:
+    near = nearest(word, choices)
+    return f" {near}" if near.startswith("(did") else ""
+
+
+def _select(tree: exp.Expr) -> exp.Select:
+    assert isinstance(tree, exp.Select)  # noqa: S101 - for the type checker: the texts are SELECTs
+    return tree

@@ -1,0 +1,157 @@
+"""The partner's latest delivery: CSV, JSON lines or Parquet, read into rows of text with their place."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from segment_assets.lake import ObjectStore, StoredObject
+from segment_assets.lake.arrivals import arrival_day
+from segment_assets.segmentation import nearest
+
+Columns = Mapping[str, str | None]
+
+
+class DeliveryError(Exception):
+    """What is wrong with the partner's file, which file, and how to mend it. Never a value of the file."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One delivered row.
+
+    Attributes:
+        object_key: the file.
+        position: ordinal of the row in its file, from 0.
+        values: column -> text, only of the columns asked for; None where the row could not be read.
+    """
+
+    object_key: str
+    position: int
+    values: Columns | None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The files of the newest day.
+
+    Attributes:
+        objects: files, by key.
+        as_of: the day their keys name; None where they name none.
+    """
+
+    objects: tuple[StoredObject, ...]
+    as_of: date | None
+
+
+def latest(objects: Iterable[StoredObject]) -> Delivery:
+    """The delivery with the newest date in its keys; where no key has a date, all of them."""
+    files = [o for o in sorted(objects) if not o.key.rpartition("/")[2].startswith(("_", "."))]
+    day = max((d for o in files if (d := arrival_day(o.key))), default=None)
+    return Delivery(tuple(o for o in files if arrival_day(o.key) == day), day)
+
+
+def rows(store: ObjectStore, delivery: Delivery, columns: Mapping[str, str]) -> Iterator[Row]:
+    """Every row of a delivery, with the columns asked for.
+
+    Args:
+        store: the partner's landing place.
+        delivery: from `latest`.
+        columns: the partner's column -> where segmentation.yaml names it.
+
+    Raises:
+        DeliveryError: a file lacks a column, or can't be read at all.
+    """
+    for stored in delivery.objects:
+        header, records = _open(stored.key, store.read(stored.key))
+        if header is not None:
+            _refuse_missing(stored.key, header, columns)
+        position = -1
+        for position, record in enumerate(records):
+            values = None if record is None else {name: _text(record.get(name)) for name in columns}
+            yield Row(stored.key, position, values)
+
+
+def _open(key: str, content: bytes) -> tuple[list[str] | None, Iterator[Mapping[str, Any] | None]]:
+    name = key.lower()
+    if name.endswith(".gz"):
+        name = name.removesuffix(".gz")
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError) as bad:
+            raise DeliveryError(f"{key}: is no gzip file, or half of one; deliver it again") from bad
+    if name.endswith(".parquet"):
+        return _parquet(key, content)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as bad:
+        raise DeliveryError(f"{key}: is not UTF-8 (byte {bad.start}); deliver it in UTF-8") from bad
+    if name.endswith(".csv"):
+        return _csv(key, text)
+    if name.endswith((".json", ".jsonl", ".ndjson")):
+        return _json_lines(text)
+    raise DeliveryError(f"{key}: is neither .csv, .jsonl nor .parquet (each but the last may be .gz)")
+
+
+def _csv(key: str, text: str) -> tuple[list[str], Iterator[Mapping[str, Any] | None]]:
+    reader = csv.reader(io.StringIO(text, newline=""))
+    header = [name.strip() for name in next(reader, [])]
+    if not header:
+        raise DeliveryError(f"{key}: is empty; a CSV file starts with a line of column names")
+    width = len(header)
+    # A blank line is no row; a row of another width can't be read: which value belongs to which column is unknown.
+    records = (dict(zip(header, r, strict=True)) if len(r) == width else None for r in reader if r)
+    return header, records
+
+
+def _json_lines(text: str) -> tuple[list[str] | None, Iterator[Mapping[str, Any] | None]]:
+    records = [_object(line) for line in text.splitlines() if line.strip()]
+    known = sorted({name for record in records if record for name in record})
+    # A key may be left out of some records, but not of all.
+    return (known if known else None), iter(records)
+
+
+def _object(line: str) -> Mapping[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _parquet(key: str, content: bytes) -> tuple[list[str], Iterator[Mapping[str, Any] | None]]:
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content))
+        header = file.schema_arrow.names
+    except pa.ArrowInvalid as bad:
+        raise DeliveryError(f"{key}: is no Parquet file, or half of one; deliver it again") from bad
+    return header, (record for batch in file.iter_batches() for record in batch.to_pylist())
+
+
+def _refuse_missing(key: str, header: list[str], columns: Mapping[str, str]) -> None:
+    for name, place in columns.items():
+        if name not in header:
+            raise DeliveryError(
+                f'{key}: there is no column "{name}" {nearest(name, header)}; segmentation.yaml: {place} names it'
+            )
+
+
+def _text(value: Any) -> str | None:
+    """A value as text; empty is null."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return None if value != value else format(Decimal(repr(value)).normalize(), "f")
+    if isinstance(value, dict | list):
+        return json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return str(value).strip() or None

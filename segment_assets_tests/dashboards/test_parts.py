@@ -1,0 +1,118 @@
+"""The small parts: markup, counts of people, verdicts, charts, numbers in words."""
+
+from datetime import date
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segment_assets.dashboards import charts
+from segment_assets.dashboards.disclosure import MINIMUM, breakdown, histogram, people
+from segment_assets.dashboards.markup import e, render
+from segment_assets.dashboards.verdict import Estimate, verdict
+from segment_assets.dashboards.visuals import written
+
+PARTS = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 3000), min_size=1)
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Co", "Cn"])))
+def test_any_text_comes_back_as_it_went_in(text: str):
+    parsed = ElementTree.fromstring(render(e("p", text, aria_label=text)))  # noqa: S314  our own markup
+    assert (parsed.text or "") == text
+    assert parsed.get("aria-label") == text
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"style": "color:red"}, {"src": "x"}, {"onclick": "x"}, {"href": "https://example.com"}]
+)
+def test_what_would_leave_the_page_can_not_be_written(attributes: dict[str, str]):
+    with pytest.raises(ValueError, match="a page may"):
+        e("a", "text", **attributes)
+
+
+@given(PARTS)
+def test_no_small_part_of_a_known_whole_can_be_worked_out(counts: dict[str, int]):
+    """Whoever knows the whole and reads the page learns only that each small part is 1 to 9."""
+    shown = breakdown(counts, blur="abc")
+    small = {name for name, n in counts.items() if 0 < n < MINIMUM}
+    assert {name for name, p in shown.items() if p.text == "<10"} == small
+    large = [name for name, n in counts.items() if n >= MINIMUM]
+    if not small or not large:
+        return
+    (blurred,) = [name for name, p in shown.items() if p.text.startswith("about")]
+    # Any other split of what is blurred and small gives the same page.
+    for name in small:
+        moved = counts | {name: counts[name] % 9 + 1}
+        moved[blurred] += counts[name] - moved[name]
+        if moved[blurred] >= MINIMUM:
+            assert breakdown(moved, blur=blurred) == breakdown(counts, blur=blurred)
+
+
+@given(st.dictionaries(st.integers(1, 30), st.integers(1, 500), min_size=1))
+def test_a_histogram_loses_nobody_and_shows_no_bar_below_ten(counts: dict[int, int]):
+    bars = histogram(counts)
+    if sum(counts.values()) >= MINIMUM:
+        assert sum(bar.drawn for bar in bars.values()) == sum(counts.values())
+        assert all(bar.drawn >= MINIMUM for bar in bars.values())
+    else:
+        assert [bar.text for bar in bars.values()] == ["<10"]
+
+
+def test_a_count_is_exact_from_ten_on():
+    assert [people(n).text for n in (0, 1, 9, 10, 1234)] == ["0", "<10", "<10", "10", "1,234"]
+
+
+def estimates(model: tuple[float, float, float], baseline: tuple[float, float, float]) -> list[Estimate]:
+    return [Estimate("model", *model), Estimate("frequency", *baseline), Estimate("champion", 0.99, 0.98, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("metric", "model", "baseline", "tone", "says"),
+    [
+        ("roc_auc", (0.9, 0.88, 0.92), (0.8, 0.78, 0.82), "good", "better than the best baseline"),
+        ("roc_auc", (0.8, 0.78, 0.82), (0.9, 0.88, 0.92), "bad", "worse than frequency alone"),
+        ("roc_auc", (0.83, 0.8, 0.86), (0.82, 0.79, 0.85), "unclear", "does not show that the model is better"),
+        ("log_loss", (0.3, 0.29, 0.31), (0.4, 0.39, 0.41), "good", "better than the best baseline"),
+        ("log_loss", (0.4, 0.39, 0.41), (0.3, 0.29, 0.31), "bad", "worse than frequency alone"),
+        ("log_loss", (0.3, 0.29, 0.31), (0.31, 0.31, 0.33), "unclear", "does not show"),  # touching is overlapping
+    ],
+)
+def test_the_verdict_says_what_the_intervals_say(metric, model, baseline, tone, says):
+    text, heard = verdict(estimates(model, baseline), metric)
+    assert (heard, says in text) == (tone, True)
+
+
+def test_without_a_model_a_baseline_or_intervals_nothing_is_claimed():
+    alone = [Estimate("model", 0.9, 0.8, 1.0)]
+    assert verdict([], "roc_auc")[1] == "unclear"
+    assert verdict(alone, "roc_auc")[1] == "unclear"
+    assert verdict([*alone, Estimate("recency", 0.5, None, None)], "roc_auc")[1] == "unclear"
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0, 1e6))
+def test_a_chart_of_any_interval_stays_in_its_frame(low: float, width: float):
+    row = charts.Interval("one", "text", low, low, low + width, stands_out=True)
+    drawn = render(charts.intervals([row], row, "summary"))
+    parsed = ElementTree.fromstring(drawn)  # noqa: S314  our own markup
+    places = [float(v[:-1]) for x in parsed for k, v in x.attrib.items() if k in ("x", "x1", "x2", "cx") and "%" in v]
+    assert all(-0.01 <= place <= 100.01 for place in places)
+
+
+def test_a_stacked_bar_fills_its_frame():
+    parsed = ElementTree.fromstring(render(charts.stacked([1, 0, 3], "summary")))  # noqa: S314  our own markup
+    rects = [(r.get("x"), r.get("width"), r.get("class")) for r in parsed.iter("rect")]
+    assert rects == [("0.00%", "25.00%", "part-0"), ("25.00%", "75.00%", "part-2")]
+
+
+def test_charts_of_nothing_are_drawn():
+    assert "M0 100V100Z" in render(charts.timeline([], "summary"))
+    assert "<rect" not in render(charts.stacked([0, 0], "summary"))
+
+
+def test_values_are_written_for_people():
+    assert written(None) == "\N{EN DASH}"
+    assert written(12345, "count") == "12,345"
+    assert written(0.8123, "share") == "81.2 %"
+    assert written(-0.25, "signed") == "\N{MINUS SIGN}0.250"
+    assert written(date(2026, 3, 1), "date") == "1 March 2026"

@@ -1,0 +1,134 @@
+"""Step 6 as Dagster runs it: what it shows, what it writes twice, and what it refuses."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from segment_assets.identity.assets import assets
+from segment_assets.identity.embedded import LadybugGraph
+from segment_assets.identity.keys import KEY_VARIABLE, graph_key
+from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
+from segment_assets.lake import Lake
+from segment_assets.segmentation import DEMO_FILE, Segmentation, load
+from segment_assets_tests.identity.worlds import write_customers
+
+WORLD = {
+    "ann@shop.io": ["email:ann@shop.io", "phone:+12065550101", "device:d1"],
+    "ann 2": ["email:ann@shop.io", "address:1 oak"],
+    "ben": ["address:1 oak", "device:d2", "email:none@example.com"],
+    "çem": ["email:none@example.com"],
+}
+
+
+@pytest.fixture(scope="module")
+def config() -> Segmentation:
+    return load(DEMO_FILE)
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> LadybugGraph:
+    return LadybugGraph(tmp_path / "graph", memory=2**28)
+
+
+def materialize(config: Segmentation, lake: Lake, graph: LadybugGraph) -> dg.ExecuteInProcessResult:
+    with dg.instance_for_test() as instance:
+        return dg.materialize(assets(config), resources={"lake": lake, "graph": graph}, instance=instance)
+
+
+def versions(run: dg.ExecuteInProcessResult) -> dict[str, str]:
+    events = run.get_asset_materialization_events()
+    return {
+        e.asset_key.to_user_string(): e.materialization.tags["dagster/data_version"]
+        for e in events
+        if e.asset_key and e.materialization.tags
+    }
+
+
+def test_step_six_runs_and_shows_what_it_did(config: Segmentation, lake: Lake, graph: LadybugGraph):
+    write_customers(lake, WORLD)
+    run = materialize(config, lake, graph)
+    assert set(versions(run)) == {"identity_edges", "persons", "households", "identity_graph"}
+    assert all(check.passed for check in run.get_asset_check_evaluations())
+    assert len(run.get_asset_check_evaluations()) == 5
+    shown = {e.asset_key.to_user_string(): e.materialization.metadata for e in run.get_asset_materialization_events()}
+    assert shown["identity_edges"]["graph_key"].value == "development"
+    assert shown["persons"]["clusters"].value == 3
+    assert shown["households"]["clusters"].value == 2
+    assert shown["identity_graph"]["counts"].value["Customer"] == 4
+    assert shown["identity_graph"]["dagster/row_count"].value == sum(shown["identity_graph"]["counts"].value.values())
+
+
+def test_the_same_customers_again_change_no_version_and_no_file(config: Segmentation, lake: Lake, graph: LadybugGraph):
+    write_customers(lake, WORLD)
+    first, served = versions(materialize(config, lake, graph)), graph.served()
+    assert versions(materialize(config, lake, graph)) == first
+    assert graph.served() == served
+
+
+def test_a_graph_is_found_from_a_customer(config: Segmentation, lake: Lake, graph: LadybugGraph):
+    write_customers(lake, WORLD)
+    materialize(config, lake, graph)
+    ann = graph_key().identifier("customer", "ann@shop.io")
+    card = graph.ask("customer_card", {"customer": ann})[0]
+    assert (card["person_rule"], card["person_customers"], card["household_persons"]) == ("same_email", 2, 2)
+    assert {len(r) for r in graph.ask("household_members", {"customer": ann})} == {4}
+    assert len(graph.ask("household_members", {"customer": ann})) == 3
+
+
+def test_no_address_and_no_customer_id_can_be_read_in_the_graph(config: Segmentation, lake: Lake, graph: LadybugGraph):
+    write_customers(lake, WORLD)
+    run = materialize(config, lake, graph)
+    files = b"".join(path.read_bytes() for path in graph.root.rglob("*") if path.is_file())
+    assert graph_key().identifier("customer", "ann@shop.io").encode() in files
+    events = "".join(str(event) for event in run.all_events).encode()
+    for value in ("ann@shop.io", "12065550101", "none@example.com", "çem"):
+        assert value.encode() not in files
+        assert value.encode() not in events
+
+
+def test_without_the_graph_persons_and_households_are_still_there(config: Segmentation, lake: Lake):
+    off = config.model_copy(update={"identity_graph": False})
+    assert [a.key.to_user_string() for a in assets(off) if isinstance(a, dg.AssetsDefinition)] == [
+        "identity_edges",
+        "persons",
+        "households",
+    ]
+    write_customers(lake, WORLD)
+    with dg.instance_for_test() as instance:
+        assert dg.materialize(assets(off), resources={"lake": lake}, instance=instance).success
+    assert (lake.state(PERSONS).rows, lake.state(HOUSEHOLDS).rows) == (4, 3)
+
+
+def test_a_new_key_is_new_code_and_new_identifiers(
+    config: Segmentation, lake: Lake, graph: LadybugGraph, monkeypatch: pytest.MonkeyPatch
+):
+    write_customers(lake, WORLD)
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    before = {a.key: a.code_versions_by_key[a.key] for a in assets(config) if isinstance(a, dg.AssetsDefinition)}
+    first = versions(materialize(config, lake, graph))
+    monkeypatch.setenv(KEY_VARIABLE, "0123456789abcdef0123456789abcdef")
+    after = {a.key: a.code_versions_by_key[a.key] for a in assets(config) if isinstance(a, dg.AssetsDefinition)}
+    second = versions(materialize(config, lake, graph))
+    assert {k.to_user_string() for k in before if before[k] != after[k]} == {"identity_edges", "identity_graph"}
+    assert {k for k in first if first[k] != second[k]} == {"identity_edges", "identity_graph"}
+
+
+def test_a_customer_lost_on_the_way_blocks_what_lies_below(
+    config: Segmentation, lake: Lake, graph: LadybugGraph, monkeypatch: pytest.MonkeyPatch
+):
+    write_customers(lake, WORLD)
+    write = lake.write
+
+    def losing(table, rows, *args, **kwargs):
+        return write(table, rows.slice(1) if table is PERSONS else rows, *args, **kwargs)
+
+    monkeypatch.setattr(lake, "write", losing)
+    with dg.instance_for_test() as instance:
+        run = dg.materialize(
+            assets(config), resources={"lake": lake, "graph": graph}, instance=instance, raise_on_error=False
+        )
+    failed = [check.check_name for check in run.get_asset_check_evaluations() if not check.passed]
+    assert failed == ["every_customer_is_one_person"]
+    assert lake.state(HOUSEHOLDS).rows == 0
+    assert lake.state(IDENTITY_EDGES).rows == 8

@@ -1,0 +1,177 @@
+"""Metrics, their intervals, and what a promotion asks for."""
+
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn import metrics as reference
+
+from segment_assets.modelling import evaluation
+from segment_assets.modelling.bootstrap import Interval, Resampling, interval
+from segment_assets.modelling.contest import hold
+from segment_assets.modelling.metrics import EVENT_METRICS, VALUE_METRICS, Prepared, Weighted
+from segment_assets.modelling.promotion import Evidence, decide
+from segment_assets.modelling.training import final
+from segment_assets_tests.modelling.synthetic import rows, task
+
+BETTER, EQUAL, WORSE = Interval(0.1, 0.05, 0.15), Interval(0.0, -0.05, 0.05), Interval(-0.1, -0.15, -0.05)
+CALIBRATED, OFF = Interval(1.0, 0.9, 1.1), Interval(0.2, 0.1, 0.3)
+
+
+def weighted(label, said, weights=None):
+    label, said = np.asarray(label, dtype=float), np.asarray(said, dtype=float)
+    weights = np.ones(len(label)) if weights is None else np.asarray(weights, dtype=float)
+    return Weighted(Prepared.of(label, said), weights[:, None])
+
+
+scores = st.lists(st.tuples(st.booleans(), st.integers(1, 9)), min_size=4, max_size=40).filter(
+    lambda pairs: len({happened for happened, _ in pairs}) == 2
+)
+
+
+@given(scores)
+def test_event_metrics_equal_scikit_learns_ties_included(pairs):
+    label, said = [float(y) for y, _ in pairs], [p / 10 for _, p in pairs]
+    data = weighted(label, said)
+    for name, expected in {
+        "roc_auc": reference.roc_auc_score(label, said),
+        "average_precision": reference.average_precision_score(label, said),
+        "log_loss": reference.log_loss(label, said),
+        "brier": reference.brier_score_loss(label, said),
+    }.items():
+        assert EVENT_METRICS[name](data)[0] == pytest.approx(expected)
+
+
+@given(scores, st.integers(0, 1000))
+def test_a_weight_of_two_is_the_same_as_the_row_twice(pairs, seed):
+    label, said = np.array([float(y) for y, _ in pairs]), np.array([p / 10 for _, p in pairs])
+    times = np.random.default_rng(seed).integers(1, 4, len(label))
+    once, repeated = weighted(label, said, times), weighted(np.repeat(label, times), np.repeat(said, times))
+    for name in ("roc_auc", "average_precision", "log_loss", "brier", "lift_10", "lift_20"):
+        assert EVENT_METRICS[name](once)[0] == pytest.approx(EVENT_METRICS[name](repeated)[0])
+    for name in ("mae", "value_share_10", "calibration_ratio"):
+        assert VALUE_METRICS[name](once)[0] == pytest.approx(VALUE_METRICS[name](repeated)[0])
+
+
+def test_value_metrics_equal_scipys():
+    draw = np.random.default_rng(0)
+    label, said = draw.poisson(3, 200).astype(float), draw.poisson(3, 200).astype(float)
+    data = weighted(label, said)
+    assert VALUE_METRICS["spearman"](data)[0] == pytest.approx(stats.spearmanr(label, said).statistic)
+    assert VALUE_METRICS["mae"](data)[0] == pytest.approx(np.abs(label - said).mean())
+
+
+def test_lift_counts_the_top_tenth():
+    label, said = [1.0] * 5 + [0.0] * 95, [0.9] * 5 + [0.1] * 95
+    assert EVENT_METRICS["lift_10"](weighted(label, said))[0] == pytest.approx((5 + 0) / 5 / 0.1)
+    assert EVENT_METRICS["lift_10"](weighted(label, [0.5] * 100))[0] == pytest.approx(1.0)
+
+
+def test_calibration_of_the_truth_is_one_and_zero():
+    draw = np.random.default_rng(2)
+    p = draw.uniform(0.05, 0.95, 50_000)
+    data = weighted((draw.random(50_000) < p).astype(float), p)
+    assert EVENT_METRICS["calibration_slope"](data)[0] == pytest.approx(1, abs=0.04)
+    assert EVENT_METRICS["calibration_intercept"](data)[0] == pytest.approx(0, abs=0.04)
+    assert EVENT_METRICS["calibration_error"](data)[0] < 0.01
+
+
+def test_the_quick_slope_of_a_replicate_is_close_to_a_whole_fit():
+    draw = np.random.default_rng(3)
+    p = draw.uniform(0.05, 0.95, 3_000)
+    label, times = (draw.random(3_000) < p).astype(float), draw.poisson(1.0, 3_000)
+    quick = EVENT_METRICS["calibration_slope"](weighted(label, p, times))[0]
+    whole = EVENT_METRICS["calibration_slope"](weighted(np.repeat(label, times), np.repeat(p, times)))[0]
+    assert quick == pytest.approx(whole, abs=0.01)
+
+
+def test_intervals_resample_customers_not_rows():
+    # Ten customers, each with 100 equal rows: there are ten observations, not a thousand.
+    customers = np.repeat([f"c{i}" for i in range(10)], 100).astype(object)
+    values = np.repeat(np.arange(10.0), 100)
+    found = Resampling(customers).mean(values)
+    assert found.value == pytest.approx(4.5)
+    assert found.high - found.low > 2
+
+
+def test_an_interval_holds_its_value_though_the_metric_is_biased():
+    found = interval(np.concatenate([[0.01], np.random.default_rng(0).uniform(0.02, 0.03, 200)]))
+    assert found is not None
+    assert found.low <= found.value <= found.high
+
+
+def test_a_metric_that_rows_do_not_define_is_left_out():
+    table = pa.table(
+        {
+            "customer_id": ["a", "b"],
+            "cutoff": pa.array([date(2025, 1, 1)] * 2),
+            "label": [0.0, 0.0],
+            "model": [0.1, 0.2],
+        }
+    )
+    named = {m.metric for m in evaluation.evaluate(table, "event")}
+    assert "roc_auc" not in named
+    assert "log_loss" in named
+
+
+def test_evaluation_says_the_same_twice_and_keeps_each_contender_apart():
+    held = hold(rows(), task(), None)
+    one, other = (evaluation.table(evaluation.evaluate(held.backtest, "event")) for _ in range(2))
+    assert one.equals(other)
+    keys = list(zip(*(one[c].to_pylist() for c in ("cutoff", "contender", "metric")), strict=True))
+    assert len(set(keys)) == len(keys)
+    assert {c for _, c, _ in keys} == {"model", "logistic", "recency", "frequency", "past_spend"}
+    assert "0." in evaluation.markdown(evaluation.evaluate(held.backtest, "event"))
+
+
+def test_the_first_model_is_installed_and_says_what_it_is_worth():
+    verdict = decide(Evidence({"frequency": EQUAL, "recency": BETTER}, None, OFF))
+    assert verdict.install
+    assert not verdict.beats_baselines
+    assert "no model before it" in verdict.reasons[0]
+    assert "not shown to beat the best baseline, frequency alone" in verdict.reasons[1]
+    assert "fails" in verdict.reasons[2]
+
+
+@pytest.mark.parametrize(
+    ("over_baseline", "over_champion", "calibration", "installed"),
+    [
+        (BETTER, EQUAL, CALIBRATED, True),
+        (BETTER, BETTER, CALIBRATED, True),
+        (EQUAL, BETTER, CALIBRATED, False),
+        (WORSE, BETTER, CALIBRATED, False),
+        (BETTER, WORSE, CALIBRATED, False),
+        (BETTER, BETTER, OFF, False),
+        (BETTER, BETTER, None, False),
+    ],
+)
+def test_a_challenger_must_pass_every_test(over_baseline, over_champion, calibration, installed):
+    verdict = decide(Evidence({"frequency": over_baseline}, over_champion, calibration, "on 10 outcomes"))
+    assert verdict.install is installed
+
+
+def test_with_random_labels_a_champion_is_hardly_ever_replaced():
+    champion = final(rows(customers=80, cutoffs=4), task(), "logistic")
+    won = 0
+    for seed in range(20):
+        noise = rows(customers=80, cutoffs=4, seed=100 + seed, random=True)
+        won += hold(noise, task(), champion).verdict.install
+    assert won <= 1
+
+
+def test_where_there_is_something_to_learn_the_challenger_wins_and_its_order_is_right():
+    held = hold(rows(customers=600), task(), final(rows(customers=600, cutoffs=3), task(), "logistic"))
+    assert held.verdict.install, held.verdict.reasons
+    assert held.backtest["champion"].null_count < held.backtest.num_rows
+    auc = next(m.interval for m in held.measured if (m.contender, m.metric) == ("model", "roc_auc"))
+    assert auc.low > 0.7
+
+
+def test_a_champion_is_not_judged_on_outcomes_it_was_trained_on():
+    held = hold(rows(), task(), final(rows(), task(), "boosting"))
+    assert held.backtest["champion"].null_count == held.backtest.num_rows
+    assert any("recipe trained again" in reason for reason in held.verdict.reasons)

@@ -1,0 +1,128 @@
+"""The asset: decisions in the lake, checks that bite, and nothing personal on show."""
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from segment_assets.first_party.tables import CONSENT_STATE, CUSTOMER_ENDPOINTS, ENGAGEMENT_EVENTS
+from segment_assets.segments.assets import assets, checks
+from segment_assets.segments.build import wrong_members
+from segment_assets.segments.suppressed import suppressed_channels
+from segment_assets.segments.tables import predictive_segments
+from segment_assets_tests.segments.world import (
+    PEOPLE,
+    build,
+    config,
+    consent,
+    endpoint,
+    households,
+    scored,
+    unsubscribe,
+    write,
+)
+
+TABLE = predictive_segments("win_back")
+KEY = dg.AssetKey(["predictive_segments", "win_back"])
+
+
+def materialize(lake, **segment):
+    result = dg.materialize(assets(config(**segment)), resources={"lake": lake})
+    return result, {r["customer_id"]: r for r in lake.read(TABLE).to_pylist()}
+
+
+def shown(result):
+    return result.asset_materializations_for_node("predictive_segments__win_back")[0]
+
+
+def test_everyone_has_a_decision_and_its_reason(lake):
+    build(lake)
+    result, decided = materialize(lake)
+    assert {p: r["reason"] for p, r in decided.items()} == {
+        "anna": "in",
+        "bo": "no_consent",
+        "cleo": "suppressed",
+        "dan": "in",
+        "eve": "in",
+        "finn": "below_threshold",
+        "gus": "not_eligible",
+        "hal": "unreachable",
+    }
+    assert all(c.passed for c in result.get_asset_check_evaluations())
+    metadata = {k: v.value for k, v in shown(result).metadata.items()}
+    assert (metadata["members"], metadata["suppressed"], metadata["no_consent"]) == (3, 1, 1)
+    assert metadata["share"] == 0.375
+    assert not any(person in str(metadata) for person in PEOPLE)
+
+
+def test_the_same_inputs_twice_give_the_same_content(lake):
+    build(lake)
+    materialize(lake, holdout=0.5)
+    first = lake.state(TABLE)
+    materialize(lake, holdout=0.5)
+    assert lake.state(TABLE) == first
+
+
+def test_no_one_in_a_control_household_is_treated_even_after_a_merge(lake):
+    build(lake)
+    _, before = materialize(lake, holdout=0.5, where="score > 0")
+    held = {p for p, r in before.items() if r["reason"] == "holdout"}
+    treated = {p for p, r in before.items() if r["reason"] == "in"}
+    assert held
+    assert treated
+    # everyone moves in with someone of the control
+    home = before[min(held)]["household_id"]
+    households(lake, dict.fromkeys(PEOPLE, home))
+    _, after = materialize(lake, holdout=0.5, where="score > 0")
+    assert not [p for p, r in after.items() if r["state"] == "in"]
+    assert {after[p]["reason"] for p in held | treated} == {"holdout"}
+
+
+def test_an_unsubscribe_takes_the_customer_out(lake):
+    build(lake)
+    write(lake, ENGAGEMENT_EVENTS, unsubscribe("anna"))
+    _, decided = materialize(lake)
+    assert decided["anna"]["reason"] == "suppressed"
+    assert decided["anna"]["channels"] == []
+
+
+def test_channels_are_those_that_may_be_used(lake):
+    build(lake)
+    write(lake, CONSENT_STATE, consent("anna", "granted"), consent("anna", "granted", "sms"), consent("dan", "unknown"))
+    write(lake, CUSTOMER_ENDPOINTS, endpoint("anna"), endpoint("anna", "sms"), endpoint("dan"))
+    _, decided = materialize(lake, channels=["sms", "email"])
+    assert decided["anna"]["channels"] == ["email", "sms"]
+    assert decided["dan"]["reason"] == "no_consent"
+
+
+def test_without_scores_nobody_is_eligible_and_the_day_is_missing(lake):
+    build(lake)
+    scored(lake, {})
+    with pytest.raises(Exception, match="materialise raw_events and customer_scores first"):
+        materialize(lake)
+
+
+def test_the_check_bites_when_a_suppressed_or_unconsented_customer_gets_in(lake):
+    build(lake)
+    suppressed = suppressed_channels(lake)
+    about = {"household_id": "h", "reason": "in", "holdout_draw": 0.5, "as_of": None}
+    smuggled = [
+        about | {"customer_id": "bo", "state": "in", "channels": ["email"]},  # denied
+        about | {"customer_id": "cleo", "state": "in", "channels": ["email"]},  # unsubscribed
+        about | {"customer_id": "dan", "state": "in", "channels": ["sms"]},  # consents to e-mail only
+        about | {"customer_id": "eve", "state": "in", "channels": []},
+        about | {"customer_id": "anna", "state": "in", "channels": ["email"]},  # rightly in
+        about | {"customer_id": "bo", "state": "out", "channels": ["email"]},  # wrong, but not in
+    ]
+    decided = pa.Table.from_pylist(smuggled, pa.schema([f.with_nullable(True) for f in TABLE.schema]))
+    wrong = wrong_members(lake, decided, suppressed)
+    assert wrong == {"unconsented": 2, "suppressed": 1, "no_channel": 1}
+    results = {c.check_name: c.passed for c in checks(decided, population=6, wrong=wrong)}
+    assert results == {"may_be_reached": False, "reasons_sum_to_the_population": True, "keys_unique": False}
+    assert not checks(decided, population=7, wrong={})[1].passed
+
+
+def test_decisions_are_written_for_every_customer_with_the_schema_described(lake):
+    build(lake)
+    materialize(lake)
+    assert lake.read(TABLE).schema.names == TABLE.schema.names
+    assert lake.state(TABLE).rows == len(PEOPLE)

@@ -1,0 +1,82 @@
+"""`where` and `top`: whom a segment asks for."""
+
+import pytest
+
+from segment_assets.modelling.tables import customer_scores
+from segment_assets.segmentation import ConfigError
+from segment_assets.segments.selection import select
+from segment_assets_tests.segments.world import SCORES, WITH_FEATURES, build, config, scored
+
+
+def asked(lake, kind=None, **segment):
+    settings = config(**segment)
+    target = settings.targets["churn_28d"]
+    if kind:
+        target = target.model_copy(update={"kind": kind})
+    scores = customer_scores("churn_28d")
+    with lake.connect(scores, WITH_FEATURES) as db:
+        return select(db, "win_back", settings.segments["win_back"], target, scores)["customer_id"].to_pylist()
+
+
+@pytest.fixture
+def world(lake):
+    build(lake)
+    return lake
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("probability >= 0.6", ["anna", "bo", "cleo", "dan"]),
+        ("score < 0.2", ["hal"]),
+        ("decile = 1", ["anna"]),
+        ("percentile > 80", ["anna", "bo"]),
+        ("purchase_count_28d BETWEEN 2 AND 3", ["cleo", "dan"]),
+        ("score > 0.4 AND (purchase_count_28d = 0 OR NOT age_band = '35-44')", ["anna"]),
+        ("age_band IS NULL", []),
+    ],
+)
+def test_where_asks_over_scores_and_features(world, where, expected):
+    assert asked(world, where=where) == expected
+
+
+@pytest.mark.parametrize(
+    ("top", "expected"),
+    [(2, ["anna", "bo"]), (100, sorted(SCORES)), (0.1, ["anna"]), (0.3, ["anna", "bo", "cleo"])],
+)
+def test_top_takes_the_highest_a_share_rounded_up(world, top, expected):
+    assert asked(world, where=None, top=top) == expected
+
+
+def test_top_is_of_those_that_where_leaves(world):
+    assert asked(world, where="score < 0.65", top=0.5) == ["dan", "eve"]
+
+
+def test_ties_go_by_customer_id(world):
+    scored(world, dict.fromkeys(["cleo", "bo", "anna"], 0.5))
+    assert asked(world, where=None, top=2) == ["anna", "bo"]
+
+
+def test_a_score_of_kind_value_is_called_value(world):
+    assert asked(world, kind="value", where="value > 0.75") == ["anna", "bo"]
+    with pytest.raises(ConfigError, match="no column is named"):
+        asked(world, kind="value", where="probability > 0.75")
+
+
+@pytest.mark.parametrize(
+    ("where", "sentence"),
+    [
+        ("probabilty >= 0.3", 'segmentation.yaml: segments.win_back.where: "probabilty >= 0.3": no column is named '
+                              '"probabilty" (did you mean "probability"?)'),
+        ("purchase_count_28 > 1", '(did you mean "purchase_count_28d"?)'),
+        ("probability >=", "is not a condition in SQL"),
+        ("score > (SELECT 1)", "is not allowed in a condition"),
+        ("age_band > score", "compares values of different types"),
+    ],
+)  # fmt: skip
+def test_a_bad_where_is_one_sentence_with_the_nearest_column(world, where, sentence):
+    with pytest.raises(ConfigError) as bad:
+        asked(world, where=where)
+    assert sentence in str(bad.value)
+    assert "35-44" not in str(bad.value)
+    assert "\n" not in str(bad.value)

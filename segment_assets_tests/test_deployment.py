@@ -1,0 +1,28 @@
+"""The deployment is one choice, and a choice that can't be had says so."""
+
+from pathlib import Path
+
+import pytest
+
+from segment_assets import deployment
+from segment_assets.segmentation import DEMO_FILE, load
+
+
+def settings(home: Path) -> deployment.Settings:
+    return deployment.settings(load(DEMO_FILE), base=home, under=home)
+
+
+def test_every_port_has_an_embedded_adapter(tmp_path: Path) -> None:
+    assert deployment.resources(settings(tmp_path), "embedded").keys() == deployment.EMBEDDED.keys()
+    assert list(tmp_path.iterdir()) == [], "making the adapters must touch nothing"
+
+
+def test_aws_declares_the_same_ports_and_says_which_are_not_built(tmp_path: Path) -> None:
+    assert deployment.AWS.keys() == deployment.EMBEDDED.keys()
+    with pytest.raises(deployment.DeploymentError, match="no adapter yet: clean_room"):
+        deployment.resources(settings(tmp_path), "aws")
+
+
+def test_an_unknown_deployment_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(deployment.DeploymentError, match='no deployment is named "asw"'):
+        deployment.resources(settings(tmp_path), "asw")
