@@ -81,16 +81,12 @@ def column_lineage(lineage: Lineage, assets: Mapping[str, dg.AssetKey]) -> dg.Ta
         lineage: from `segment_assets.sql.column_lineage`.
         assets: table name as the query writes it -> the asset that makes it.
     """
-    return dg.TableColumnLineage(
-        {
-            output: [
-                dg.TableColumnDep(assets[source.table], source.column)
-                for source in sorted(sources)
-                if source.table in assets
-            ]
-            for output, sources in lineage.items()
-        }
-    )
+    # Several tables of one asset may have a column of the same name: one dependency, not two.
+    deps = {
+        output: sorted({(assets[s.table], s.column) for s in sources if s.table in assets})
+        for output, sources in lineage.items()
+    }
+    return dg.TableColumnLineage({output: [dg.TableColumnDep(*dep) for dep in found] for output, found in deps.items()})
 
 
 def blocking(name: str, asset: dg.AssetKey, description: str) -> dg.AssetCheckSpec:

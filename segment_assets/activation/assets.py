@@ -18,9 +18,6 @@ from segment_assets.reporting import Result, as_of_text, spec_metadata
 from segment_assets.segmentation import FileDestination, PinpointDestination, Segmentation
 from segment_assets.segments.tables import predictive_segments
 
-# One activation at a time across runs: they share the ledger, and Pinpoint takes two import jobs at a time.
-POOL = "activation"
-
 
 def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """One asset per segment and destination.
@@ -59,7 +56,6 @@ def _pinpoint_import(config: Segmentation, segment: str, destination: str) -> dg
         code_version=code_version("activation", asked, to),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data,
-        pool=POOL,
         metadata=spec_metadata(ACTIVATION_LEDGER) | {"purpose": asked.purpose},
     )
     def pinpoint_import(
@@ -87,7 +83,6 @@ def _file_handoff(config: Segmentation, segment: str, destination: str) -> dg.As
         code_version=code_version("activation", asked, to),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data,
-        pool=POOL,
         metadata=spec_metadata(ACTIVATION_LEDGER) | {"purpose": asked.purpose},
     )
     def file_handoff(

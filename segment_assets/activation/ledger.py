@@ -5,6 +5,9 @@ makes it happened. Between the two, the recipients count as perhaps told: should
 no longer in it gets a tombstone. So a kill at any point leaves nobody in a segment at a destination unknown to us.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.exceptions import CommitFailedException, ValidationException
@@ -12,7 +15,7 @@ from pyiceberg.exceptions import CommitFailedException, ValidationException
 from segment_assets.activation.plan import RECIPIENT, Held, Plan
 from segment_assets.activation.port import ActivationError, Receipt, Status
 from segment_assets.activation.tables import ACTIVATION_LEDGER, active_members
-from segment_assets.lake import Lake, Written
+from segment_assets.lake import Lake, Table, Written
 
 ATTEMPTS = 10
 
@@ -31,10 +34,12 @@ def held(lake: Lake, destination: str, segment: str) -> Held:
 
 
 def begin(lake: Lake, plan: Plan, run_id: str) -> None:
-    """Write down whom the plan is about to tell, beside whom the destination was told and perhaps told of."""
+    """Write down whom the plan is about to tell, beside whom the destination was told and perhaps told of.
+
+    Raises:
+        ActivationError: other writers came first too often.
+    """
     table = active_members(plan.order.destination, plan.order.segment)
-    before = lake.read(table)
-    kept = before.filter(pc.greater_equal(before["sequence"], plan.sequence - 1))
     entering = plan.rows.filter(pc.equal(plan.rows["state"], "in"))
     fresh = pa.table(
         {
@@ -43,32 +48,52 @@ def begin(lake: Lake, plan: Plan, run_id: str) -> None:
             **{name: entering[name] for name in RECIPIENT},
         }
     )
-    others = kept.filter(
-        pc.or_(pc.not_equal(kept["sequence"], plan.sequence), pc.not_equal(kept["content_key"], plan.content_key))
-    )
-    rows = pa.concat_tables([table.conform(others), table.conform(fresh)])
-    lake.write(table, rows, run_id, as_of=plan.order.as_of)
+
+    def beside(before: pa.Table) -> pa.Table:
+        others = pc.or_(
+            pc.not_equal(before["sequence"], plan.sequence), pc.not_equal(before["content_key"], plan.content_key)
+        )
+        recent = pc.greater_equal(before["sequence"], plan.sequence - 1)
+        kept = before.filter(pc.and_(others, recent))
+        return pa.concat_tables([table.conform(kept), table.conform(fresh)])
+
+    _replace(lake, table, beside, plan, run_id)
 
 
 def commit(lake: Lake, plan: Plan, receipt: Receipt, status: Status, run_id: str) -> Written:
     """Add the activation to the ledger; once, however often it is called.
 
     Raises:
-        ActivationError: other writers came first too often.
+        ActivationError: other writers came first too often, or another run activated something else meanwhile.
     """
     row = _row(plan, receipt, status)
-    for _ in range(ATTEMPTS):
-        before = lake.state(ACTIVATION_LEDGER)
-        ledger = lake.read(ACTIVATION_LEDGER)
-        entries = [r for r in ledger.to_pylist() if any(r[k] != row[k] for k in ACTIVATION_LEDGER.key)]
-        rows = pa.Table.from_pylist([*entries, row], ACTIVATION_LEDGER.schema)
-        try:
-            return lake.write(
-                ACTIVATION_LEDGER, rows, run_id, as_of=max(r["as_of"] for r in [*entries, row]), replacing=before
+
+    def with_row(before: pa.Table) -> pa.Table:
+        same = [all(r[k] == row[k] for k in ACTIVATION_LEDGER.key) for r in before.to_pylist()]
+        if any(r["content_key"] != plan.content_key for r in before.filter(pa.array(same, pa.bool_())).to_pylist()):
+            # Whom this plan told is perhaps told: the next activation must account for them.
+            begin(lake, replace(plan, sequence=plan.sequence + 1), run_id)
+            raise ActivationError(
+                f"{plan.order.destination}: another run activated something else of {plan.order.segment} meanwhile: "
+                "run the asset again, which tells the destination everything anew"
             )
+        others = before.filter(pa.array([not s for s in same], pa.bool_()))
+        return pa.concat_tables([ACTIVATION_LEDGER.conform(others), pa.Table.from_pylist([row], before.schema)])
+
+    return _replace(lake, ACTIVATION_LEDGER, with_row, plan, run_id)
+
+
+def _replace(lake: Lake, table: Table, change: Callable[[pa.Table], pa.Table], plan: Plan, run_id: str) -> Written:
+    """Read, change, write; from the start again when another writer came between."""
+    for _ in range(ATTEMPTS):
+        before = lake.state(table)
+        rows = change(table.conform(lake.read(table)))
+        as_of = max(day for day in (before.as_of, plan.order.as_of) if day)
+        try:
+            return lake.write(table, rows, run_id, as_of=as_of, replacing=before)
         except (CommitFailedException, ValidationException):
             continue
-    raise ActivationError(f"{ACTIVATION_LEDGER.name} was written by others {ATTEMPTS} times: run the asset again")
+    raise ActivationError(f"{table.name} was written by others {ATTEMPTS} times: run the asset again")
 
 
 def _row(plan: Plan, receipt: Receipt, status: Status) -> dict[str, object]:

@@ -141,6 +141,6 @@ def aggregated(node: exp.Expr) -> tuple[exp.Column | None, str]:
     if isinstance(argument, exp.Distinct):
         name += "_DISTINCT"
         argument = argument.expressions[0] if len(argument.expressions) == 1 else None
-    more = [v for k, v in node.args.items() if k not in ("this", "big_int") and v]
+    more = [v for k, v in node.args.items() if k not in ("this", "big_int") and v and type(node) in _AGGREGATES]
     column = conditions.plain(argument) if isinstance(argument, exp.Expr) else None
     return (column if isinstance(column, exp.Column) and not more and not column.is_star else None), name

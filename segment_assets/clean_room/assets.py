@@ -1,11 +1,13 @@
 """Steps 4 and 5 as Dagster sees them: the collaboration, and one result per query."""
 
 import json
+from importlib.metadata import version
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
+from segment_assets import segmentation
 from segment_assets.automation import OWNERS, at_a_gate, code_version, fresh_within, on_changed_data_once_a_day
 from segment_assets.clean_room import protected_query, results
 from segment_assets.clean_room.checker import check
@@ -19,6 +21,7 @@ from segment_assets.segmentation import Segmentation
 from segment_assets.third_party.tables import partner_audience
 
 GROUP = "clean_room"
+LIBRARIES = ("duckdb", "sqlglot")
 COLLABORATION = dg.AssetKey("collaboration")
 SOURCES = {"customers": dg.AssetKey("customers"), "partner_audience": dg.AssetKey("partner_audience")}
 
@@ -33,7 +36,8 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """
     if config.collaboration is None:
         return []
-    return [_collaboration(config), *(_result(config, query) for query in protected_queries(config))]
+    queries = protected_queries(config, config.collaboration)
+    return [_collaboration(config, config.collaboration), *(_result(config, query) for query in queries)]
 
 
 def sources(config: Segmentation) -> dict[str, Table]:
@@ -44,30 +48,27 @@ def sources(config: Segmentation) -> dict[str, Table]:
     }
 
 
-def declared(config: Segmentation) -> Collaboration:
+def declared(config: Segmentation, offered: segmentation.Collaboration) -> Collaboration:
     """The collaboration of segmentation.yaml, checked against the tables as they are declared."""
-    assert config.collaboration is not None  # noqa: S101
-    return declare(config.collaboration, {name: t.schema for name, t in sources(config).items()})
+    return declare(offered, {name: t.schema for name, t in sources(config).items()})
 
 
-def protected_queries(config: Segmentation) -> list[ProtectedQuery]:
+def protected_queries(config: Segmentation, offered: segmentation.Collaboration) -> list[ProtectedQuery]:
     """Every query of segmentation.yaml, checked and ready to run."""
-    if config.collaboration is None:
-        return []
-    collaboration, tables = declared(config), sources(config)
-    engine = code_version(GROUP)
+    collaboration, tables = declared(config, offered), sources(config)
+    engine = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
     found = []
-    for name, query in config.collaboration.queries.items():
+    for name, query in offered.queries.items():
         path = f"segmentation.yaml: collaboration.queries.{name}.sql"
         resolved = check(query.sql, collaboration).accepted(path)
         catalog = {n: t.schema for n, t in tables.items()}
         table = results.table(name, query.description, resolved, catalog, path)
-        per_day = config.collaboration.queries_per_day
+        per_day = offered.queries_per_day
         found.append(ProtectedQuery(name, query.sql, resolved, table, tables, collaboration, per_day, engine))
     return found
 
 
-def _collaboration(config: Segmentation) -> dg.AssetsDefinition:
+def _collaboration(config: Segmentation, offered: segmentation.Collaboration) -> dg.AssetsDefinition:
     @dg.asset(
         key=COLLABORATION,
         deps=list(SOURCES.values()),
@@ -81,8 +82,7 @@ def _collaboration(config: Segmentation) -> dg.AssetsDefinition:
     )
     def collaboration(lake: dg.ResourceParam[Lake]) -> Result:
         """Who works together, which tables each member offers, and under which analysis rules."""
-        assert config.collaboration is not None  # noqa: S101
-        found = declare(config.collaboration, {n: _in_catalog(lake, t) for n, t in sources(config).items()})
+        found = declare(offered, {n: _in_catalog(lake, t) for n, t in sources(config).items()})
         return dg.MaterializeResult(
             metadata=describe(found),
             data_version=dg.DataVersion(found.version),
@@ -94,7 +94,6 @@ def _collaboration(config: Segmentation) -> dg.AssetsDefinition:
 
 def _result(config: Segmentation, query: ProtectedQuery) -> dg.AssetsDefinition:
     key = dg.AssetKey(["clean_room_results", query.name])
-    assert config.collaboration is not None  # noqa: S101
 
     @dg.asset(
         key=key,
@@ -102,11 +101,11 @@ def _result(config: Segmentation, query: ProtectedQuery) -> dg.AssetsDefinition:
         group_name=GROUP,
         kinds={"iceberg", "sql"},
         owners=OWNERS,
-        code_version=code_version(GROUP, config.collaboration, config.audience, libraries=["duckdb", "sqlglot"]),
+        code_version=code_version(GROUP, config.collaboration, config.audience, libraries=LIBRARIES),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data_once_a_day,
         metadata=spec_metadata(query.table),
-        description=config.collaboration.queries[query.name].description,
+        description=query.table.description,
         check_specs=[
             blocking("minimum_group_size_kept", key, "Every group that left is large enough, recomputed."),
             blocking("keys_unique", key, "Every row of the result has its own key."),
@@ -115,7 +114,7 @@ def _result(config: Segmentation, query: ProtectedQuery) -> dg.AssetsDefinition:
     def clean_room_result(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clean_room: dg.ResourceParam[CleanRoom]
     ) -> Result:
-        outcome = protected_query.run(query, lake, clean_room, context.run_id)
+        outcome = protected_query.run(query, lake, clean_room, context.run.run_id)
         return report(
             outcome.written,
             lineage=column_lineage(results.lineage(query.resolved), SOURCES),

@@ -48,19 +48,22 @@ def charge(log: pa.Table, entry: Entry, per_day: int) -> pa.Table:
             f"ACCESS_BUDGET_EXHAUSTED: {today.num_rows} protected queries ran on the data of {entry.as_of}, and "
             f"segmentation.yaml: collaboration.queries_per_day allows {per_day}; wait for newer data, or allow more"
         )
-    return pa.concat_tables([log, pa.Table.from_pylist([asdict(entry)], QUERY_LOG.schema)])
+    return _with(log, entry)
 
 
 def close(log: pa.Table, entry: Entry, outcome: str) -> pa.Table:
     """The log with the query's outcome, SUCCESS or FAILED."""
     others = log.filter(pc.not_equal(log["content_key"], entry.content_key))
-    as_charged = [r for r in log.to_pylist() if r["content_key"] == entry.content_key]
-    kept = as_charged[0]["as_of"] if as_charged else entry.as_of
-    row = pa.Table.from_pylist([asdict(replace(entry, status=outcome, as_of=kept))], QUERY_LOG.schema)
-    return pa.concat_tables([others, row])
+    charged_on = log.filter(pc.equal(log["content_key"], entry.content_key))["as_of"].to_pylist()
+    return _with(others, replace(entry, status=outcome, as_of=(charged_on or [entry.as_of])[0]))
 
 
 def status(log: pa.Table, key: str) -> str | None:
     """What is known of a content: STARTED, SUCCESS or FAILED; None where it was never charged."""
     found = log.filter(pc.equal(log["content_key"], key))["status"].to_pylist()
     return str(found[0]) if found else None
+
+
+def _with(log: pa.Table, entry: Entry) -> pa.Table:
+    rows = pa.Table.from_pylist([asdict(entry)], QUERY_LOG.schema)
+    return pa.concat_tables([log.cast(QUERY_LOG.schema), rows])

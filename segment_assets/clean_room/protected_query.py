@@ -13,6 +13,7 @@ from segment_assets.clean_room import budget, results, rewrite, thresholds
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError
+from segment_assets.clean_room.spark import NotExecutableError
 from segment_assets.clean_room.tables import QUERY_LOG
 from segment_assets.lake import Lake, Table, Written
 
@@ -32,7 +33,7 @@ class ProtectedQuery:
         sources: catalog table's short name -> the table.
         collaboration: whose rules it runs under.
         per_day: the query budget.
-        engine: version of the code that checks and rewrites: new code is a new query.
+        engine: versions of the libraries that render and run it: new ones make it another query.
     """
 
     name: str
@@ -105,10 +106,11 @@ def _entry(query: ProtectedQuery, lake: Lake) -> budget.Entry:
     day = max((s.as_of for s in states.values() if s.as_of), default=UNDATED)
     used = {t.name for t in query.resolved.relations.values()}
     rules = query.collaboration.version_of(used)
-    clock = str(day) if _asks_for_today(query.resolved.tree) else ""
+    # What is executed stands in the key, so that a mended rewrite is run again and an unrelated edit costs nothing.
+    executed = _rewritten(query, _newest(query, lake))
     versions = {name: state.version for name, state in states.items()}
     return budget.Entry(
-        budget.content_key(query.text, rules, versions, query.engine, clock),
+        budget.content_key(query.text, rules, versions, query.engine, executed),
         query.name,
         day,
         next(t.rule.type for t in query.resolved.relations.values() if t.rule),
@@ -127,9 +129,7 @@ def _execute(query: ProtectedQuery, lake: Lake, room: CleanRoom) -> pa.Table:
 
 def _members(query: ProtectedQuery, lake: Lake, column: exp.Column) -> pa.Table:
     sql = rewrite.members(query.resolved, column, _newest(query, lake)).sql
-    offered = {
-        t.name: lake.read(query.sources[t.source], list(t.columns)) for t in query.resolved.relations.values()
-    }
+    offered = {t.name: lake.read(query.sources[t.source], list(t.columns)) for t in query.resolved.relations.values()}
     with lake.connect(**offered) as db:
         return db.sql(sql).to_arrow_table()
 
@@ -143,5 +143,8 @@ def _newest(query: ProtectedQuery, lake: Lake) -> date | None:
     return max((day for t in query.inputs if (day := lake.state(t).as_of)), default=None)
 
 
-def _asks_for_today(tree: exp.Select) -> bool:
-    return any(isinstance(n, exp.CurrentDate) or n.name.upper() == "GETDATE" for n in tree.find_all(exp.Func))
+def _rewritten(query: ProtectedQuery, as_of: date | None) -> str:
+    try:
+        return rewrite.rewrite(query.resolved, as_of).sql
+    except NotExecutableError as bad:
+        raise QueryFailedError("FUNCTION_NOT_ALLOWED", f"{query.name}: {bad}") from bad

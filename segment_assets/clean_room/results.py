@@ -1,7 +1,6 @@
 """What a query's result looks like, before it ran: columns, types, descriptions, key and lineage."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import pyarrow as pa
 from sqlglot import exp
@@ -83,21 +82,21 @@ def _key(query: Resolved, names: list[str], path: str) -> tuple[str, ...]:
     groups = [conditions.plain(g) for g in aggregation_rule.group_by(query.tree)]
     for group in groups:
         if group not in items and not conditions.is_literal(group):
-            raise ResultError(f"{path}: select every GROUP BY expression, so that each row of the result has its own key")
+            raise ResultError(
+                f"{path}: select every GROUP BY expression, so that each row of the result has its own key"
+            )
     key = tuple(n for n, item in zip(names, items, strict=True) if not item.find(exp.AggFunc))
     return key or tuple(names)
 
 
 def _field(name: str, item: exp.Expr, query: Resolved, catalog: Catalog) -> pa.Field:
-    sources = [
-        (c, catalog[query.table(c).source].field(c.name)) for c in item.find_all(exp.Column) if c.table in query.relations
-    ]
-    docs = [_doc(f) for _, f in sources]
+    sources = [catalog[query.table(c).source].field(c.name) for c in item.find_all(exp.Column)]
+    docs = [_doc(f) for f in sources]
     if isinstance(item, exp.Column):
-        return column(name, sources[0][1].type, docs[0])
+        return column(name, sources[0].type, docs[0])
     if isinstance(item, exp.AggFunc):
         _, function = aggregation_rule.aggregated(item)
-        return column(name, _aggregate_type(item, sources[0][1].type), f"{function} of: {docs[0]}")
+        return column(name, _aggregate_type(item, sources[0].type), f"{function} of: {docs[0]}")
     described = f"Computed from: {'; '.join(docs)}" if docs else "A constant"
     return column(name, _TYPES.get(spark.kind(item, query), pa.string()), described)
 

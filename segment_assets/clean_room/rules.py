@@ -179,5 +179,5 @@ def warnings(rule: Rule) -> list[str]:
 
 def _sentence(error: dict[str, Any]) -> str:
     where = ".".join(str(p) for p in error["loc"])
-    code = "RULE_MINIMUM" if "minimum" in error["loc"] else "RULE_CONFLICT"
+    code = "RULE_MINIMUM" if error["loc"][0] == "outputConstraints" and "minimum" in error["loc"] else "RULE_CONFLICT"
     return f"{code}: {where}: {error['msg']}"

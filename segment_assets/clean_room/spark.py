@@ -189,7 +189,7 @@ def _by_name(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
 
 
 def _refused(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
-    name = "TO_TIMESTAMP with a format" if isinstance(node, exp.StrToTime) else node.sql_name()
+    name = "TO_TIMESTAMP with a format" if isinstance(node, exp.StrToTime) else node.key.upper()
     raise NotExecutableError(f"{name} is not run by the local engine: its formats differ between engines")
 
 

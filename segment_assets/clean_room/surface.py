@@ -31,6 +31,7 @@ SKELETON: dict[type[exp.Expr], set[str]] = {
     exp.Identifier: {"this", "quoted"},
     exp.Paren: {"this"},
     exp.Literal: {"this", "is_string"},
+    exp.Boolean: {"this"},  # what a join without ON is parsed to: joins.py and conditions.py refuse it
 }
 OPERATORS: dict[type[exp.Expr], set[str]] = {
     **dict.fromkeys((exp.And, exp.Or, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like), _BINARY),

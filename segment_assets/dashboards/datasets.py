@@ -73,18 +73,22 @@ class Reader:
 
         A table that was never written is read as empty.
         """
-        tree = sql.load("segment_assets.dashboards", query)
-        ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
-        for node in tree.find_all(exp.Table):
-            if node.name not in ctes:
-                alias = node.alias or node.name
-                node.set("this", exp.to_identifier(tables[node.name].short_name, quoted=True))
-                node.set("alias", exp.TableAlias(this=exp.to_identifier(alias)))
         with self.lake.connect(*tables.values()) as db:
-            rows: list[dict[str, Any]] = db.sql(sql.to_duckdb(tree)).to_arrow_table().to_pylist()
+            rows: list[dict[str, Any]] = db.sql(statement(query, tables)).to_arrow_table().to_pylist()
         return rows
 
     def _state(self, table: Table) -> Written:
         if table.name not in self._states:
             self._states[table.name] = self.lake.state(table)
         return self._states[table.name]
+
+
+def statement(query: str, tables: Mapping[str, Table]) -> str:
+    """A query in `sql/` for DuckDB, each name it gives a table replaced by the table's own."""
+    tree = sql.load("segment_assets.dashboards", query)
+    ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
+    for node in tree.find_all(exp.Table):
+        if node.name not in ctes:
+            node.set("alias", exp.TableAlias(this=exp.to_identifier(node.alias or node.name)))
+            node.set("this", exp.to_identifier(tables[node.name].short_name, quoted=True))
+    return sql.to_duckdb(tree)

@@ -8,11 +8,21 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     (
         "95 % interval",
         "The range that would hold the true number in about 95 of 100 such tests, found by drawing the customers "
-        "again at random. Where two ranges overlap, call it a tie.",
+        "again at random. Where two ranges overlap, this page claims no difference.",
     ),
     (
         "Baseline",
         "A rule that needs no model, such as ranking customers by how long ago they last bought.",
+    ),
+    (
+        "Model",
+        "The candidate of the newest training. It goes into service only if it is promoted; otherwise the model before "
+        "it stays. Dagster shows which, and why, on the page of trained_model.",
+    ),
+    (
+        "Better or worse",
+        "Said here only where two intervals do not overlap. Promotion compares customer by customer, which can show "
+        "smaller differences; a tie on this page is therefore not a proof of equality.",
     ),
     (
         "ROC AUC",
@@ -54,8 +64,8 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
         "Something delivered that is no valid record. It is kept with its reason, and counted here.",
     ),
     (
-        "Quarantined customer",
-        "A customer whose identifiers link to so many others that merging would be a guess. They are kept apart.",
+        "Quarantined customer or person",
+        "One whose identifiers link to so many others that merging them all would be a mistake. The cluster was split.",
     ),
     (
         '<10 and "about"',

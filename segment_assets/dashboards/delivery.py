@@ -18,8 +18,8 @@ from segment_assets.third_party.tables import partner_audience
 PERSON_RULES = {
     "alone": "No shared identifier: a person of their own",
     "same_email": "Same e-mail address",
-    "two_identifiers": "Two identifiers in common",
-    "quarantined": "Quarantined: linked to too many, kept apart",
+    "two_identifiers": "A telephone and a device in common",
+    "quarantined": "Quarantined: of a cluster too large to be one person",
 }
 
 
@@ -91,6 +91,7 @@ def identity(reader: Reader) -> dict[str, DataSet]:
         "persons": sum(r["persons"] for r in rules.values()),
         "households": sum(households.values()),
         "quarantined": customers.get("quarantined", people(0)),
+        "apart": people(reader.ask("quarantined_persons", households=HOUSEHOLDS)[0]["persons"]),
         "guarded": sum(g["identifiers"] for g in guards),
     }
     by_rule: list[Row] = [
@@ -137,6 +138,6 @@ def _groups(reader: Reader, query: str) -> DataSet:
         # Every column orders: the result's key is not known here, and equal rows are equal in any order.
         found = db.sql(f'SELECT * FROM "{table.short_name}" ORDER BY ALL').to_arrow_table().to_pylist()
     rows: list[dict[str, Value]] = [
-        {k: v if isinstance(v, int | float) else str(v) for k, v in r.items()} for r in found
+        {k: v if v is None or isinstance(v, int | float) else str(v) for k, v in r.items()} for r in found
     ]
     return reader.dataset(rows, table)

@@ -45,8 +45,8 @@ def _delivery() -> Section:
         fields=(
             Field("customers", "Customers", "count"),
             Field("events", "Events", "count", "things customers did, each once"),
-            Field("delivered", "Records delivered", "count", "= events + duplicates + quarantined"),
-            Field("duplicates", "Duplicates", "count", "delivered more than once, counted once"),
+            Field("delivered", "Records delivered", "count", "= events + copies + quarantined"),
+            Field("duplicates", "Duplicates", "count", "copies of an event, and the stream's test records"),
             Field("quarantined", "Quarantined", "count", "no valid record; kept with the reason"),
         ),
     )
@@ -71,7 +71,7 @@ def _delivery() -> Section:
     return Section(
         "arrivals",
         "What arrived",
-        "Every record that was delivered is an event, a duplicate or quarantined. Nothing is lost on the way.",
+        "Every record that was delivered is an event, a copy of one (or a test record), or quarantined. None is lost.",
         (Group("", "", (tiles, arrivals, months)),),
     )
 
@@ -116,6 +116,7 @@ def _partner(collaboration: Collaboration) -> Section:
             Field("rule_type", "Analysis rule"),
             Field("succeeded", "Succeeded", "count"),
             Field("failed", "Failed", "count"),
+            Field("unfinished", "Unfinished", "count"),
             Field("last_run", "Last run on data of", "date"),
         ),
     )
@@ -133,9 +134,10 @@ def _identity() -> Section:
         title="Customers, persons and households",
         fields=(
             Field("customers", "Customers", "count"),
-            Field("persons", "Persons", "count", "customers with the same identifiers are one person"),
-            Field("households", "Households", "count", "persons who share an address or a device"),
-            Field("quarantined", "Quarantined customers", "people", "linked to too many others; kept apart"),
+            Field("persons", "Persons", "count", "the same e-mail address, or telephone and device, is one person"),
+            Field("households", "Households", "count", "persons who share an identifier"),
+            Field("quarantined", "Quarantined customers", "people", "of clusters too large to be one person"),
+            Field("apart", "Quarantined persons", "people", "of clusters too large to be one household"),
             Field("guarded", "Identifiers ignored", "count", "placeholders, or shared by too many to mean anything"),
         ),
     )
@@ -280,7 +282,7 @@ def _eligible(spec: Target) -> str:
 def _rule(where: str | None, top: float | None) -> str:
     parts = [f"where {where}"] if where else []
     if top is not None:
-        parts.append(f"the highest {top:.0%}" if top < 1 else f"the {int(top):,} highest")
+        parts.append(f"the highest {100 * top:g} %" if top < 1 else f"the {int(top):,} highest")
     return " and ".join(parts)
 
 

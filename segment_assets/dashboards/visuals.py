@@ -102,7 +102,10 @@ def _bars(shown: Bars, rows: tuple[Row, ...]) -> Content:
         e("td", class_="drawing"),
         e("th", shown.value.label, scope="col", class_="n"),
     )
-    return _scroll(e("table", e("caption", shown.title), e("thead", head), e("tbody", lines), class_="bars"))
+    return _scroll(
+        shown.title,
+        e("table", e("caption", e("span", shown.title)), e("thead", head), e("tbody", lines), class_="bars"),
+    )
 
 
 @visual.register(Intervals)
@@ -136,8 +139,8 @@ def _shares(shown: Shares, rows: tuple[Row, ...]) -> Content:
         for i, (label, text) in enumerate(zip(labels, texts, strict=True))
     ]
     head = e("tr", e("th", shown.label.label, scope="col"), e("th", shown.value.label, scope="col", class_="n"))
-    table = e("table", e("caption", shown.title), e("thead", head), e("tbody", lines))
-    return e("div", charts.stacked(parts, summary), _scroll(table), class_="shares")
+    table = e("table", e("caption", e("span", shown.title)), e("thead", head), e("tbody", lines))
+    return e("div", charts.stacked(parts, summary), _scroll(shown.title, table), class_="shares")
 
 
 @visual.register(Grid)
@@ -170,12 +173,13 @@ def _estimate_cell(row: Row | None) -> Element:
 def _foldable(shown: Visual, folded: bool, *parts: Element) -> Element:
     if folded:
         table = e("table", parts, aria_label=shown.title)
-        return e("details", e("summary", shown.title), _scroll(table))
-    return _scroll(e("table", e("caption", shown.title), parts))
+        return e("details", e("summary", shown.title), _scroll(shown.title, table))
+    return _scroll(shown.title, e("table", e("caption", e("span", shown.title)), parts))
 
 
-def _scroll(table: Element) -> Element:
-    return e("div", table, class_="scroll", tabindex=0, role="group", aria_label="Table")
+def _scroll(title: str, table: Element) -> Element:
+    # Wider than a telephone: it scrolls, and a keyboard reaches it.
+    return e("div", table, class_="scroll", tabindex=0, role="group", aria_label=title)
 
 
 def _figure(title: str, *parts: Content) -> Element:

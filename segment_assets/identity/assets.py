@@ -16,7 +16,7 @@ from segment_assets.identity.port import GraphStore
 from segment_assets.identity.snapshot import take_snapshot
 from segment_assets.identity.tables import HOUSEHOLD_ALIAS, HOUSEHOLDS, IDENTITY_EDGES, PERSON_ALIAS, PERSONS
 from segment_assets.lake import Lake
-from segment_assets.reporting import as_of_text, blocking, report, spec_metadata
+from segment_assets.reporting import Result, as_of_text, blocking, report, spec_metadata
 from segment_assets.segmentation import Segmentation
 
 EDGES_KEY, PERSONS_KEY = dg.AssetKey("identity_edges"), dg.AssetKey("persons")
@@ -44,7 +44,7 @@ def _edges(config: Segmentation) -> dg.AssetsDefinition:
         metadata=spec_metadata(IDENTITY_EDGES) | {"graph_key": key.origin},
         check_specs=[blocking("identifiers_keyed", EDGES_KEY, "No identifier is readable, or a hash without the key.")],
     )
-    def edges(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[Any]:
+    def edges(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
         """Which e-mail, phone, device and address each customer uses, as keyed hashes, and how many share it.
 
         Identifiers are keyed with SEGMENT_ASSETS_GRAPH_KEY from the environment. Without it a development key that
@@ -53,7 +53,7 @@ def _edges(config: Segmentation) -> dg.AssetsDefinition:
         if key.origin == "development":
             context.log.warning("identity: keyed with the public development key; docs/identity.md says how to set one")
         rows = identity_edges(lake, key)
-        written = lake.write(IDENTITY_EDGES, rows, context.run_id, as_of=lake.as_of(CUSTOMERS, CUSTOMER_ENDPOINTS))
+        written = lake.write(IDENTITY_EDGES, rows, context.run.run_id, as_of=lake.as_of(CUSTOMERS, CUSTOMER_ENDPOINTS))
         return report(
             written,
             checks=[dg.AssetCheckResult(check_name="identifiers_keyed", passed=invariants.only_keyed(rows))],
@@ -80,13 +80,13 @@ def _persons(config: Segmentation) -> dg.AssetsDefinition:
             blocking("no_person_too_large", PERSONS_KEY, f"At most {LIMITS.person_maximum} customers are one person."),
         ],
     )
-    def persons(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[Any]:
+    def persons(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
         """Which customers are one and the same person, under an id that stays from run to run."""
         resolved = resolve_persons(lake)
         as_of = lake.as_of(CUSTOMERS, IDENTITY_EDGES)
         # The aliases first: killed between the two, the next run finds both the old ids and what becomes of them.
-        lake.write(PERSON_ALIAS, resolved.aliases, context.run_id, as_of=as_of)
-        written = lake.write(PERSONS, resolved.rows, context.run_id, as_of=as_of)
+        lake.write(PERSON_ALIAS, resolved.aliases, context.run.run_id, as_of=as_of)
+        written = lake.write(PERSONS, resolved.rows, context.run.run_id, as_of=as_of)
         misplaced = invariants.customers_not_in_one_person(lake)
         largest = invariants.largest(lake, PERSONS, "person_id")
         return report(
@@ -117,12 +117,12 @@ def _households(config: Segmentation) -> dg.AssetsDefinition:
             blocking("no_household_too_large", HOUSEHOLDS_KEY, f"At most {LIMITS.household_maximum} persons."),
         ],
     )
-    def households(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[Any]:
+    def households(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
         """Which persons live together, under an id that stays from run to run: a holdout keeps whole households out."""
         resolved = resolve_households(lake)
         as_of = lake.as_of(PERSONS, IDENTITY_EDGES)
-        lake.write(HOUSEHOLD_ALIAS, resolved.aliases, context.run_id, as_of=as_of)
-        written = lake.write(HOUSEHOLDS, resolved.rows, context.run_id, as_of=as_of)
+        lake.write(HOUSEHOLD_ALIAS, resolved.aliases, context.run.run_id, as_of=as_of)
+        written = lake.write(HOUSEHOLDS, resolved.rows, context.run.run_id, as_of=as_of)
         misplaced = invariants.persons_not_in_one_household(lake)
         largest = invariants.largest(lake, HOUSEHOLDS, "household_id")
         return report(
@@ -148,7 +148,7 @@ def _graph(config: Segmentation) -> dg.AssetsDefinition:
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data,
     )
-    def identity_graph(lake: dg.ResourceParam[Lake], graph: dg.ResourceParam[GraphStore]) -> dg.MaterializeResult[Any]:
+    def identity_graph(lake: dg.ResourceParam[Lake], graph: dg.ResourceParam[GraphStore]) -> Result:
         """People, households and devices as a graph, to look up who belongs together.
 
         A read index: built new from the tables, counted, then swapped in. Never the record.

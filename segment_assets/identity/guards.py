@@ -4,10 +4,11 @@ Without these, 60,000 synthetic persons with a few placeholder addresses and pub
 profiles, and 0.2 % of the pairs were right. See docs/identity.md.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 import pyarrow as pa
+
+from segment_assets.people.addresses import sha256
 
 
 @dataclass(frozen=True)
@@ -41,27 +42,25 @@ _NOWHERE = (
     "unknown.com", "x.com", "xxx.com",
 )  # fmt: skip
 _PLACEHOLDERS = {
-    "email": ("", "-", "n/a", *_NOBODY, *(f"{who}@{where}" for who in _NOBODY for where in _NOWHERE)),
+    "email": tuple(f"{who}@{where}" for who in _NOBODY for where in _NOWHERE),
     "phone": (
-        "", "+", "0", *(f"+{d * n}" for d in "0123456789" for n in range(7, 16)),
-        *(f"+1{d * 10}" for d in "0123456789"), "+11234567890", "+1234567890", "+15555555555", "+10123456789",
+        *(f"+{d * n}" for d in "123456789" for n in range(7, 16)), *(f"+1{d * 10}" for d in "0123456789"),
+        "+11234567890", "+1234567890", "+10123456789",
     ),
     "device": (
-        "", "0", "null", "none", "unknown",
+        "0", "null", "none", "unknown",
         # The advertising identifier of everyone who limits ad tracking.
         "00000000-0000-0000-0000-000000000000", "0" * 32, "0" * 16, "0" * 15,
         # One Android build of 2010 gave this ANDROID_ID to every telephone of the model.
         "9774d56d682e549c",
     ),
-    "address": ("", "none", "null", "na", "n/a", "unknown", "-"),
+    "address": ("none", "null", "na", "n a", "unknown", "test"),
 }  # fmt: skip
+# What step 2 puts before a value of each kind when it hashes it.
+_HASHED_AS = {"email": "email:", "phone": "phone:", "device": "device:", "address": "postal:"}
 
 
 def placeholders() -> pa.Table:
     """Hashes of values that are nobody's own: columns `kind` and `hashed`."""
-    rows = sorted({(kind, _sha256(value)) for kind, values in _PLACEHOLDERS.items() for value in values})
+    rows = sorted({(kind, sha256(_HASHED_AS[kind] + v)) for kind, values in _PLACEHOLDERS.items() for v in values})
     return pa.table({"kind": [kind for kind, _ in rows], "hashed": [hashed for _, hashed in rows]})
-
-
-def _sha256(value: str) -> str:
-    return hashlib.sha256(value.encode()).hexdigest()

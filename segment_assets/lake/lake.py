@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from itertools import accumulate, count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlparse
@@ -20,6 +21,8 @@ import pyarrow.compute as pc
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In, Reference
+from pyiceberg.io import FileIO
+from pyiceberg.io.pyarrow import _dataframe_to_data_files
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table import Transaction
 
@@ -131,8 +134,8 @@ class Lake:
                     if changed or stale:
                         if known:
                             commit.delete(_these(table, changed if partitions is not None else None))
-                        parts = [by_part[n] for n in changed] if partitions is not None else [rows]
-                        commit.append(pa.concat_tables(parts), snapshot_properties={"segment-assets.run-id": run_id})
+                        parts = [by_part[n] for n in (changed if partitions is not None else by_part)]
+                        _append(commit, iceberg.io, parts, {"segment-assets.run-id": run_id})
                     commit.set_properties({f"{CONTENT}{n}": fresh[n] for n in changed} | recorded)
                     if stale:
                         commit.remove_properties(*(f"{CONTENT}{n}" for n in stale))
@@ -231,9 +234,29 @@ def _split(table: Table, rows: pa.Table, partitions: Iterable[date] | None) -> d
     named = present if partitions is None else list(partitions)
     if outside := sorted(set(present) - set(named)):
         raise ValueError(f"{table.name}: rows of {outside[0]} lie outside the partitions named")
+    if table.key[:1] == (table.partition,):
+        # Rows are in key order, so a partition is a slice: a filter per day reads everything once per day.
+        lengths = {pair["values"]: pair["counts"] for pair in pc.value_counts(rows[table.partition]).to_pylist()}
+        ends = dict(zip(sorted(lengths), accumulate(lengths[day] for day in sorted(lengths)), strict=True))
+        return {
+            str(day): rows.slice(ends.get(day, 0) - lengths.get(day, 0), lengths.get(day, 0)) for day in sorted(named)
+        }
     return {
         str(day): rows.filter(pc.equal(rows[table.partition], pa.scalar(day, pa.date32()))) for day in sorted(named)
     }
+
+
+def _append(commit: Transaction, io: FileIO, parts: list[pa.Table], properties: dict[str, str]) -> None:
+    """Add the parts, each of one partition, in one snapshot.
+
+    pyiceberg's own append filters all rows once per partition: for 166,000 events of 366 days that took 100 s of CPU.
+    """
+    numbers, metadata = count(), commit.table_metadata  # each asking copies the metadata: 15 ms
+    with commit.update_snapshot(snapshot_properties=properties).fast_append() as snapshot:
+        for part in parts:
+            files = _dataframe_to_data_files(metadata, part, io, write_uuid=snapshot.commit_uuid, counter=numbers)
+            for file in files if part.num_rows else ():
+                snapshot.append_data_file(file)
 
 
 def _these(table: Table, partitions: list[str] | None) -> BooleanExpression:

@@ -10,7 +10,7 @@ from segment_assets.modelling import features as features_of
 from segment_assets.modelling import labels, leakage, matrix
 from segment_assets.modelling.model_assets import model_assets
 from segment_assets.modelling.tables import FEATURES, training_examples
-from segment_assets.reporting import blocking, column_lineage, report, spec_metadata
+from segment_assets.reporting import Result, blocking, column_lineage, report, spec_metadata
 from segment_assets.segmentation import Segmentation, Target
 
 FEATURES_KEY = dg.AssetKey("features")
@@ -51,14 +51,14 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
             blocking("keys_unique", FEATURES_KEY, "One row per customer and cutoff"),
         ],
     )
-    def features(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[Any]:
+    def features(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
         """What was known of each customer before each cutoff: what they did, how lately, and what the partner says.
 
         One row per customer and cutoff. Docs: docs/features.md.
         """
         built = features_of.build(lake, config)
         untimed = leakage.untimed_sources(built.lineage, made_by)
-        written = lake.write(built.table, built.rows, context.run_id, as_of=features_of.as_of(lake, config))
+        written = lake.write(built.table, built.rows, context.run.run_id, as_of=features_of.as_of(lake, config))
         return report(
             written,
             lineage=column_lineage(built.lineage, made_by),
@@ -106,9 +106,9 @@ def _training_examples(config: Segmentation, name: str, target: Target) -> dg.As
             blocking("keys_unique", key, "One example per customer and cutoff"),
         ],
     )
-    def examples(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[Any]:
+    def examples(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
         built = labels.build(lake, name, target)
-        written = lake.write(table, built.rows, context.run_id, as_of=lake.as_of(FEATURES))
+        written = lake.write(table, built.rows, context.run.run_id, as_of=lake.as_of(FEATURES))
         leaks = leakage.leaks(matrix.examples(lake, name))
         return report(
             written,

@@ -8,7 +8,7 @@ from segment_assets.modelling.evaluation import PRIMARY, Measured, markdown
 from segment_assets.modelling.model import Model
 from segment_assets.modelling.promotion import Verdict
 
-_RECIPES = {LOGISTIC: "logistic regression", "boosting": "boosted trees (HistGradientBoosting)"}
+_RECIPES = {LOGISTIC: "Logistic regression", "boosting": "Boosted trees (HistGradientBoosting)"}
 _LOSSES = {"log_loss": "log loss", "mae": "mean absolute error"}
 
 
@@ -47,7 +47,7 @@ def card(subject: Subject, model: Model, measured: list[Measured], verdict: Verd
 
 **Who is scored.** Customers for whom `{subject.population}` holds at the cutoff.
 
-**What it is.** {_RECIPES[model.recipe].capitalize()}, version `{subject.version}`, with {versions}; \
+**What it is.** {_RECIPES[model.recipe]}, version `{subject.version}`, with {versions}; \
 {len(model.features)} features. Fitted on earlier cutoffs and calibrated on the latest.
 
 **Data.** {subject.training_rows:,} examples at cutoffs from {subject.first} to {subject.last}; every outcome was \

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from segment_assets.modelling.bootstrap import Floats, Interval, Resampling
 from segment_assets.modelling.candidates import RECIPES
 from segment_assets.modelling.evaluation import CHAMPION, MODEL, Measured, evaluate
-from segment_assets.modelling.model import Model
+from segment_assets.modelling.model import Model, one_thread
 from segment_assets.modelling.promotion import Evidence, Verdict, decide
 from segment_assets.modelling.training import Task, backtest, final, loss
 
@@ -62,7 +62,8 @@ def hold(rows: pa.Table, task: Task, champion: Model | None) -> Contest:
     tested = tested.append_column(MODEL, tested[recipe])
     tested = tested.append_column(CHAMPION, _champion(rows, tested, champion))
     measured = evaluate(tested, task.kind, by_cutoff=False)
-    verdict = decide(_evidence(tested, task, champion, measured))
+    with one_thread():
+        verdict = decide(_evidence(tested, task, champion, measured))
     model = final(rows, task, recipe) if verdict.install else None
     return Contest(tested, losses, recipe, verdict, measured, model)
 

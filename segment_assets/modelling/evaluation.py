@@ -9,7 +9,7 @@ from segment_assets.modelling.baselines import BASELINES
 from segment_assets.modelling.bootstrap import Floats, Interval, Resampling, interval
 from segment_assets.modelling.candidates import LOGISTIC
 from segment_assets.modelling.metrics import EVENT_METRICS, VALUE_METRICS, Prepared, Weighted
-from segment_assets.modelling.model import Kind
+from segment_assets.modelling.model import Kind, one_thread
 
 POOLED = "pooled"
 MODEL, CHAMPION = "model", "champion"
@@ -50,10 +50,11 @@ def evaluate(backtest: pa.Table, kind: Kind, *, by_cutoff: bool = True) -> list[
     everywhere = [(POOLED, np.ones(len(cutoffs), dtype=bool))]
     each = [(str(day), cutoffs == day) for day in np.unique(cutoffs)] if by_cutoff else []
     found: list[Measured] = []
-    for name, inside in everywhere + each:
-        for contender in CONTENDERS:
-            if contender in backtest.column_names:
-                found += _one(backtest, kind, resampling, name, inside, contender)
+    with one_thread():
+        for name, inside in everywhere + each:
+            for contender in CONTENDERS:
+                if contender in backtest.column_names:
+                    found += _one(backtest, kind, resampling, name, inside, contender)
     return found
 
 

@@ -76,10 +76,14 @@ def _known(events: Sequence[FeatureEvent]) -> exp.Select:
     assert isinstance(tree, exp.Select)  # noqa: S101 - for the type checker: the file holds a SELECT
     for slug, names in sorted(metrics.items()):
         # Several names that read the same once sanitised are added up, as their events are.
-        sums = [exp.func("COALESCE", _exact_sum(name), exp.Literal.number(0)) for name in sorted(names)]
-        total = reduce(lambda left, right: exp.Add(this=left, expression=right), sums)
+        sums: list[exp.Expr] = [exp.func("COALESCE", _exact_sum(name), exp.Literal.number(0)) for name in sorted(names)]
+        total = reduce(_plus, sums)
         tree = tree.select(exp.alias_(total, f"m_{slug}"), copy=False)
     return tree
+
+
+def _plus(left: exp.Expr, right: exp.Expr) -> exp.Expr:
+    return exp.Add(this=left, expression=right)
 
 
 def _exact_sum(metric: str) -> exp.Expr:

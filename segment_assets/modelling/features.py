@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+from sqlglot import exp
 
 from segment_assets.clean_room.tables import result_table
-from segment_assets.first_party.tables import ARRIVAL_DAYS, CUSTOMER_ENDPOINTS, ENGAGEMENT_EVENTS
+from segment_assets.first_party.tables import ARRIVAL_DAYS
 from segment_assets.lake import Lake, Table, column
 from segment_assets.modelling import feature_columns as columns_of
 from segment_assets.modelling import feature_sql, vocabulary
@@ -18,6 +20,7 @@ from segment_assets.modelling.tables import FEATURES
 from segment_assets.modelling.vocabulary import FeatureEvent
 from segment_assets.segmentation import Segmentation
 from segment_assets.sql import Lineage, bind, load, parse, to_duckdb
+from segment_assets.sql.query import Value
 from segment_assets.third_party.tables import partner_audience
 
 
@@ -44,12 +47,42 @@ class Features:
     differing: int
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What will be asked, of what.
+
+    Attributes:
+        table: FEATURES with its columns.
+        tree: the query, in Spark SQL.
+        given: the tables that the query reads beside those of the lake.
+        partners: the clean-room results among them.
+        recount: the query that counts one event again; None where there are no events.
+        recounted: the feature that must agree with it.
+    """
+
+    table: Table
+    tree: exp.Select
+    given: Mapping[str, pa.Table]
+    partners: Sequence[PartnerResult]
+    recount: exp.Expr | None
+    recounted: str
+
+
 def build(lake: Lake, config: Segmentation) -> Features:
     """Features of every customer at every cutoff that some target learns from, and at the scoring cutoff.
 
     Raises:
         FeaturesError: nothing has landed yet, or a query for features does not name the customer.
     """
+    asked = plan(lake, config)
+    with lake.connect(*feature_sql.SOURCES, **asked.given) as db:
+        rows = asked.table.conform(db.sql(to_duckdb(asked.tree)).to_arrow_table())
+        differing = _differing(db, asked, rows)
+    return Features(asked.table, rows, feature_sql.lineage(asked.tree, asked.partners), late_rows(rows), differing)
+
+
+def plan(lake: Lake, config: Segmentation) -> Plan:
+    """Look at which events, metrics and partner columns there are, and write the query for them."""
     clock = clock_of(lake)
     seen = vocabulary.read(lake, clock)
     events = vocabulary.feature_events(seen)
@@ -58,22 +91,20 @@ def build(lake: Lake, config: Segmentation) -> Features:
     lengths = windows(config.targets.values())
     cutoffs = all_cutoffs(config.targets.values(), seen.first_known, clock)
     wanted = columns_of.features(events, lengths, partners)
-    tree = feature_sql.query(wanted, events, partners, clock)
     given = {
         "cutoffs": pa.table({"cutoff": pa.array(cutoffs, pa.date32())}),
         "ages": ages(cutoffs, lengths),
         "event_names": event_names(events),
+        **{partner.table: rows for partner, rows in told},
     }
-    with lake.connect(*feature_sql.SOURCES, **given, **{p.table: rows for p, rows in told}) as db:
-        rows = db.sql(to_duckdb(tree)).to_arrow_table()
-    table = FEATURES.with_columns(*(column(f.name, f.kind, f.doc) for f in wanted))
-    rows = table.conform(rows)
-    return Features(
-        table,
-        rows,
-        feature_sql.lineage(tree, partners),
-        late_rows(rows),
-        _differing(lake, rows, given, events[0].slug if events else None, lengths[0]),
+    again: dict[str, Value] | None = {"event": events[0].slug, "days": lengths[0]} if events else None
+    return Plan(
+        FEATURES.with_columns(*(column(f.name, f.kind, f.doc) for f in wanted)),
+        feature_sql.query(wanted, events, partners, clock),
+        given,
+        partners,
+        bind(load(__package__, "recount"), again) if again else None,
+        f"{events[0].slug}_count_{lengths[0]}d" if events else "",
     )
 
 
@@ -135,18 +166,14 @@ def late_rows(rows: pa.Table) -> int:
     return int(pc.sum(pc.greater_equal(rows["known_until"], rows["cutoff"].cast(pa.timestamp("us")))).as_py() or 0)
 
 
-def _differing(lake: Lake, rows: pa.Table, given: Mapping[str, pa.Table], event: str | None, days: int) -> int:
+def _differing(db: duckdb.DuckDBPyConnection, asked: Plan, rows: pa.Table) -> int:
     """Count one event once more, from the time stamps, without windows and buckets."""
-    if event is None:
+    if asked.recount is None:
         return 0
-    built = rows.select(["customer_id", "cutoff", f"{event}_count_{days}d"]).rename_columns(
-        ["customer_id", "cutoff", "n"]
-    )
-    tree = bind(load(__package__, "recount"), {"event": event, "days": days})
-    tables = {"built": built, "cutoffs": given["cutoffs"], "event_names": given["event_names"]}
-    with lake.connect(ENGAGEMENT_EVENTS, CUSTOMER_ENDPOINTS, **tables) as db:
-        db.sql(f"CREATE VIEW owners AS {to_duckdb(load(__package__, 'owners'))}")
-        [(differing,)] = db.sql(to_duckdb(tree)).fetchall()
+    built = rows.select(["customer_id", "cutoff", asked.recounted])
+    db.register("built", built.rename_columns(["customer_id", "cutoff", "n"]))
+    db.sql(f"CREATE VIEW owners AS {to_duckdb(load(__package__, 'owners'))}")
+    [(differing,)] = db.sql(to_duckdb(asked.recount)).fetchall()
     return int(differing)
 
 

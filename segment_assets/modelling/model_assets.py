@@ -1,7 +1,5 @@
 """Per target: the model in service, how good it is, and today's scores."""
 
-from typing import Any
-
 import dagster as dg
 
 from segment_assets.automation import (
@@ -14,7 +12,7 @@ from segment_assets.automation import (
 )
 from segment_assets.lake import Lake, ObjectStore
 from segment_assets.modelling.tables import FEATURES, backtest, customer_scores, model_evaluation, training_examples
-from segment_assets.reporting import blocking, report, spec_metadata
+from segment_assets.reporting import Result, blocking, report, spec_metadata
 from segment_assets.segmentation import Segmentation, Target
 
 # scikit-learn takes two seconds to import, and the definitions are loaded by every process: bodies import `service`.
@@ -53,13 +51,13 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
     )
     def trained_model(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], models: dg.ResourceParam[ObjectStore]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Result:
         from segment_assets.modelling import service
 
         as_of = lake.as_of(training_examples(name))
         trained = service.train(lake, models, name, target, _spend(config), code)
         if trained.backtest is not None:
-            lake.write(table, trained.backtest, context.run_id, as_of=as_of)
+            lake.write(table, trained.backtest, context.run.run_id, as_of=as_of)
             trained.commit(models)
         stored = trained.stored
         return report(
@@ -106,11 +104,11 @@ def _model_evaluation(config: Segmentation, name: str, target: Target) -> dg.Ass
     )
     def evaluation(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], models: dg.ResourceParam[ObjectStore]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Result:
         from segment_assets.modelling import service
 
         found = service.evaluate(lake, models, name, target)
-        written = lake.write(table, found.rows, context.run_id, as_of=lake.as_of(backtest(name)))
+        written = lake.write(table, found.rows, context.run.run_id, as_of=lake.as_of(backtest(name)))
         return report(
             written,
             checks=[
@@ -154,11 +152,11 @@ def _customer_scores(config: Segmentation, name: str, target: Target) -> dg.Asse
     )
     def scores(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], models: dg.ResourceParam[ObjectStore]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Result:
         from segment_assets.modelling import service
 
         scored = service.score(lake, models, name, target)
-        written = lake.write(table, scored.rows, context.run_id, as_of=lake.as_of(FEATURES))
+        written = lake.write(table, scored.rows, context.run.run_id, as_of=lake.as_of(FEATURES))
         return report(
             written,
             checks=[dg.AssetCheckResult(check_name=c, passed=p) for c, p in scored.checks.items()],

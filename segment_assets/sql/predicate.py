@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Collection
 
-from sqlglot import errors, exp, parse_one
+from sqlglot import errors, exp, parse
 
 from segment_assets.sql.query import SqlError
 
@@ -22,9 +22,15 @@ def predicate(text: str, columns: Collection[str]) -> exp.Expr:
         SqlError: it does not parse, names an unknown column, or uses what a predicate may not.
     """
     try:
-        tree = parse_one(text, read="spark")
+        # parse_one drops what comes after a semicolon without a word.
+        statements = parse(text, read="spark")
     except errors.SqlglotError as bad:
         raise SqlError(f'"{text}" is not a condition in SQL: {str(bad).splitlines()[0]}') from bad
+    except RecursionError as bad:
+        raise SqlError("a condition is nested too deeply") from bad
+    if len(statements) != 1 or statements[0] is None:
+        raise SqlError(f'"{text}" must be one condition')
+    tree = statements[0]
     for node in tree.walk():
         if not isinstance(node, _ALLOWED):
             raise SqlError(f'"{text}": {node.key.upper()} is not allowed in a condition')

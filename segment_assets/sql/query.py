@@ -1,7 +1,7 @@
 """Spark SQL as a tree: parsed once, bound to typed values, rendered for the engine at hand."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib import resources
 
@@ -56,11 +56,13 @@ def bind(tree: exp.Expr, values: Mapping[str, Value]) -> exp.Expr:
 
 def to_duckdb(tree: exp.Expr) -> str:
     """The tree in DuckDB's dialect."""
-    return tree.sql(dialect="duckdb")
+    return tree.sql(dialect="duckdb", comments=False)
 
 
 def _literal(value: Value) -> exp.Expr:
     if isinstance(value, datetime):
+        # A zone in the literal would be dropped by the cast: everything is naive UTC.
+        value = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
         return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMPNTZ")
     if isinstance(value, date):
         return exp.cast(exp.Literal.string(value.isoformat()), "DATE")

@@ -1,6 +1,5 @@
 """Step 3 as Dagster sees it: the partner's delivery and what is made of it."""
 
-
 import dagster as dg
 
 from segment_assets.automation import OWNERS, at_a_gate, code_version, fresh_within
@@ -77,8 +76,8 @@ def _partner_audience(config: Segmentation, audience: Audience) -> dg.AssetsDefi
         Addresses are normalised and hashed; rows that can't be used are kept in the partner's quarantine with a reason.
         """
         latest, cleaned = read_and_clean(partner_landing, audience)
-        lake.write(QUARANTINED_AUDIENCE, cleaned.quarantined, context.run_id, as_of=latest.as_of)
-        written = lake.write(table, cleaned.good, context.run_id, as_of=latest.as_of)
+        lake.write(QUARANTINED_AUDIENCE, cleaned.quarantined, context.run.run_id, as_of=latest.as_of)
+        written = lake.write(table, cleaned.good, context.run.run_id, as_of=latest.as_of)
         counts = {"delivered": cleaned.delivered, "good": cleaned.good.num_rows, **cleaned.reasons}
         unique = cleaned.good.group_by("email_sha256").aggregate([]).num_rows == cleaned.good.num_rows
         return report(

@@ -83,7 +83,9 @@ def from_cases(path: Path) -> tuple[Collaboration, list[dict[str, Any]]]:
     known: dict[str | None, rules.AnyRule | None] = {None: None}
     for name, rule in content["rules"].items():
         supported = rule["type"] in ("LIST", "AGGREGATION")
-        known[name] = rules.from_aws(rule["type"], rule["policy"]) if supported else rules.Unsupported(type=rule["type"])
+        known[name] = (
+            rules.from_aws(rule["type"], rule["policy"]) if supported else rules.Unsupported(type=rule["type"])
+        )
     tables = {
         name: ConfiguredTable(name, name, t["owner"], t["columns"], known[t["rule"]])
         for name, t in content["tables"].items()

@@ -8,9 +8,10 @@ import pytest
 from segment_assets import segmentation
 from segment_assets.clean_room import assets as clean_room_assets
 from segment_assets.clean_room.budget import BudgetExhaustedError
-from segment_assets.clean_room.collaboration import CollaborationError
+from segment_assets.clean_room.collaboration import Collaboration, CollaborationError
 from segment_assets.clean_room.embedded import EmbeddedCleanRoom
 from segment_assets.clean_room.port import QueryFailedError
+from segment_assets.clean_room.protected_query import ProtectedQuery
 from segment_assets.clean_room.rewrite import Rewritten
 from segment_assets.clean_room.tables import QUERY_LOG
 from segment_assets.first_party.tables import CUSTOMERS
@@ -18,7 +19,6 @@ from segment_assets.lake import Lake
 from segment_assets.segmentation import Segmentation
 from segment_assets.third_party.tables import partner_audience
 
-RESULT = dg.AssetKey(["clean_room_results", "audience_enrichment"])
 OVERLAP = dg.AssetKey(["clean_room_results", "audience_overlap"])
 
 
@@ -30,6 +30,14 @@ def config() -> Segmentation:
 @pytest.fixture
 def room(tmp_path: Path) -> EmbeddedCleanRoom:
     return EmbeddedCleanRoom(tmp_path / "home" / "clean_room", "500MB")
+
+
+def protected_queries(config: Segmentation) -> list[ProtectedQuery]:
+    return clean_room_assets.protected_queries(config, config.collaboration)
+
+
+def declared(config: Segmentation) -> Collaboration:
+    return clean_room_assets.declared(config, config.collaboration)
 
 
 def fill(lake: Lake, config: Segmentation, customers: int = 40, young: int = 30) -> None:
@@ -55,7 +63,7 @@ def test_the_demo_queries_run_and_only_large_groups_leave(lake, room, config):
     fill(lake, config)
     outcome = materialise(config, lake, room)
     assert outcome.success
-    tables = {q.name: q.table for q in clean_room_assets.protected_queries(config)}
+    tables = {q.name: q.table for q in protected_queries(config)}
     assert lake.read(tables["audience_overlap"]).to_pylist() == [
         {"age_band": "19-24", "income_band": None, "customers": 30}
     ]
@@ -66,7 +74,7 @@ def test_the_demo_queries_run_and_only_large_groups_leave(lake, room, config):
 def test_lineage_reaches_the_partners_column_and_rows_say_what_they_rest_on(lake, room, config):
     fill(lake, config)
     outcome = materialise(config, lake, room)
-    metadata = {m.asset_key: m.metadata for m in outcome.asset_materializations_for_node("clean_room_results__audience_enrichment")}[RESULT]
+    metadata = outcome.asset_materializations_for_node("clean_room_results__audience_enrichment")[0].metadata
     lineage = metadata["dagster/column_lineage"].value.deps_by_column
     assert lineage["age_band"] == [dg.TableColumnDep("partner_audience", "age_band")]
     assert lineage["customer_id"] == [dg.TableColumnDep("customers", "customer_id")]
@@ -83,7 +91,7 @@ def test_metadata_never_tells_how_many_groups_were_suppressed(lake, room, config
         fill(lake, config, young=young)
         outcome = materialise(config, lake, room)
         found = outcome.asset_materializations_for_node("clean_room_results__audience_overlap")[0].metadata
-        texts.append({k for k in found})
+        texts.append(set(found))
         assert "match_rate" not in found
     assert texts[0] == texts[1]
 
@@ -109,7 +117,7 @@ def test_a_kill_between_charge_and_result_never_charges_twice(lake, room, config
         def _execute(self, sql, tables):
             raise KeyboardInterrupt
 
-    query = clean_room_assets.protected_queries(config)[0]
+    query = protected_queries(config)[0]
     with pytest.raises(KeyboardInterrupt):
         clean_room_assets.protected_query.run(query, lake, Killed(room.scratch), "r")
     assert lake.read(QUERY_LOG)["status"].to_pylist() == ["STARTED"]
@@ -121,7 +129,7 @@ def test_more_queries_than_the_budget_are_refused_with_a_sentence(lake, room, co
     one = config.collaboration.model_copy(update={"queries_per_day": 1})
     config = config.model_copy(update={"collaboration": one})
     fill(lake, config)
-    first, second = clean_room_assets.protected_queries(config)
+    first, second = protected_queries(config)
     clean_room_assets.protected_query.run(first, lake, room, "r")
     with pytest.raises(BudgetExhaustedError, match=r"queries_per_day allows 1"):
         clean_room_assets.protected_query.run(second, lake, room, "r")
@@ -135,7 +143,7 @@ def test_a_failed_query_counts_and_says_nothing_of_the_data(lake, room, config):
         def rewrite(self, query, as_of):
             return Rewritten("SELECT error('secret')", ("x",))
 
-    query = clean_room_assets.protected_queries(config)[0]
+    query = protected_queries(config)[0]
     with pytest.raises(QueryFailedError) as failed:
         clean_room_assets.protected_query.run(query, lake, Fails(room.scratch), "r")
     assert "secret" not in str(failed.value)
@@ -154,18 +162,18 @@ def test_the_blocking_check_bites_when_the_engine_forgets_the_minimum(lake, room
     outcome = materialise(config, lake, Forgets(room.scratch), raise_on_error=False)
     checks = {(c.asset_key, c.check_name): c.passed for c in outcome.get_asset_check_evaluations()}
     assert checks[OVERLAP, "minimum_group_size_kept"] is False
-    overlap = next(q for q in clean_room_assets.protected_queries(config) if q.name == "audience_overlap")
+    overlap = next(q for q in protected_queries(config) if q.name == "audience_overlap")
     assert lake.state(overlap.table).rows == 0, "what breaks the rules must not be written"
 
 
 def test_the_collaborations_version_changes_with_its_rules_alone(config):
-    before = clean_room_assets.declared(config).version
+    before = declared(config).version
     text = segmentation.DEMO_FILE.read_text()
     same = config.model_copy(update={"collaboration": config.collaboration.model_copy(update={"queries_per_day": 3})})
-    assert clean_room_assets.declared(same).version == before
+    assert declared(same).version == before
     looser = text.replace("minimum: 25", "minimum: 24")
     other = Segmentation.model_validate(segmentation.yaml.safe_load(looser))
-    assert clean_room_assets.declared(other).version != before
+    assert declared(other).version != before
 
 
 def test_an_unknown_column_is_one_sentence_with_path_and_nearest_choice():

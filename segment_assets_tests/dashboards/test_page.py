@@ -87,6 +87,8 @@ def test_households_are_counted_by_size_with_the_rare_sizes_pooled(gathered: Gat
     assert rows == [("1", "740"), ("2", "150"), ("3 or more", "37")]
     (totals,) = gathered[1]["identity"].rows
     assert (totals["persons"], totals["households"], totals["guarded"]) == (1160, 927, 3)
+    assert totals["quarantined"].text == "14"  # type: ignore[union-attr]
+    assert totals["apart"].text == "0"  # type: ignore[union-attr]
 
 
 def test_each_model_stands_beside_its_baselines_with_intervals_and_an_honest_verdict(gathered: Gathered):

@@ -83,6 +83,14 @@ def test_the_verdict_says_what_the_intervals_say(metric, model, baseline, tone, 
     assert (heard, says in text) == (tone, True)
 
 
+def test_where_the_model_is_the_logistic_regression_it_is_held_against_the_simple_rules():
+    logistic = (0.838, 0.814, 0.861)
+    text, tone = verdict([*estimates(logistic, (0.7, 0.68, 0.72)), Estimate("logistic", *logistic)], "roc_auc")
+    assert tone == "good"
+    assert "model (a logistic regression) 0.838" in text
+    assert "best baseline (frequency alone) 0.700" in text
+
+
 def test_without_a_model_a_baseline_or_intervals_nothing_is_claimed():
     alone = [Estimate("model", 0.9, 0.8, 1.0)]
     assert verdict([], "roc_auc")[1] == "unclear"

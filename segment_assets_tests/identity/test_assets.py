@@ -32,8 +32,7 @@ def graph(tmp_path: Path) -> LadybugGraph:
 
 
 def materialize(config: Segmentation, lake: Lake, graph: LadybugGraph) -> dg.ExecuteInProcessResult:
-    with dg.instance_for_test() as instance:
-        return dg.materialize(assets(config), resources={"lake": lake, "graph": graph}, instance=instance)
+    return dg.materialize(assets(config), resources={"lake": lake, "graph": graph})
 
 
 def versions(run: dg.ExecuteInProcessResult) -> dict[str, str]:
@@ -95,8 +94,7 @@ def test_without_the_graph_persons_and_households_are_still_there(config: Segmen
         "households",
     ]
     write_customers(lake, WORLD)
-    with dg.instance_for_test() as instance:
-        assert dg.materialize(assets(off), resources={"lake": lake}, instance=instance).success
+    assert dg.materialize(assets(off), resources={"lake": lake}).success
     assert (lake.state(PERSONS).rows, lake.state(HOUSEHOLDS).rows) == (4, 3)
 
 
@@ -124,11 +122,8 @@ def test_a_customer_lost_on_the_way_blocks_what_lies_below(
         return write(table, rows.slice(1) if table is PERSONS else rows, *args, **kwargs)
 
     monkeypatch.setattr(lake, "write", losing)
-    with dg.instance_for_test() as instance:
-        run = dg.materialize(
-            assets(config), resources={"lake": lake, "graph": graph}, instance=instance, raise_on_error=False
-        )
+    run = dg.materialize(assets(config), resources={"lake": lake, "graph": graph}, raise_on_error=False)
     failed = [check.check_name for check in run.get_asset_check_evaluations() if not check.passed]
     assert failed == ["every_customer_is_one_person"]
     assert lake.state(HOUSEHOLDS).rows == 0
-    assert lake.state(IDENTITY_EDGES).rows == 8
+    assert lake.state(IDENTITY_EDGES).rows == 9

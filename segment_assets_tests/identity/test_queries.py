@@ -16,8 +16,8 @@ from segment_assets_tests.identity.graphs import hard_snapshot
 # What reads differently, or not at all, on ladybug 0.22 and on Neptune (docs/identity.md says where that was found).
 OUTSIDE = (
     r"\btype\(", r"\blabels\(", r"\bid\(", r"\bsubstring\(", r"\bto(Integer|Float|String)\(", r"\bexists\(",
-    r"EXISTS\s*\{", r"\bCALL\b", r"shortestPath", r"=~", r"\^", r"\b(SET|REMOVE|MERGE|CREATE|DELETE)\b", r"\bdatetime\(",
-    r"\*", r"\bround\(", r"\b(head|last|tail|split|reduce)\(",
+    r"EXISTS\s*\{", r"\bCALL\b", r"shortestPath", r"=~", r"\^", r"\b(SET|REMOVE|MERGE|CREATE|DELETE)\b",
+    r"\bdatetime\(", r"\*", r"\bround\(", r"\b(head|last|tail|split|reduce)\(",
 )  # fmt: skip
 
 

@@ -1,10 +1,17 @@
 """Who is one person, and who lives together: small worlds, real tables."""
 
+import gzip
+import json
+
 import pytest
 
+from segment_assets.first_party import customers
 from segment_assets.identity import invariants
+from segment_assets.identity.edges import identity_edges
+from segment_assets.identity.keys import graph_key
 from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
-from segment_assets.lake import Lake
+from segment_assets.lake import FolderStore, Lake
+from segment_assets.segmentation import CustomersLanding
 from segment_assets_tests.identity.worlds import groups, households, persons, resolve
 
 
@@ -105,3 +112,19 @@ def test_the_invariants_see_a_missing_customer_and_a_stranger(lake: Lake):
     lake.write(PERSONS, lake.read(PERSONS).slice(1), "test")
     assert invariants.customers_not_in_one_person(lake) == 1
     assert invariants.persons_not_in_one_household(lake) == 1
+
+
+def test_placeholders_are_known_as_step_two_hashes_them(lake: Lake, landing: FolderStore):
+    attributes = {"device_id": ["00000000-0000-0000-0000-000000000000"], "postal_address": ["N/A"]}
+    lines = [
+        {"Id": f"{who}-{channel}", "ChannelType": channel, "Address": address, "Attributes": attributes,
+         "User": {"UserId": who}, "EffectiveDate": "2026-03-01T00:00:00.000Z", "ApplicationId": "a"}
+        for who in ("a", "b") for channel, address in (("EMAIL", " None@Example.com"), ("SMS", "+1 555 555 5555"))
+    ]  # fmt: skip
+    content = gzip.compress("\n".join(json.dumps(line) for line in lines).encode())
+    landing.write("customers/2026/03/01/endpoints.jsonl.gz", content)
+    config = CustomersLanding(phone_region="US")
+    customers.write(lake, customers.read(landing, config), config.phone_region, "test")
+    lake.write(IDENTITY_EDGES, identity_edges(lake, graph_key()), "test")
+    found = {(row["kind"], row["guard"]) for row in lake.read(IDENTITY_EDGES).to_pylist()}
+    assert found == {(kind, "placeholder") for kind in ("email", "phone", "device", "address")}

@@ -14,7 +14,7 @@ def town(households: int, seed: int) -> tuple[dict[str, list[str]], dict[str, in
     Shares are of the order the literature and our own measurement have: 1.75 accounts a person, of which 85 % were
     opened with the person's usual address; 2 % with a placeholder, 3 % on a kiosk, 1 % with a public telephone.
     """
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     world: dict[str, list[str]] = {}
     person_of: dict[str, int] = {}
     household_of: dict[str, int] = {}

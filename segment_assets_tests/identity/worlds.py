@@ -18,6 +18,7 @@ from segment_assets.lake import Lake
 # Customer -> its identifiers, each with its kind: `{"ann": ["email:ann@shop.example", "device:d1"]}`.
 World = Mapping[str, Iterable[str]]
 _SINCE = datetime(2026, 3, 1, 12)
+HASHED_AS = {"email": "email:", "phone": "phone:", "device": "device:", "address": "postal:"}
 _CHANNELS = {"email": "email", "phone": "sms", "device": "push", "address": "other"}
 
 
@@ -69,7 +70,7 @@ def groups(ids: Mapping[str, str]) -> set[frozenset[str]]:
 
 
 def _endpoint(customer: str, number: int, kind: str, value: str) -> dict[str, object]:
-    hashed = hashlib.sha256(value.encode()).hexdigest()
+    hashed = hashlib.sha256((HASHED_AS[kind] + value).encode()).hexdigest()
     return {
         "customer_id": customer,
         "endpoint_id": f"{customer}-{number}",

@@ -62,9 +62,7 @@ def put(lake: Lake, table: Table, rows: list[dict[str, Any]], as_of: date | None
     lake.write(table, pa.Table.from_pylist(rows, schema=table.schema), "test", as_of=as_of)
 
 
-def fill(
-    lake: Lake, events: list[Event], *, customers: dict[str, datetime] | None = None, clock: date = CLOCK
-) -> None:
+def fill(lake: Lake, events: list[Event], *, customers: dict[str, datetime] | None = None, clock: date = CLOCK) -> None:
     """Write events, and customers with the time they were first known, as the steps before would."""
     put(lake, ENGAGEMENT_EVENTS, [e.row(n) for n, e in enumerate(events)], clock)
     day = {"arrival_date": clock, "objects": 1, "delivered": len(events), "good": len(events), "quarantined": 0}

@@ -44,7 +44,11 @@ def with_partner(select: str = "c.customer_id, p.age_band, p.cars") -> Segmentat
 
 def told(lake: Lake, rows: list[dict[str, Any]], delivered: date | None) -> Features:
     fill(lake, EVENTS)
-    fields = [column("customer_id", pa.string(), ""), column("age_band", pa.string(), ""), column("cars", pa.int64(), "")]
+    fields = [
+        column("customer_id", pa.string(), ""),
+        column("age_band", pa.string(), ""),
+        column("cars", pa.int64(), ""),
+    ]
     put(lake, result_table("enrichment", fields, (), "d"), rows, delivered)
     put(lake, partner_audience({"age_band": "age", "cars": "cars"}), [], delivered)
     return features.build(lake, with_partner())
@@ -110,7 +114,8 @@ def live_together(lake: Lake, links: list[tuple[str, str, datetime | None, str |
 def test_a_relative_counts_once_both_ends_of_the_link_were_known(lake: Lake):
     early, late = days_before(GRID, 30), days_before(GRID, -1)
     built = live_together(
-        lake, [("ann", "i", early, None), ("bob", "i", early, None), ("ann", "j", early, None), ("cat", "j", late, None)]
+        lake,
+        [("ann", "i", early, None), ("bob", "i", early, None), ("ann", "j", early, None), ("cat", "j", late, None)],
     )
     then, now = row(built, "ann", GRID), row(built, "ann", TODAY)
     assert (then["household_customers"], then["person_customers"]) == (2, 2)
@@ -123,7 +128,12 @@ def test_guarded_identifiers_and_other_households_link_nobody(lake: Lake):
     early = days_before(GRID, 30)
     built = live_together(
         lake,
-        [("ann", "i", early, "shared"), ("bob", "i", early, "shared"), ("ann", "j", early, None), ("dan", "j", early, None)],
+        [
+            ("ann", "i", early, "shared"),
+            ("bob", "i", early, "shared"),
+            ("ann", "j", early, None),
+            ("dan", "j", early, None),
+        ],
     )
     assert row(built, "ann", TODAY)["household_customers"] == 1
 

@@ -1,7 +1,11 @@
 """`where` and `top`: whom a segment asks for."""
 
+from functools import partial
+
 import pytest
 
+from segment_assets.lake import Lake
+from segment_assets.lake.embedded import open_catalog
 from segment_assets.modelling.tables import customer_scores
 from segment_assets.segmentation import ConfigError
 from segment_assets.segments.selection import select
@@ -18,8 +22,10 @@ def asked(lake, kind=None, **segment):
         return select(db, "win_back", settings.segments["win_back"], target, scores)["customer_id"].to_pylist()
 
 
-@pytest.fixture
-def world(lake):
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    root = tmp_path_factory.mktemp("world")
+    lake = Lake(partial(open_catalog, root), root / "scratch")
     build(lake)
     return lake
 
@@ -52,9 +58,10 @@ def test_top_is_of_those_that_where_leaves(world):
     assert asked(world, where="score < 0.65", top=0.5) == ["dan", "eve"]
 
 
-def test_ties_go_by_customer_id(world):
-    scored(world, dict.fromkeys(["cleo", "bo", "anna"], 0.5))
-    assert asked(world, where=None, top=2) == ["anna", "bo"]
+def test_ties_go_by_customer_id(lake):
+    build(lake)
+    scored(lake, dict.fromkeys(["cleo", "bo", "anna"], 0.5))
+    assert asked(lake, where=None, top=2) == ["anna", "bo"]
 
 
 def test_a_score_of_kind_value_is_called_value(world):

@@ -5,9 +5,9 @@ WITH identifiers AS (
   GROUP BY kind, identifier
 )
 SELECT kind, COUNT(*) AS identifiers,
-       COUNT_IF(guard = 'placeholder') AS placeholder,
-       COUNT_IF(guard = 'shared') AS shared,
-       COUNT_IF(guard = 'household_only') AS household_only,
+       COUNT(CASE WHEN guard = 'placeholder' THEN 1 END) AS placeholder,
+       COUNT(CASE WHEN guard = 'shared' THEN 1 END) AS shared,
+       COUNT(CASE WHEN guard = 'household_only' THEN 1 END) AS household_only,
        MAX(customers) AS most_shared_by
 FROM identifiers
 GROUP BY kind

@@ -1,13 +1,7 @@
 -- One row per customer and hashed identifier: since when, shared by how many, and whether it may merge anybody.
 WITH claims AS (
-  SELECT customer_id, 'email' AS kind, email_sha256 AS hashed, CAST(NULL AS STRING) AS device_kind, known_at AS since
-  FROM customers
-  UNION ALL
-  SELECT customer_id, 'phone', phone_sha256_e164, CAST(NULL AS STRING), known_at
-  FROM customers
-  UNION ALL
-  SELECT customer_id, CASE channel WHEN 'email' THEN 'email' ELSE 'phone' END, address_sha256, CAST(NULL AS STRING),
-         effective_at
+  SELECT customer_id, CASE channel WHEN 'email' THEN 'email' ELSE 'phone' END AS kind, address_sha256 AS hashed,
+         CAST(NULL AS STRING) AS device_kind, effective_at AS since
   FROM customer_endpoints
   WHERE channel IN ('email', 'sms')
   UNION ALL

@@ -1,0 +1,82 @@
+"""The assets: keys, what they report, and the data version of what the destination holds."""
+
+import re
+
+import dagster as dg
+import pytest
+
+from segment_assets.activation.assets import assets
+from segment_assets.lake import FolderStore
+from segment_assets.segmentation import ConfigError
+from segment_assets_tests.activation.world import PEOPLE, addresses, members
+from segment_assets_tests.segments.world import config
+
+
+def keys(settings):
+    return [key.to_user_string() for asset in assets(settings) for key in asset.keys]
+
+
+def materialize(lake, service, tmp_path, **segment):
+    settings = config(**({"destinations": ["pinpoint", "handoff"]} | segment))
+    resources = {"lake": lake, "pinpoint": service, "exports": FolderStore(tmp_path / "home" / "exports")}
+    result = dg.materialize(assets(settings), resources=resources)
+    events = result.get_asset_materialization_events()
+    return {e.asset_key.path[0]: e.step_materialization_data.materialization for e in events}
+
+
+def shown(materialization):
+    return {name: value.value for name, value in materialization.metadata.items()}
+
+
+def test_keys_are_kind_and_segment():
+    assert keys(config(destinations=["pinpoint", "handoff"])) == ["pinpoint_import/win_back", "file_handoff/win_back"]
+
+
+def test_two_destinations_of_one_kind_are_told_apart():
+    assert keys(config(destinations=["pinpoint", "handoff", "second"])) == [
+        "pinpoint_import/win_back",
+        "file_handoff/handoff/win_back",
+        "file_handoff/second/win_back",
+    ]
+
+
+def test_a_name_too_long_for_pinpoint_is_refused_when_the_definitions_load():
+    settings = config(destinations=["pinpoint"])
+    long = settings.model_copy(update={"segments": {"a" * 60: settings.segments["win_back"]}})
+    with pytest.raises(ConfigError, match="Pinpoint allows 50 characters"):
+        assets(long)
+
+
+def test_what_was_sent_is_shown_and_unchanged_content_says_why_not(lake, service, tmp_path):
+    addresses(lake)
+    members(lake, {"anna": 0.9, "bo": 0.8})
+    first = materialize(lake, service, tmp_path)
+    sent = shown(first["pinpoint_import"])
+    assert (sent["state"], sent["joined"], sent["left"], sent["rows_sent"]) == ("SUCCEEDED", 2, 0, 2)
+    assert (tmp_path / "home" / "exports" / sent["location"] / "endpoints.csv").exists()
+    handed = shown(first["file_handoff"])
+    assert (tmp_path / "home" / "exports" / handed["location"] / "manifest.json").exists()
+    again = materialize(lake, service, tmp_path)
+    for key in ("pinpoint_import", "file_handoff"):
+        assert shown(again[key])["state"] == "NOTHING_SENT"
+        assert shown(again[key])["why_nothing_was_sent"].startswith("unchanged")
+        assert again[key].tags["dagster/data_version"] == first[key].tags["dagster/data_version"]
+    everything = str([shown(m) for m in (*first.values(), *again.values())])
+    assert not set(re.findall(r"\w+", everything)) & {*PEOPLE, "example"}
+
+
+def test_a_guard_is_said_and_the_version_stays_that_of_what_is_held(lake, service, tmp_path):
+    addresses(lake)
+    members(lake, {"anna": 0.9, "bo": 0.8})
+    first = materialize(lake, service, tmp_path, min_size=2)
+    members(lake, {"anna": 0.9})
+    refused = materialize(lake, service, tmp_path, min_size=2)
+    assert shown(refused["pinpoint_import"])["why_nothing_was_sent"].startswith("min_size: the segment has 1 members")
+    assert (
+        refused["pinpoint_import"].tags["dagster/data_version"] == first["pinpoint_import"].tags["dagster/data_version"]
+    )
+
+
+def test_without_decisions_the_asset_says_what_to_materialise(lake, service, tmp_path):
+    with pytest.raises(Exception, match="materialise predictive_segments/win_back and what it rests on first"):
+        materialize(lake, service, tmp_path)

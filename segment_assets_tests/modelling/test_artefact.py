@@ -1,0 +1,175 @@
+"""A model file is loaded only if it is the one that was written, of types on the list, by the same library."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+import skops.io
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.linear_model import LogisticRegression
+
+from segment_assets.lake import FolderStore
+from segment_assets.modelling import artefact, service
+from segment_assets.modelling.contest import hold
+from segment_assets.modelling.tables import backtest, customer_scores
+from segment_assets.modelling.training import final
+from segment_assets.segmentation import Target
+from segment_assets_tests.modelling.synthetic import put, rows, task
+
+TARGET = Target.model_validate({"kind": "absence", "event": "purchase", "horizon": "28d"})
+
+
+class KilledError(Exception):
+    """Stands for SIGKILL between two writes."""
+
+
+class DyingStore(FolderStore):
+    """Dies when the pointer is to be written."""
+
+    def write(self, key: str, content: bytes) -> None:
+        if key.endswith("current.json"):
+            raise KilledError
+        super().write(key, content)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FolderStore(tmp_path / "models")
+
+
+def train(lake, store, code="code"):
+    found = service.train(lake, store, "churn", TARGET, None, code)
+    if found.backtest is not None:
+        lake.write(backtest("churn"), found.backtest, "test")
+        found.commit(store)
+    return found
+
+
+def files(store):
+    return {o.key: store.read(o.key) for o in store.list("")}
+
+
+@pytest.mark.parametrize("kind", ["event", "value"])
+@pytest.mark.parametrize("recipe", ["logistic", "boosting"])
+def test_a_model_comes_back_as_it_was(kind, recipe):
+    model = final(rows(kind), task(kind), recipe)
+    again = artefact.loads(artefact.dumps(model), "here")
+    assert again.score(rows(kind)).tobytes() == model.score(rows(kind)).tobytes()
+    assert again.explain(rows(kind))[1].tobytes() == model.explain(rows(kind))[1].tobytes()
+    assert (again.features, again.trained_until) == (model.features, model.trained_until)
+
+
+def test_types_that_are_not_on_the_list_are_refused():
+    data = rows()
+    stranger = CalibratedClassifierCV(LogisticRegression(), cv=2).fit(
+        data.select(["purchase_count_84d"]).to_pandas(), data["label"].to_numpy()
+    )
+    with pytest.raises(artefact.ModelError, match=r"here: .*only types on the fixed list are loaded"):
+        artefact.loads(skops.io.dumps({"parts": {"chance": stranger}}), "here")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK no zip", skops.io.dumps({"parts": {}})])
+def test_what_is_no_model_file_is_refused(content):
+    with pytest.raises(artefact.ModelError, match="not a model file"):
+        artefact.loads(content, "here")
+
+
+def test_a_tampered_file_is_refused_in_one_sentence(lake, store):
+    put(lake, rows(cutoffs=7))
+    stored = train(lake, store).stored
+    content = bytearray(store.read(stored.key))
+    content[len(content) // 2] ^= 1
+    store.write(stored.key, bytes(content))
+    with pytest.raises(artefact.ModelError, match=r"SHA-256 differs.*materialise trained_model/churn") as refused:
+        service.score(lake, store, "churn", TARGET)
+    assert "\n" not in str(refused.value)
+
+
+def test_another_scikit_learn_is_refused_and_a_retraining_replaces_it(lake, store):
+    put(lake, rows(cutoffs=7))
+    stored = train(lake, store).stored
+    artefact.point(store, replace(stored, libraries={"scikit-learn": "1.4.2", "skops": "0.16.0"}))
+    with pytest.raises(artefact.ModelError, match=r"trained with .*1\.4\.2"):
+        service.score(lake, store, "churn", TARGET)
+    assert train(lake, store, "new libraries").contest["installed"]
+    assert service.score(lake, store, "churn", TARGET).rows.num_rows == 300
+
+
+def test_no_model_and_a_damaged_pointer_say_what_to_do(lake, store):
+    put(lake, rows(cutoffs=7))
+    with pytest.raises(artefact.ModelError, match="no model of churn is in service yet"):
+        service.score(lake, store, "churn", TARGET)
+    store.write("churn/current.json", b"{")
+    with pytest.raises(artefact.ModelError, match="is damaged: delete it"):
+        service.score(lake, store, "churn", TARGET)
+
+
+def test_a_version_depends_on_rows_and_code_alone():
+    one = artefact.version_of(rows(), "a")
+    assert one == artefact.version_of(rows(), "a")
+    assert one != artefact.version_of(rows(), "b")
+    assert one != artefact.version_of(rows(seed=1), "a")
+
+
+def test_killed_before_the_pointer_the_old_champion_serves_and_a_second_run_ends_the_same(lake, store, tmp_path):
+    put(lake, rows(cutoffs=7))
+    old = train(lake, store, "old").stored
+    before = files(store)
+    put(lake, rows(cutoffs=7, seed=0, customers=400))
+    killed = service.train(lake, store, "churn", TARGET, None, "new")
+    assert killed.content is not None, killed.contest["reasons"]
+    lake.write(backtest("churn"), killed.backtest, "test")
+    with pytest.raises(KilledError):
+        killed.commit(DyingStore(tmp_path / "models"))
+    assert artefact.current(store, "churn") == old
+    assert service.score(lake, store, "churn", TARGET).stored.version == old.version
+    train(lake, store, "new")
+    after = files(store)
+    assert after.keys() - before.keys() == {f"churn/{killed.stored.version}.skops"}
+    assert json.loads(after["churn/current.json"])["sha256"] == hashlib.sha256(killed.content).hexdigest()
+    # And where nothing was killed, the same bytes.
+    other = FolderStore(tmp_path / "other")
+    for key, content in before.items():
+        other.write(key, content)
+    train(lake, other, "new")
+    assert files(other) == after
+
+
+def test_the_same_examples_hold_no_second_contest(lake, store):
+    put(lake, rows(cutoffs=7))
+    first = train(lake, store)
+    again = service.train(lake, store, "churn", TARGET, None, "code")
+    assert again.backtest is None
+    assert again.stored == first.stored
+
+
+def test_a_champion_that_stays_keeps_its_file_and_says_why(lake, store):
+    put(lake, rows(cutoffs=7))
+    old = train(lake, store).stored
+    put(lake, rows(cutoffs=7, random=True))
+    found = train(lake, store)
+    assert not found.contest["installed"]
+    assert found.stored.version == old.version
+    assert found.stored.card == old.card
+    kept = artefact.current(store, "churn")
+    assert kept is not None
+    assert kept.last_contest["reasons"][0] == "The champion stays."
+    assert [o.key for o in store.list("")] == [f"churn/{old.version}.skops", "churn/current.json"]
+    evaluation = service.evaluate(lake, store, "churn", TARGET)
+    assert "the champion; `model` below is the challenger" in evaluation.markdown
+    assert not evaluation.beats_baselines
+
+
+def test_a_contest_without_a_champion_always_ends_with_a_model():
+    assert hold(rows(random=True), task(), None).model is not None
+
+
+def test_scores_of_two_homes_are_the_same_table(lake, store, tmp_path):
+    put(lake, rows(cutoffs=7))
+    train(lake, store)
+    other = FolderStore(tmp_path / "other")
+    service.train(lake, other, "churn", TARGET, None, "code").commit(other)
+    one, two = (service.score(lake, s, "churn", TARGET).rows for s in (store, other))
+    table = customer_scores("churn")
+    assert table.conform(one).equals(table.conform(two))

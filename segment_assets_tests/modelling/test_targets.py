@@ -1,0 +1,190 @@
+"""What is predicted, what counts as having happened, and what is refused."""
+
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS, ENGAGEMENT_EVENTS
+from segment_assets.lake import Lake, content_hash
+from segment_assets.modelling import features, labels, matrix, targets, vocabulary
+from segment_assets.modelling.cutoffs import WARM_UP, ages, buckets, past_cutoffs, scoring_cutoff
+from segment_assets.modelling.tables import FEATURES, training_examples
+from segment_assets.modelling.targets import Evidence, TargetError
+from segment_assets.segmentation import Target
+from segment_assets.sql import SqlError, to_duckdb
+from segment_assets_tests.modelling.small_world import CLOCK, GRID, Event, config, days_before, fill
+
+CHURN: dict[str, Any] = {"kind": "absence", "event": "purchase", "horizon": "14d", "cutoffs": "28d"}
+# The newest cutoff of the grid whose 14 days have ended by the clock's evening.
+CUTOFF = GRID - timedelta(days=28)
+LONG_AGO = Event("someone", "purchase", days_before(CUTOFF, 120), metrics={"amount": 1.0})
+
+
+def examples(lake: Lake, events: list[Event], **target: Any) -> dict[tuple[str, date], float]:
+    wanted = CHURN | target
+    fill(lake, [LONG_AGO, *events])
+    built = features.build(lake, config(t=wanted))
+    lake.write(built.table, built.rows, "test")
+    found = labels.build(lake, "t", config(t=wanted).targets["t"])
+    return {(r["customer_id"], r["cutoff"]): r["label"] for r in found.rows.to_pylist()}
+
+
+def bought(days: float, **kwargs: Any) -> Event:
+    return Event("ann", "purchase", days_before(CUTOFF, days), **kwargs)
+
+
+def test_absence_presence_and_value_of_the_same_horizon(lake: Lake):
+    events = [bought(5), bought(0, metrics={"amount": 2.5}), bought(-13.99, metrics={"amount": 4.0})]
+    assert examples(lake, events)["ann", CUTOFF] == 0
+    assert examples(lake, events, kind="presence")["ann", CUTOFF] == 1
+    assert examples(lake, events, kind="value", metric="amount")["ann", CUTOFF] == 6.5
+
+
+def test_the_horizon_begins_at_the_cutoff_and_ends_before_its_last_midnight(lake: Lake):
+    assert examples(lake, [bought(5), bought(-14)])["ann", CUTOFF] == 1
+    assert examples(lake, [bought(5), bought(0.0001)])["ann", CUTOFF] == 1
+    assert examples(lake, [bought(5), bought(0)])["ann", CUTOFF] == 0
+
+
+def test_a_label_uses_what_became_known_later(lake: Lake):
+    late = bought(-2, received=days_before(CUTOFF, -20))
+    assert examples(lake, [bought(5), late])["ann", CUTOFF] == 0
+
+
+def test_only_cutoffs_whose_whole_horizon_has_ended_have_labels(lake: Lake):
+    cutoffs = {cutoff for _, cutoff in examples(lake, [bought(5)])}
+    assert max(cutoffs) == CUTOFF
+    assert GRID + timedelta(days=14) > scoring_cutoff(CLOCK)
+
+
+def test_who_is_not_eligible_has_no_example(lake: Lake):
+    found = examples(lake, [bought(5)], eligible="purchase_count_7d > 0")
+    assert ("ann", CUTOFF) in found
+    assert not any(customer == "someone" and cutoff == CUTOFF for customer, cutoff in found)
+
+
+def test_a_custom_event_is_a_target_by_its_source_type_and_so_is_a_sources_own_name(lake: Lake):
+    redeemed = Event("ann", "app", days_before(CUTOFF, -3), source_type="coupon.redeemed")
+    own_name = Event("ann", "purchase", days_before(CUTOFF, -3), source_type="_monetization.purchase")
+    old = Event("bob", "app", days_before(CUTOFF, 100), source_type="coupon.redeemed")
+    older = Event("bob", "purchase", days_before(CUTOFF, 100), source_type="_monetization.purchase")
+    events = [bought(5), redeemed, own_name, old, older]
+    assert examples(lake, events, kind="presence", event="coupon.redeemed")["ann", CUTOFF] == 1
+    assert examples(lake, events, kind="presence", event="_monetization.purchase")["ann", CUTOFF] == 1
+
+
+def test_examples_and_scoring_rows_have_the_same_features_in_the_same_order(lake: Lake):
+    found = examples(lake, [bought(5, metrics={"amount": 3.0})], eligible="purchase_count_84d > 0")
+    lake.write(training_examples("t"), labels.build(lake, "t", Target.model_validate(CHURN)).rows, "test")
+    learned, asked = matrix.examples(lake, "t"), matrix.scoring_rows(lake, "purchase_count_84d > 0")
+    assert learned.column_names == ["customer_id", "cutoff", "label", *asked.column_names[2:]]
+    assert asked.column_names[2:] == sorted(asked.column_names[2:])
+    assert "known_until" not in asked.column_names
+    assert set(asked["cutoff"].to_pylist()) == {scoring_cutoff(CLOCK)}
+    assert learned.num_rows >= len(found)
+    numeric, categorical = matrix.feature_columns(learned)
+    assert categorical == []
+    assert all(learned.schema.field(n).type == pa.float64() for n in numeric)
+    with pytest.raises(SqlError, match="purchase_count_84d"):
+        matrix.scoring_rows(lake, "purchase_count_84 > 0")
+
+
+def test_an_unknown_event_is_one_sentence_with_the_nearest_and_what_was_seen(lake: Lake):
+    recent = [Event("ann", "purchase", days_before(CLOCK, d)) for d in (1, 2)]
+    coupon = Event("ann", "app", days_before(CLOCK, 3), source_type="coupon.redeemed")
+    with pytest.raises(TargetError) as error:
+        examples(lake, [*recent, coupon], event="purchse")
+    assert str(error.value) == (
+        'segmentation.yaml: targets.t.event: no event is named "purchse" (did you mean "purchase"?). '
+        "Seen in the last 28 days: purchase, coupon.redeemed."
+    )
+
+
+def test_an_unknown_metric_is_one_sentence_with_the_nearest(lake: Lake):
+    with pytest.raises(TargetError) as error:
+        examples(lake, [bought(5, metrics={"amount": 1, "items": 2})], kind="value", metric="amout")
+    assert str(error.value) == (
+        'segmentation.yaml: targets.t.metric: no metric of "purchase" is named "amout" (did you mean "amount"?). '
+        "It carries: amount, items."
+    )
+
+
+def test_an_unknown_feature_in_eligible_is_one_sentence_with_the_nearest():
+    target = Target.model_validate(CHURN | {"eligible": "purchase_count_84 > 0"})
+    with pytest.raises(TargetError, match=r"targets\.t\.eligible: .*did you mean \"purchase_count_84d\""):
+        targets.eligible("t", target, ["purchase_count_84d", "tenure_days"])
+
+
+def refused(**found: Any) -> str | None:
+    enough = Evidence(first=date(2025, 1, 1), clock=date(2025, 12, 31), cutoffs=9, examples=900, positives=90)
+    return targets.refusal("t", Target.model_validate(CHURN), Evidence(**(enough.__dict__ | found)))
+
+
+def test_data_that_carry_a_target_are_not_refused():
+    assert refused() is None
+    assert refused(positives=20, examples=40, cutoffs=3) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ({"positives": 19}, "of 900 examples at 9 cutoffs 19 are positive and 881 are not"),
+        ({"positives": 890}, "890 are positive and 10 are not"),
+        ({"cutoffs": 2}, "needs 3 past cutoffs whose horizon of 14 days has ended, and there are 2"),
+        ({"first": date(2025, 12, 25)}, '14 days is longer than the data ("purchase" is known for 7 days'),
+        ({"first": None}, "is known for 0 days"),
+    ],
+)
+def test_a_refusal_says_what_is_missing_and_what_is_there(found: dict[str, Any], says: str):
+    sentence = refused(**found)
+    assert sentence is not None
+    assert says in sentence
+    assert sentence.startswith("segmentation.yaml: targets.t")
+    assert "\n" not in sentence
+
+
+def test_labels_are_the_same_bytes_twenty_times(lake: Lake):
+    events = [bought(-(n % 14), metrics={"amount": n / 7}) for n in range(300)] + [bought(5)]
+    examples(lake, events, kind="value", metric="amount")
+    target = Target.model_validate(CHURN | {"kind": "value", "metric": "amount"})
+    query = to_duckdb(targets.query(target, targets.eligible("t", target, [])))
+    horizons = targets.horizons([CUTOFF], target.horizon)
+    with lake.connect(FEATURES, ENGAGEMENT_EVENTS, CUSTOMER_ENDPOINTS, horizons=horizons) as db:
+        assert len({content_hash(db.sql(query).to_arrow_table()) for _ in range(20)}) == 1
+
+
+@given(clock=st.dates(date(2020, 1, 1), date(2030, 1, 1)), every=st.integers(1, 90), history=st.integers(0, 900))
+def test_past_cutoffs_stay_where_they_are_as_the_clock_moves_on(clock: date, every: int, history: int):
+    step, first = timedelta(days=every), clock - timedelta(days=history)
+    today, tomorrow = past_cutoffs(step, first, clock), past_cutoffs(step, first, clock + timedelta(days=1))
+    assert set(tomorrow) - set(today) <= {scoring_cutoff(clock + timedelta(days=1))}
+    assert len(set(today) - set(tomorrow)) <= 1
+    assert all(first + WARM_UP <= c <= scoring_cutoff(clock) for c in today)
+    assert all(b - a == step for a, b in pairwise(today))
+
+
+@given(lengths=st.sets(st.integers(1, 400), min_size=1))
+def test_every_window_is_a_whole_number_of_buckets_that_fit_a_mask(lengths: set[int]):
+    found = buckets(lengths)
+    assert [age for start, end in found for age in range(start, end + 1)] == list(range(1, max(lengths) + 1))
+    assert lengths <= {end for _, end in found}
+    assert all(end - start < 63 for start, end in found)
+
+
+def test_each_age_is_one_day():
+    table = ages([GRID], [7])
+    assert table["age"].to_pylist() == list(range(1, 8))
+    assert table["day"].to_pylist()[0] == GRID - timedelta(days=1)
+
+
+def test_the_vocabulary_counts_what_was_known_by_the_clock(lake: Lake):
+    ahead = Event("ann", "click", days_before(CLOCK, -3))
+    fill(lake, [LONG_AGO, bought(2), ahead])
+    seen = vocabulary.read(lake, CLOCK)
+    assert [(e.name, e.count, e.recent) for e in seen.events] == [("purchase", 2, 0)]
+    assert seen.first_known == LONG_AGO.at.date()

@@ -1,0 +1,64 @@
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segment_assets.people.addresses import (
+    address_hash,
+    email_sha256,
+    email_sha256_google,
+    looks_like_an_address,
+    normalise_email,
+    normalise_phone,
+    phone_sha256_digits,
+    phone_sha256_e164,
+    sha256,
+)
+
+
+def test_published_vectors_of_google_and_meta(shared):
+    vectors = (shared / "spec" / "examples" / "hash_test_vectors.jsonl").read_text().splitlines()
+    for vector in map(json.loads, vectors):
+        given_ = vector["input"]
+        if "email" in given_:
+            email = normalise_email(given_["email"])
+            assert (email_sha256_google(email), email_sha256(email)) == (vector["google"], vector["meta"])
+        else:
+            phone = normalise_phone(given_["phone"], given_["region"])
+            assert (phone_sha256_e164(phone), phone_sha256_digits(phone)) == (vector["google"], vector["meta"])
+
+
+def test_an_address_hash_has_its_type_as_prefix():
+    assert address_hash("email", normalise_email(" Dana@Example.org")) == sha256("email:dana@example.org")
+    assert address_hash("phone", normalise_phone("+1 425 555 0142")) == sha256("phone:+14255550142")
+    assert address_hash("email", None) is None
+
+
+def test_what_is_no_address_is_not_normalised():
+    assert [normalise_email(t) for t in (None, "", "dana", "a@b", "a b@example.org", "a@@example.org")] == [None] * 6
+    assert [normalise_phone(t, "US") for t in (None, "", "call me", "12")] == [None] * 4
+
+
+def test_a_number_without_a_country_is_never_guessed():
+    assert normalise_phone("(425) 555-0142") is None
+    assert normalise_phone("(425) 555-0142", "US") == "+14255550142"
+
+
+def test_addresses_are_found_in_free_text():
+    assert looks_like_an_address("write to dana@example.org, please")
+    assert looks_like_an_address("+1 (425) 555-0142")
+    assert not looks_like_an_address("sku A-100 @ 3.50")
+    assert not looks_like_an_address("20260921")
+
+
+@given(st.emails(), st.sampled_from(["", " ", "\t"]))
+def test_case_and_spaces_around_do_not_matter(email, space):
+    assert normalise_email(f"{space}{email.upper()}{space}") == normalise_email(email.upper().lower())
+
+
+@given(st.text(max_size=40))
+def test_normalising_again_changes_nothing(text):
+    once = normalise_email(text)
+    assert once is None or normalise_email(once) == once
+    number = normalise_phone(text, "US")
+    assert number is None or normalise_phone(number) == number

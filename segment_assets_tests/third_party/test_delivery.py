@@ -1,0 +1,101 @@
+import gzip
+import io
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from segment_assets.lake import FolderStore
+from segment_assets.third_party.delivery import DeliveryError, latest, rows
+
+COLUMNS = {"email": "audience.email", "age": "audience.attributes.age_band"}
+KEY = "partner/audience/2026/01/02/audience"
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FolderStore(tmp_path)
+
+
+def parquet() -> bytes:
+    table = pa.table({"email": ["x@a.org", None], "age": pa.array([19, None], pa.int32()), "other": [1.5, 2.0]})
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+FILES = {
+    "csv": b'\xef\xbb\xbfemail,age,other\r\nx@a.org,19,1.5\r\n,,"a, b"\r\n',
+    "csv.gz": gzip.compress(b"email,age\nx@a.org,19\n,\n"),
+    "jsonl": b'{"email": "x@a.org", "age": 19}\n\n{"email": null, "other": {}}\n',
+    "parquet": parquet(),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_every_format_gives_the_same_rows(kind, store):
+    store.write(f"{KEY}.{kind}", FILES[kind])
+    found = list(rows(store, latest(store.list("partner/")), COLUMNS))
+    assert [(r.position, r.values) for r in found] == [
+        (0, {"email": "x@a.org", "age": "19"}),
+        (1, {"email": None, "age": None}),
+    ]
+
+
+def test_the_latest_delivery_is_read_whole_and_older_ones_not_at_all(store):
+    for key in ("2026/01/01/a.csv", "2026/01/02/a.csv", "2026/01/02/b.csv", "2026/01/02/_SUCCESS", "undated.csv"):
+        store.write(f"partner/audience/{key}", b"email,age\n")
+    found = latest(store.list("partner/audience/"))
+    assert found.as_of == date(2026, 1, 2)
+    assert [o.key.rpartition("/")[2] for o in found.objects] == ["a.csv", "b.csv"]
+
+
+def test_a_delivery_without_a_date_has_no_as_of(store):
+    store.write("partner/audience/a.csv", b"email,age\n")
+    assert latest(store.list("partner/")).as_of is None
+
+
+def test_rows_that_can_not_be_read_keep_their_place(store):
+    store.write(f"{KEY}.csv", b"email,age\nx@a.org\ny@a.org,1\n")
+    store.write(f"{KEY}.jsonl", b'{"email": "x@a.org", "age": 1}\n{broken\n[1]\n')
+    found = list(rows(store, latest(store.list("partner/")), COLUMNS))
+    assert [(r.position, r.values is None) for r in found] == [
+        (0, True),
+        (1, False),
+        (0, False),
+        (1, True),
+        (2, True),
+    ]
+
+
+def test_numbers_are_written_one_way_whatever_file_they_came_in(store):
+    store.write(
+        f"{KEY}.jsonl", b'{"email": "a", "age": 3.0}\n{"email": "b", "age": true}\n{"email": "c", "age": 1e3}\n'
+    )
+    found = rows(store, latest(store.list("partner/")), COLUMNS)
+    assert [r.values["age"] for r in found if r.values] == ["3", "true", "1000"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        (
+            "csv",
+            b"e_mail,age\n",
+            r'audience.csv: there is no column "email" \(did you mean "e_mail"\?\); .*: audience.email',
+        ),
+        ("csv", b"email,agee\n", r'no column "age" \(did you mean "agee"\?\).*audience.attributes.age_band names it'),
+        ("csv", b"", "is empty; a CSV file starts with"),
+        ("csv", "email,age\nä@b.org,1\n".encode("latin-1"), r"is not UTF-8 \(byte 10\)"),
+        ("parquet", b"PAR1", "is no Parquet file, or half of one"),
+        ("csv.gz", gzip.compress(b"email,age\n" * 99)[:20], "is no gzip file, or half of one"),
+        ("xlsx", b"", "is neither .csv, .jsonl nor .parquet"),
+        ("jsonl", b'{"mail": "x@a.org", "age": 1}\n', 'there is no column "email"'),
+    ],
+)
+def test_a_file_that_can_not_be_used_is_one_sentence_without_its_content(name, content, sentence, store):
+    store.write(f"{KEY}.{name}", content)
+    with pytest.raises(DeliveryError, match=sentence) as bad:
+        list(rows(store, latest(store.list("partner/")), COLUMNS))
+    assert "b.org" not in str(bad.value)
