@@ -74,13 +74,13 @@ class CustomerTable(Model):
     """One's own table of customers: which of its columns mean what."""
 
     customer: str = Field(description="column with the customer's id")
-    email: str | None = None
-    phone: str | None = None
-    country: str | None = None
+    email: str | None = Field(None, description="column with the e-mail address")
+    phone: str | None = Field(None, description="column with the phone number")
+    country: str | None = Field(None, description="column with the country (ISO 3166 alpha-2)")
     updated: str | None = Field(None, description="column with the time the row was last changed")
     email_consent: str | None = Field(None, description="column: granted, denied, or true, false; empty is unknown")
-    sms_consent: str | None = None
-    push_consent: str | None = None
+    sms_consent: str | None = Field(None, description="the same for text messages")
+    push_consent: str | None = Field(None, description="the same for push notifications")
 
 
 class EventsLanding(Model):
@@ -88,8 +88,10 @@ class EventsLanding(Model):
 
     path: str = Field("events/", description="prefix in the landing place")
     errors_path: str = Field("errors/", description="Firehose's error prefix: never read as events")
-    format: Literal["pinpoint", "table"] = "pinpoint"
-    table: EventTable | None = None
+    format: Literal["pinpoint", "table"] = Field(
+        "pinpoint", description="pinpoint: an event stream as Firehose delivers it; table: one's own CSV or Parquet"
+    )
+    table: EventTable | None = Field(None, description="format table: which column means what")
 
     @model_validator(mode="after")
     def _mapping(self) -> "EventsLanding":
@@ -102,8 +104,10 @@ class CustomersLanding(Model):
     """Where the customers' addresses, consent and devices arrive."""
 
     path: str = Field("customers/", description="prefix in the landing place; the latest export in it is read")
-    format: Literal["pinpoint_endpoints", "table"] = "pinpoint_endpoints"
-    table: CustomerTable | None = None
+    format: Literal["pinpoint_endpoints", "table"] = Field(
+        "pinpoint_endpoints", description="pinpoint_endpoints: an endpoint export; table: one's own CSV or Parquet"
+    )
+    table: CustomerTable | None = Field(None, description="format table: which column means what")
     consent_attribute: str = Field("marketing_consent", description="endpoint attribute: granted or denied")
     opt_out_none_is_consent: bool = Field(
         False, description="read OptOut=NONE as consent; by default it is unknown, and unknown is no consent"
@@ -121,8 +125,8 @@ class Landing(Model):
     """The first party's landing places."""
 
     place: str | None = Field(None, description="folder, relative to this file; default: landing in the home folder")
-    events: EventsLanding = EventsLanding()
-    customers: CustomersLanding = CustomersLanding()
+    events: EventsLanding = Field(EventsLanding(), description="what customers did")
+    customers: CustomersLanding = Field(CustomersLanding(), description="who they are")
 
 
 class Audience(Model):
@@ -141,45 +145,49 @@ class Audience(Model):
 class Aggregate(Model):
     """One function that may be applied to columns."""
 
-    columns: list[str] = Field(min_length=1)
-    function: Literal["SUM", "SUM_DISTINCT", "COUNT", "COUNT_DISTINCT", "AVG"]
+    columns: list[str] = Field(min_length=1, description="columns the function may be applied to")
+    function: Literal["SUM", "SUM_DISTINCT", "COUNT", "COUNT_DISTINCT", "AVG"] = Field(description="the function")
 
 
 class OutputConstraint(Model):
     """No row leaves with fewer distinct values of the column than the minimum."""
 
-    column: str
-    minimum: int = Field(ge=2, le=100_000)
-    type: Literal["COUNT_DISTINCT"] = "COUNT_DISTINCT"
+    column: str = Field(description="the column whose distinct values are counted")
+    minimum: int = Field(ge=2, le=100_000, description="fewer than this, and the row does not leave")
+    type: Literal["COUNT_DISTINCT"] = Field("COUNT_DISTINCT", description="how it is counted")
 
 
 class AggregationRule(Model):
     """AWS Clean Rooms aggregation rule: only sums and counts of groups that are large enough leave."""
 
-    aggregate_columns: list[Aggregate] = Field(min_length=1)
-    join_columns: list[str]
-    dimension_columns: list[str] = []
-    join_required: Literal["QUERY_RUNNER"] | None = None
-    allowed_join_operators: list[Literal["AND", "OR"]] = []
-    scalar_functions: list[str] = []
-    output_constraints: list[OutputConstraint] = Field(min_length=1)
+    aggregate_columns: list[Aggregate] = Field(min_length=1, description="what may be summed and counted")
+    join_columns: list[str] = Field(description="columns for INNER JOIN ... ON alone; they never leave")
+    dimension_columns: list[str] = Field([], description="columns to group, filter and select by")
+    join_required: Literal["QUERY_RUNNER"] | None = Field(
+        None, description="QUERY_RUNNER: the table must be joined to one of the member who runs the query"
+    )
+    allowed_join_operators: list[Literal["AND", "OR"]] = Field([], description="between match conditions")
+    scalar_functions: list[str] = Field([], description="functions that may be applied to dimension columns")
+    output_constraints: list[OutputConstraint] = Field(min_length=1, description="minimum group sizes")
 
 
 class ListRule(Model):
     """AWS Clean Rooms list rule: only the overlap leaves, and of it only the listed columns."""
 
-    join_columns: list[str] = Field(min_length=1)
-    list_columns: list[str]
-    allowed_join_operators: list[Literal["AND", "OR"]] = []
+    join_columns: list[str] = Field(min_length=1, description="columns for INNER JOIN ... ON alone; they never leave")
+    list_columns: list[str] = Field(description="columns that may leave, for people whom both sides know")
+    allowed_join_operators: list[Literal["AND", "OR"]] = Field([], description="between match conditions")
 
 
 class ConfiguredTable(Model):
     """A catalog table offered to the collaboration under one analysis rule; its name is what queries use."""
 
     table: Literal["customers", "partner_audience"] = Field(description="the catalog table offered")
-    allowed_columns: list[str] = Field(min_length=1)
-    list_rule: ListRule | None = Field(None, alias="list")
-    aggregation_rule: AggregationRule | None = Field(None, alias="aggregation")
+    allowed_columns: list[str] = Field(min_length=1, description="columns that queries may see at all")
+    list_rule: ListRule | None = Field(None, alias="list", description="offer it under a list rule")
+    aggregation_rule: AggregationRule | None = Field(
+        None, alias="aggregation", description="offer it under an aggregation rule"
+    )
 
     @model_validator(mode="after")
     def _one_rule(self) -> "ConfiguredTable":
@@ -199,12 +207,14 @@ class Query(Model):
 class Collaboration(Model):
     """Who works together, what each offers, and what may be asked."""
 
-    name: str
+    name: str = Field(description="the collaboration's name")
     runner: str = Field("first party", description="the member who runs queries and receives results")
     provider: str = Field("partner", description="the member who offers the audience")
     queries_per_day: int = Field(10, ge=1, description="query budget: protected queries per day of the data")
-    configured_tables: dict[Name, ConfiguredTable] = Field(min_length=1)
-    queries: dict[Name, Query] = Field(min_length=1)
+    configured_tables: dict[Name, ConfiguredTable] = Field(
+        min_length=1, description="tables on offer, by the name queries use"
+    )
+    queries: dict[Name, Query] = Field(min_length=1, description="protected queries; each becomes an asset")
 
 
 class Target(Model):
@@ -219,7 +229,7 @@ class Target(Model):
     eligible: str = Field("TRUE", description="SQL predicate over features: who can be scored at all")
     cutoffs: Days = Field(timedelta(days=28), description="distance between training cutoffs")
     history: Days = Field(timedelta(days=365), description="how far back features look")
-    seed: int = 0
+    seed: int = Field(0, description="seed of whatever is drawn in training")
 
     @model_validator(mode="after")
     def _metric_for_value(self) -> "Target":
@@ -231,7 +241,7 @@ class Target(Model):
 class Segment(Model):
     """Who is to be reached, why, and through which channels."""
 
-    target: str
+    target: str = Field(description="the target whose scores decide")
     purpose: str = Field(description="what the segment is for: shown to marketers, recorded with every activation")
     channels: list[Channel] = Field(min_length=1, description="consent is checked per channel")
     where: str | None = Field(None, description="SQL predicate over scores and features")
@@ -239,8 +249,8 @@ class Segment(Model):
     holdout: float = Field(0.1, ge=0, le=0.5, description="share of households kept out to measure the effect")
     min_size: int = Field(1, ge=0, description="fewer members than this are not activated")
     max_change: float = Field(1.0, gt=0, description="larger membership change than this share is not activated")
-    valid_for: Days = timedelta(days=30)
-    destinations: list[str] = Field(min_length=1)
+    valid_for: Days = Field(timedelta(days=30), description="how long a hand-off may be used")
+    destinations: list[str] = Field(min_length=1, description="where it is sent")
 
     @model_validator(mode="after")
     def _selection(self) -> "Segment":
@@ -254,16 +264,16 @@ class Segment(Model):
 class PinpointDestination(Model):
     """Pinpoint's import file and job. The embedded service is a folder that validates the file as documented."""
 
-    kind: Literal["pinpoint_import"]
-    application_id: str
-    attribute_prefix: str = "pred_"
+    kind: Literal["pinpoint_import"] = Field(description="the kind of destination")
+    application_id: str = Field(description="the Pinpoint application")
+    attribute_prefix: str = Field("pred_", description="put before the names of the attributes and metrics written")
 
 
 class FileDestination(Model):
     """Files with a manifest, written last, for any tool that reads files."""
 
-    kind: Literal["file_handoff"]
-    format: Literal["csv", "parquet"] = "csv"
+    kind: Literal["file_handoff"] = Field(description="the kind of destination")
+    format: Literal["csv", "parquet"] = Field("csv", description="of the files")
 
 
 class Policy(Model):
@@ -284,18 +294,20 @@ class Alerts(Model):
 class Segmentation(Model):
     """The whole of segmentation.yaml."""
 
-    version: Literal[1] = 1
-    name: str
-    landing: Landing = Landing()
+    version: Literal[1] = Field(1, description="version of this file's form")
+    name: str = Field(description="the project's name, shown on the dashboard")
+    landing: Landing = Field(Landing(), description="your own data")
     audience: Audience | None = Field(None, description="the partner's data; leave out to work without a partner")
-    collaboration: Collaboration | None = None
+    collaboration: Collaboration | None = Field(None, description="the clean room; belongs with audience")
     identity_graph: bool = Field(True, description="step 6: build the graph; persons and households always exist")
     dashboard: bool = Field(True, description="step 7")
-    targets: dict[Name, Target] = Field(min_length=1)
-    segments: dict[Name, Segment] = {}
-    destinations: dict[Name, Annotated[PinpointDestination | FileDestination, Field(discriminator="kind")]] = {}
-    policy: Policy = Policy()
-    alerts: Alerts = Alerts()
+    targets: dict[Name, Target] = Field(min_length=1, description="what to predict, by name")
+    segments: dict[Name, Segment] = Field({}, description="whom to reach, by name")
+    destinations: dict[Name, Annotated[PinpointDestination | FileDestination, Field(discriminator="kind")]] = Field(
+        {}, description="where segments are sent, by name"
+    )
+    policy: Policy = Field(Policy(), description="what runs when")
+    alerts: Alerts = Field(Alerts(), description="whom to tell")
 
     @model_validator(mode="after")
     def _references(self) -> "Segmentation":

@@ -21,8 +21,11 @@ KEPT_IN_QUARANTINE = 65_536
 MAX_ATTEMPTS = 64
 
 
-class MalformedError(ValueError):
-    """Bytes that are no valid record; `reason` is a code of docs/quarantine.md."""
+class MalformedError(Exception):
+    """Bytes that are no valid record; `reason` is a code of docs/quarantine.md.
+
+    No ValueError: msgspec would wrap one that a hook raises in an error of its own.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -20,7 +20,7 @@ LOGISTIC, BOOSTING = "logistic", "boosting"
 RECIPES = (LOGISTIC, BOOSTING)
 UNKNOWN = "(unknown)"  # a category of its own: not being known to the partner says something too
 
-# 60 trees of 8 leaves were as good on the demo's targets as 100 of 15 (log loss within 0.001), in a third of the time.
+# On the demo's churn 60 trees on 64 bins were as good as 100 on 255 (log loss 0.2981, 0.2982), in 70 % of the time.
 TREES = {"max_iter": 60, "learning_rate": 0.1, "max_leaf_nodes": 8, "min_samples_leaf": 60, "l2_regularization": 5.0}
 BINS = {"max_bins": 64, "early_stopping": False}
 LINEAR = {"C": 0.02, "solver": "newton-cholesky", "max_iter": 100}
@@ -65,7 +65,7 @@ def amount(recipe: str, numeric: list[str], categorical: list[str], seed: int) -
 
 def _linear(numeric: list[str], categorical: list[str]) -> ColumnTransformer:
     # asinh is a logarithm that takes zero and negatives: on the demo's counts and sums it gave the linear model
-    # 0.002 (churn) to 0.007 (coupons) of log loss over plain scaling.
+    # 0.002 (churn) and 0.006 (coupons) of log loss over plain scaling.
     numbers = make_pipeline(SimpleImputer(strategy="median"), FunctionTransformer(np.arcsinh), StandardScaler())
     return ColumnTransformer(
         [

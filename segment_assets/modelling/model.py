@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from segment_assets.modelling.calibration import Floats, sigmoid
-from segment_assets.modelling.candidates import LOGISTIC, frame
+from segment_assets.modelling.candidates import frame
 from segment_assets.modelling.contributions import linear, trees
 
 Kind = Literal["event", "value"]
@@ -129,11 +129,6 @@ class Model:
         p, p0, p_parts = _through(sigmoid, base, spread)
         m, m0, m_parts = _through(np.exp, base_log, _placed(logs, self.amount.features, self.features))
         return p0 * m0, p_parts * ((m + m0) / 2)[:, None] + m_parts * ((p + p0) / 2)[:, None]
-
-
-def is_linear(recipe: str) -> bool:
-    """Whether a recipe is explained by its coefficients."""
-    return recipe == LOGISTIC
 
 
 def _through(link: Callable[[Floats], Floats], base: float, parts: Floats) -> tuple[Floats, float, Floats]:

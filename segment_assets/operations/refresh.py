@@ -60,18 +60,19 @@ class Refresh:
     def run(self) -> list[Run]:
         """Look at the landing places, then build until nothing is requested.
 
-        The cursor of the conditions is kept only after a pass whose runs all ended: what a kill interrupted is
-        requested again.
+        The cursor of the conditions is kept only after runs that all succeeded: what a kill or a failure left unbuilt
+        is requested again by the next call.
         """
         fail_abandoned_runs(self.instance)
         self.listen()
         while True:
             tick = dg.evaluate_automation_conditions(self.defs, self.instance, cursor=self._cursor())
             requested = _by_partitions(self.defs, self.instance, tick)
-            for keys, partitions in requested:
-                self.execute(keys, partitions)
+            ended = [self.execute(keys, partitions) for keys, partitions in requested]
+            if not all(run.success for run in ended):
+                return self.runs
             self._keep(tick.cursor)
-            if not requested or not all(r.success for r in self.runs):
+            if not requested:
                 return self.runs
 
     def listen(self) -> None:

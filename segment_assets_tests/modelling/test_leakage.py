@@ -18,14 +18,16 @@ CUSTOMERS, CUTOFFS = 300, 8
 def training_set(seed: int, base_rate: float = 0.15, value: bool = False) -> dict[str, np.ndarray]:
     """Honest features of different strengths and shapes, some of them missing, and an outcome that depends on them.
 
-    The best of them reaches an AUC of 0.78 to 0.85 for base rates up to a half, 0.91 for 0.9 and 0.97 for 0.98.
+    The count's AUC stays below 0.93 in 400 seeds of each base rate. An honest feature above 0.98 would be flagged, too.
     """
     rng = np.random.default_rng(seed)
     rows = CUSTOMERS * CUTOFFS
     habit = np.repeat(rng.gamma(2, 2, CUSTOMERS), CUTOFFS)
     count = rng.poisson(habit).astype(float)
-    propensity = 1 / (1 + np.exp(count - np.quantile(count, base_rate) + rng.normal(0, 4, rows)))
-    happened = (propensity > np.quantile(propensity, 1 - base_rate)).astype(float)
+    # One strength at every base rate: the log-odds move by 1.5 per standard deviation of the count's logarithm.
+    strength = np.log1p(count)
+    drawn = rng.logistic(size=rows) - 1.5 * (strength - strength.mean()) / strength.std()
+    happened = (drawn > np.quantile(drawn, 1 - base_rate)).astype(float)
     spend = np.where(happened == 1, 0, rng.gamma(2, 10, rows) * (1 + habit))
     return {
         "customer_id": np.repeat([f"c{n}" for n in range(CUSTOMERS)], CUTOFFS),

@@ -51,7 +51,11 @@ def test_only_what_was_granted_for_the_purpose_is_consent():
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["granted", "denied", "unknown"]), st.sampled_from("ab"), st.sampled_from([None, EARLY, LATE])),
+        st.tuples(
+            st.sampled_from(["granted", "denied", "unknown"]),
+            st.sampled_from("ab"),
+            st.sampled_from([None, EARLY, LATE]),
+        ),
         min_size=1,
         max_size=6,
     ),

@@ -2,9 +2,8 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from segment_assets.people.suppression import suppressed
+from segment_assets.people.suppression import suppressed, suppression_query
 from segment_assets.sql import to_duckdb
-from segment_assets.people.suppression import suppression_query
 
 START = datetime(2026, 3, 1)
 CUTOFF = datetime(2026, 6, 1)
@@ -36,7 +35,12 @@ def who(*events):
 
 
 def soft(day):
-    return {"endpoint_id": "e3", "event_name": "bounce_soft", "is_suppression": False, "received_at": START + timedelta(days=day)}
+    return {
+        "endpoint_id": "e3",
+        "event_name": "bounce_soft",
+        "is_suppression": False,
+        "received_at": START + timedelta(days=day),
+    }
 
 
 def test_an_event_finds_its_customer_by_user_endpoint_or_address():

@@ -1,0 +1,162 @@
+import gzip
+import json
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from segment_assets.first_party import assets, sensors
+from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_CUSTOMERS, RAW_EVENTS
+from segment_assets.segmentation import load
+from segment_assets_tests.first_party.loading import event, put
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class World:
+    """The first party's assets on an instance of their own, and what the daemon would do with its sensors."""
+
+    def __init__(self, tmp_path, lake, landing):
+        config = load()
+        self.lake, self.landing = lake, landing
+        self.resources = {"lake": lake, "landing": landing}
+        self.defs = dg.Definitions(
+            assets=assets.assets(config),
+            sensors=sensors.sensors(config),
+            resources=self.resources,
+            executor=dg.in_process_executor,
+        )
+        home = tmp_path / "dagster"
+        home.mkdir()
+        self.instance = dg.DagsterInstance.local_temp(str(home))
+        self.cursors = {}
+
+    def listen(self):
+        """Evaluate the sensors once; the partitions and versions that they reported."""
+        reported = {}
+        for sensor in self.defs.sensors:
+            with dg.build_sensor_context(
+                instance=self.instance,
+                cursor=self.cursors.get(sensor.name),
+                definitions=self.defs,
+                resources=self.resources,
+            ) as context:
+                result = sensor(context)
+            if isinstance(result, dg.SkipReason):
+                continue
+            for request in result.dynamic_partitions_requests or ():
+                self.instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
+            for found in result.asset_events:
+                self.instance.report_runless_asset_event(found)
+                reported[found.asset_key.to_user_string(), found.partition] = found.tags["dagster/data_version"]
+            self.cursors[sensor.name] = result.cursor
+        return reported
+
+    def run(self, *keys, days=()):
+        job = self.defs.resolve_implicit_global_asset_job_def()
+        start, end = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+        return job.execute_in_process(
+            instance=self.instance,
+            asset_selection=[dg.AssetKey(key) for key in keys],
+            tags={start: days[0], end: days[-1]} if days else {},
+            run_config=QUIET,
+            raise_on_error=False,
+        )
+
+    def versions(self):
+        records = self.instance.fetch_materializations(dg.AssetKey("raw_events"), limit=100).records
+        return [(r.partition_key, r.asset_materialization.tags["dagster/data_version"]) for r in records]
+
+
+@pytest.fixture
+def world(tmp_path, lake, landing):
+    return World(tmp_path, lake, landing)
+
+
+def test_sensors_report_each_changed_day_once(world):
+    put(world.landing, 1, "a", event(number=1))
+    put(world.landing, 2, "b", event(number=2))
+    first = world.listen()
+    assert list(first) == [("landing_events", "2026-01-01"), ("landing_events", "2026-01-02")]
+    assert world.instance.get_dynamic_partitions("arrival_days") == ["2026-01-01", "2026-01-02"]
+    assert world.listen() == {}
+    put(world.landing, 1, "late", event(number=3))
+    assert list(world.listen()) == [("landing_events", "2026-01-01")]
+
+
+def test_a_touched_object_is_not_a_new_one_and_a_changed_one_is(world):
+    put(world.landing, 1, "a", event(number=1))
+    world.listen()
+    path = next(Path(world.landing.root).rglob("*.gz"))
+    path.touch()
+    assert world.listen() == {}
+    put(world.landing, 1, "a", event(number=2))
+    assert list(world.listen()) == [("landing_events", "2026-01-01")]
+    path.unlink()
+    assert list(world.listen()) == [("landing_events", "2026-01-01")]
+
+
+def test_the_customers_sensor_reports_a_new_export(world):
+    world.landing.write("customers/2026/01/01/endpoints.jsonl", b'{"Id":"a","ChannelType":"EMAIL"}')
+    assert list(world.listen()) == [("landing_customers", None)]
+    assert world.listen() == {}
+    world.landing.write("customers/2026/01/02/endpoints.jsonl", b'{"Id":"a","ChannelType":"EMAIL"}')
+    assert list(world.listen()) == [("landing_customers", None)]
+
+
+def test_one_run_loads_many_days_each_with_its_own_version(world):
+    for day in range(1, 6):
+        put(world.landing, day, "a", event(day=day, number=day), b"{broken")
+    days = [day for _, day in world.listen()]
+    result = world.run("raw_events", days=days)
+    assert result.success
+    assert [c.passed for c in result.get_asset_check_evaluations()] == [True]
+    first = dict(world.versions())
+    assert len(set(first.values())) == 5
+    assert world.lake.read(ARRIVAL_DAYS)["quarantined"].to_pylist() == [1] * 5
+    world.run("raw_events", days=days[:2])
+    assert dict(world.versions()[:2]) == {day: first[day] for day in days[:2]}
+
+
+def test_events_and_customers_are_built_with_their_checks(world):
+    put(world.landing, 1, "a", event(number=1), event(number=1))
+    export = [{"Id": "ep-1", "ChannelType": "EMAIL", "Address": "a@example.org", "User": {"UserId": "C1"}}]
+    lines = b"\n".join([json.dumps(e).encode() for e in export] + [b"{broken"])
+    world.landing.write("customers/2026/01/01/endpoints.jsonl.gz", gzip.compress(lines))
+    days = [day for _, day in world.listen() if day]
+    world.run("raw_events", days=days)
+    result = world.run("engagement_events", "customers")
+    assert result.success
+    checks = {(c.asset_key.to_user_string(), c.check_name): c.passed for c in result.get_asset_check_evaluations()}
+    assert checks == {
+        ("engagement_events", "nothing_lost"): True,
+        ("engagement_events", "keys_unique"): True,
+        ("engagement_events", "schema"): True,
+        ("customers", "nothing_lost"): True,
+        ("customers", "no_readable_address"): True,
+    }
+    events = result.asset_materializations_for_node("engagement_events")[0]
+    assert events.metadata["duplicates"].value == 1
+    assert events.metadata["as_of"].value == "2026-01-01"
+    assert world.lake.read(QUARANTINED_CUSTOMERS).num_rows == 1
+
+
+def test_a_lost_record_blocks(world):
+    put(world.landing, 1, "a", event(number=1), event(number=2))
+    days = [day for _, day in world.listen()]
+    world.run("raw_events", days=days)
+    world.run("engagement_events")
+    rows = world.lake.read(ENGAGEMENT_EVENTS)
+    partition = rows["arrival_date"][0].as_py()
+    world.lake.write(ENGAGEMENT_EVENTS, rows.slice(0, 1), "run", partitions=[partition])
+    result = world.run("engagement_events")
+    failed = [c.check_name for c in result.get_asset_check_evaluations() if not c.passed]
+    assert failed == ["nothing_lost"]
+    assert not result.success
+
+
+def test_an_empty_landing_place_gives_empty_tables(world):
+    assert world.listen() == {}
+    assert world.run("engagement_events", "customers").success
+    assert world.lake.read(RAW_EVENTS).num_rows == 0
+    assert world.lake.read(ENGAGEMENT_EVENTS).num_rows == 0

@@ -1,0 +1,253 @@
+import gzip
+import json
+from datetime import date, datetime
+
+import pytest
+
+from segment_assets.first_party import customers
+from segment_assets.first_party.errors import LandingError
+from segment_assets.first_party.tables import (
+    CONSENT_STATE,
+    CONTACT_ADDRESSES,
+    CUSTOMER_ENDPOINTS,
+    CUSTOMERS,
+    QUARANTINED_CUSTOMERS,
+)
+from segment_assets.people.addresses import email_sha256, phone_sha256_digits, phone_sha256_e164, sha256
+from segment_assets.segmentation import CustomersLanding, CustomerTable
+
+PINPOINT = CustomersLanding(phone_region="US")
+
+
+def endpoint(number=1, kind="EMAIL", **more):
+    return {
+        "Id": f"ep-{number}-{kind.lower()}",
+        "ChannelType": kind,
+        "Address": f"person{number}@example.org",
+        "EndpointStatus": "ACTIVE",
+        "OptOut": "NONE",
+        "EffectiveDate": f"2026-01-{number:02d}T12:00:00.000Z",
+        "User": {"UserId": f"C{number}"},
+    } | more
+
+
+def put(landing, *endpoints, day="2026/02/01", name="endpoints"):
+    lines = [e if isinstance(e, bytes) else json.dumps(e).encode() for e in endpoints]
+    landing.write(f"customers/{day}/{name}.jsonl.gz", gzip.compress(b"\n".join(lines)))
+
+
+def build(lake, landing, where=PINPOINT):
+    export = customers.read(landing, where)
+    written = customers.write(lake, export, where.phone_region, "run")
+    assert export.delivered == export.good + export.duplicates + written[QUARANTINED_CUSTOMERS].rows
+    assert customers.readable_columns(lake) == []
+    return export, written
+
+
+def consent(lake):
+    return {(r["customer_id"], r["channel"]): (r["state"], r["source"]) for r in lake.read(CONSENT_STATE).to_pylist()}
+
+
+def test_the_export_of_the_spec_field_by_field(lake, landing, shared):
+    export = (shared / "spec" / "examples" / "pinpoint_endpoint_export.gz").read_bytes()
+    landing.write("customers/2026/09/22/endpoints.jsonl.gz", export)
+    read, _ = build(lake, landing)
+    assert read.as_of == date(2026, 9, 22)
+    assert lake.as_of(CUSTOMERS) == date(2026, 9, 22)
+    assert lake.read(CUSTOMERS).to_pylist() == [
+        {
+            "customer_id": "C000017",
+            "email_sha256": email_sha256("dana@example.org"),
+            "email_sha256_google": email_sha256("dana@example.org"),
+            "phone_sha256_e164": phone_sha256_e164("+14255550142"),
+            "phone_sha256_digits": phone_sha256_digits("+14255550142"),
+            "country": "US",
+            "endpoints": 2,
+            "known_at": datetime(2026, 9, 21, 14, 23, 24),
+        },
+        {
+            "customer_id": "C000042",
+            "email_sha256": None,
+            "email_sha256_google": None,
+            "phone_sha256_e164": None,
+            "phone_sha256_digits": None,
+            "country": None,
+            "endpoints": 1,
+            "known_at": datetime(2026, 8, 1),
+        },
+    ]
+    endpoints = {r["endpoint_id"]: r for r in lake.read(CUSTOMER_ENDPOINTS).to_pylist()}
+    assert endpoints["ep-000017-email"]["address_sha256"] == sha256("email:dana@example.org")
+    assert endpoints["ep-000017-sms"]["address_sha256"] == sha256("phone:+14255550142")
+    assert {k: v["active"] for k, v in endpoints.items()} == {
+        "ep-000017-email": True,
+        "ep-000017-sms": False,  # opted out
+        "ep-000042-gcm": False,  # inactive
+    }
+    assert consent(lake) == {
+        ("C000017", "email"): ("unknown", "marketing_consent"),
+        ("C000017", "sms"): ("denied", "OptOut"),
+    }
+    assert [r["endpoint_id"] for r in lake.read(CONTACT_ADDRESSES).to_pylist()] == ["ep-000017-email"]
+
+
+def test_aws_sample_import_loads_through_the_same_code(lake, landing, shared):
+    landing.write("customers/SampleImport.csv", (shared / "data" / "aws_sample" / "SampleImport.csv").read_bytes())
+    export, written = build(lake, landing)
+    assert (export.delivered, written[CUSTOMERS].rows, written[QUARANTINED_CUSTOMERS].rows) == (3_500, 3_500, 0)
+    assert export.as_of is None
+    first = next(r for r in lake.read(CUSTOMERS).to_pylist() if r["customer_id"] == "1")
+    assert first["email_sha256"] == email_sha256("churn1@example.com")
+
+
+def test_the_import_file_of_the_spec_loads(lake, landing, shared):
+    landing.write("customers/x.csv", (shared / "spec" / "examples" / "pinpoint_import_endpoints.csv").read_bytes())
+    build(lake, landing)
+    rows = lake.read(CUSTOMERS).to_pylist()
+    assert [(r["customer_id"], r["country"]) for r in rows] == [("C000017", "US"), ("C000018", "US"), ("C000019", "GB")]
+
+
+def test_the_latest_export_alone_is_read(lake, landing):
+    put(landing, endpoint(1), endpoint(2), day="2026/01/31")
+    put(landing, endpoint(1), day="2026/02/01")
+    build(lake, landing)
+    assert lake.read(CUSTOMERS)["customer_id"].to_pylist() == ["C1"]
+
+
+def test_an_export_in_several_objects_is_one_export(lake, landing):
+    put(landing, endpoint(1), name="a")
+    put(landing, endpoint(2), name="b")
+    build(lake, landing)
+    assert lake.read(CUSTOMERS).num_rows == 2
+
+
+def test_of_an_endpoint_that_comes_twice_the_newest_counts(lake, landing):
+    put(landing, endpoint(1, EffectiveDate="2026-01-09T00:00:00Z"), endpoint(1, Address="old@example.org"))
+    export, _ = build(lake, landing)
+    assert (export.good, export.duplicates) == (1, 1)
+    assert lake.read(CUSTOMERS)["email_sha256"].to_pylist() == [email_sha256("person1@example.org")]
+
+
+def test_consent_is_what_was_granted_and_nothing_else(lake, landing):
+    def told(number, state, **more):
+        return endpoint(number, Attributes={"marketing_consent": [state]}, **more)
+
+    put(
+        landing,
+        told(1, "granted"),
+        told(2, "denied"),
+        endpoint(3),
+        told(4, "granted", OptOut="ALL"),
+        told(5, "granted", EndpointStatus="INACTIVE"),
+        told(6, "perhaps"),
+    )
+    build(lake, landing)
+    assert {k[0]: v[0] for k, v in consent(lake).items()} == {
+        "C1": "granted",
+        "C2": "denied",
+        "C3": "unknown",
+        "C4": "denied",
+        "C5": "unknown",
+        "C6": "unknown",
+    }
+    where = PINPOINT.model_copy(update={"opt_out_none_is_consent": True})
+    build(lake, landing, where)
+    assert consent(lake)["C3", "email"] == ("granted", "OptOut")
+    assert consent(lake)["C2", "email"][0] == "denied"
+
+
+def test_push_endpoints_that_pinpoint_left_behind_say_nothing(lake, landing):
+    put(landing, endpoint(1, "APNS", Address="token", EndpointStatus="INACTIVE", OptOut="ALL"))
+    build(lake, landing)
+    assert consent(lake) == {}
+
+
+def test_devices_and_postal_addresses_are_hashed(lake, landing):
+    def lives(number, street):
+        attributes = {"device_id": ["tablet-1"], "postal_address": [street]}
+        return endpoint(
+            number, Attributes=attributes, Location={"PostalCode": "98101"}, Demographic={"Platform": "ios"}
+        )
+
+    put(landing, lives(1, "12 Oak St."), lives(2, "12  OAK ST"), endpoint(3, Location={"PostalCode": "98101"}))
+    build(lake, landing)
+    first, second, third = lake.read(CUSTOMER_ENDPOINTS).to_pylist()
+    assert first["device_id"] == second["device_id"] == sha256("device:tablet-1")
+    assert first["device_kind"] == "ios"
+    assert first["postal_sha256"] == second["postal_sha256"]
+    assert third["postal_sha256"] is None  # a postal code alone is no address
+
+
+def test_broken_records_are_quarantined_and_the_rest_is_kept(lake, landing):
+    put(
+        landing,
+        endpoint(1),
+        b"{broken",
+        {"ChannelType": "EMAIL"},
+        endpoint(2, EffectiveDate="some day"),
+        endpoint(3, User="C3"),
+        endpoint(4),
+    )
+    build(lake, landing)
+    bad = lake.read(QUARANTINED_CUSTOMERS).to_pylist()
+    assert [(r["position"], r["reason"]) for r in bad] == [
+        (1, "not_json"),
+        (2, "missing_key"),
+        (3, "bad_time"),
+        (4, "wrong_type"),
+    ]
+    assert lake.read(CUSTOMERS)["customer_id"].to_pylist() == ["C1", "C4"]
+
+
+OWN = CustomersLanding(
+    format="table",
+    phone_region="US",
+    table=CustomerTable(
+        customer="id", email="mail", phone="tel", country="land", updated="seen",
+        email_consent="news", push_consent="app",
+    ),
+)  # fmt: skip
+
+
+def test_ones_own_table_of_customers(lake, landing):
+    content = """id,mail,tel,land,seen,news,app
+A,Dana@Example.org,(425) 555-0142,us,2026-01-01,yes,
+B,,,,,,no
+,nobody@example.org,,,,,
+C,c@example.org,,,someday,,
+A,new@example.org,,,2026-02-01,no,
+"""
+    landing.write("customers/customers.csv", content.encode())
+    export, _ = build(lake, landing, OWN)
+    assert (export.delivered, export.good) == (5, 3)
+    a, b = lake.read(CUSTOMERS).to_pylist()
+    assert (a["customer_id"], a["email_sha256"]) == ("A", email_sha256("new@example.org"))
+    assert a["phone_sha256_e164"] == phone_sha256_e164("+14255550142")
+    assert (a["country"], a["endpoints"]) == ("US", 2)
+    assert (b["customer_id"], b["endpoints"]) == ("B", 0)
+    assert [r["endpoint_id"] for r in lake.read(CUSTOMER_ENDPOINTS).to_pylist()] == ["A:email", "A:sms"]
+    assert consent(lake)["A", "email"] == ("denied", "news")
+    assert consent(lake)["B", "push"] == ("denied", "app")
+    assert {r["reason"] for r in lake.read(QUARANTINED_CUSTOMERS).to_pylist()} == {"missing_customer", "bad_time"}
+
+
+def test_a_missing_column_is_one_clear_sentence(landing):
+    landing.write("customers/customers.csv", b"id,mial\n")
+    with pytest.raises(LandingError, match=r'landing\.customers\.table: customers/customers\.csv has no column "mail"'):
+        customers.read(landing, OWN)
+
+
+def test_a_readable_address_outside_the_raw_zone_is_found(lake, landing):
+    put(landing, endpoint(1))
+    build(lake, landing)
+    rows = lake.read(CUSTOMERS)
+    lake.write(CUSTOMERS, rows.set_column(5, "country", [["dana@example.org"]]), "run")
+    assert customers.readable_columns(lake) == ["first_party.customers.country"]
+
+
+def test_the_same_export_gives_the_same_version(lake, landing):
+    put(landing, endpoint(1), endpoint(2))
+    _, first = build(lake, landing)
+    put(landing, endpoint(2), endpoint(1))
+    _, second = build(lake, landing)
+    assert {t.name: w.version for t, w in first.items()} == {t.name: w.version for t, w in second.items()}

@@ -1,0 +1,132 @@
+import gzip
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from segment_assets.first_party.errors import LandingError
+from segment_assets.first_party.formats.own_table import OwnTable
+from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_RECORDS
+from segment_assets.segmentation import EventsLanding, EventTable
+from segment_assets_tests.first_party.loading import days_in, load_days, normalise
+
+MAPPING = EventTable(
+    customer="who",
+    time="when",
+    event="what",
+    metrics={"amount": "paid"},
+    properties={"shop": "shop"},
+    rename={"ORDER": "purchase", "REDEEM": "redeemed"},
+)
+WHERE = EventsLanding(format="table", table=MAPPING)
+CSV = """who,when,what,paid,shop
+C1,2026-01-01 10:00,ORDER,12.50,A
+C2,2026-01-01T23:30:00-02:00,REDEEM,,B
+C1,2026-01-03,ORDER,1,"A, upstairs"
+"""
+
+
+def test_rows_become_events_on_the_day_they_were_known(lake, landing):
+    landing.write("events/orders.csv", CSV.encode())
+    assert list(days_in(landing, WHERE)) == ["2026-01-01", "2026-01-02", "2026-01-03"]
+    load_days(lake, landing, where=WHERE)
+    normalise(lake, WHERE)
+    rows = lake.read(ENGAGEMENT_EVENTS).to_pylist()
+    assert [(r["user_id"], r["event_name"], r["source_event_type"], r["occurred_at"]) for r in rows] == [
+        ("C1", "purchase", "purchase", datetime(2026, 1, 1, 10)),
+        ("C2", "app", "redeemed", datetime(2026, 1, 2, 1, 30)),
+        ("C1", "purchase", "purchase", datetime(2026, 1, 3)),
+    ]
+    assert rows[0]["metrics"] == [("amount", 12.5)]
+    assert rows[2]["properties"] == [("shop", "A, upstairs")]
+    assert {(r["source"], r["raw_uri"]) for r in rows} == {("custom", "events/orders.csv")}
+
+
+def test_received_decides_the_day_where_it_is_known(lake, landing):
+    mapping = EventTable(customer="who", time="when", received="seen", event_name="purchase")
+    where = EventsLanding(format="table", table=mapping)
+    landing.write("events/o.csv", b"who,when,seen\nC1,2026-01-01,2026-01-05T01:00:00Z\nC1,2026-01-02,\n")
+    assert list(days_in(landing, where)) == ["2026-01-02", "2026-01-05"]
+    load_days(lake, landing, where=where)
+    normalise(lake, where)
+    rows = lake.read(ENGAGEMENT_EVENTS).to_pylist()
+    assert [(r["occurred_at"].day, r["received_at"].day) for r in rows] == [(2, 2), (1, 5)]
+
+
+@pytest.mark.parametrize("how", ["plain", "gzip", "semicolons", "byte order mark", "parquet"])
+def test_a_table_reads_alike_however_it_is_written(how, landing):
+    mapping = EventTable(customer="who", time="when", event="what", metrics={"amount": "paid"})
+    content = b"who,when,what,paid\nC1,2026-01-01 10:00:00,ORDER,12.5\n"
+    if how == "gzip":
+        content = gzip.compress(content)
+    if how == "semicolons":
+        content = content.replace(b",", b";")
+    if how == "byte order mark":
+        content = b"\xef\xbb\xbf" + content
+    if how == "parquet":
+        sink = pa.BufferOutputStream()
+        time = pa.array([datetime(2026, 1, 1, 10)], pa.timestamp("us"))
+        pq.write_table(pa.table({"who": ["C1"], "when": time, "what": ["ORDER"], "paid": [12.5]}), sink)
+        content = sink.getvalue().to_pybytes()
+    found = OwnTable(mapping).read("x", content)
+    assert found.quarantined.num_rows == 0
+    assert found.records["record"].to_pylist() == [
+        '{"paid":"12.5","what":"ORDER","when":"2026-01-01 10:00:00","who":"C1"}'
+    ]
+
+
+def test_bad_rows_are_quarantined_and_the_rest_is_kept(lake, landing):
+    rows = [
+        b"who,when,what,paid,shop",
+        b"C1,2026-01-02,ORDER,1,A",
+        b",2026-01-02,ORDER,1,A",
+        b"C1,,ORDER,1,A",
+        b"C1,01/02/2026,ORDER,1,A",
+        b"C1,1026-01-02,ORDER,1,A",
+        b"C1,2026-01-02,,1,A",
+        b"C1,2026-01-02,ORDER,many,A",
+        b"C1,2026-01-02,ORDER,nan,A",
+        b"C1,2026-01-02,ORDER",
+        b"C1,2026-01-02,ORDER,1,\xff",
+        b"C1,2026-01-03,ORDER,2,A",
+    ]
+    landing.write("events/o.csv", b"\n".join(rows))
+    load_days(lake, landing, where=WHERE)
+    found = lake.read(QUARANTINED_RECORDS).to_pylist()
+    assert [(r["position"], r["reason"]) for r in found] == [
+        (1, "missing_customer"),
+        (2, "bad_time"),
+        (3, "bad_time"),
+        (4, "absurd_time"),
+        (5, "missing_event"),
+        (6, "not_a_number"),
+        (7, "not_finite"),
+        (8, "wrong_columns"),
+        (9, "not_utf8"),
+    ]
+    assert {str(r["arrival_date"]) for r in found} == {"2026-01-02"}  # the first day of their file
+    assert [(r["delivered"], r["good"]) for r in lake.read(ARRIVAL_DAYS).to_pylist()] == [(10, 1), (1, 1)]
+
+
+def test_a_missing_column_is_one_clear_sentence(landing):
+    with pytest.raises(LandingError, match=r'landing\.events\.table: events/o\.csv has no column "when" .*"wehn"'):
+        OwnTable(MAPPING).read("events/o.csv", b"who,wehn,what,paid,shop\n")
+
+
+def test_rows_added_at_the_end_change_their_days_alone(landing):
+    landing.write("events/orders.csv", CSV.encode())
+    before = days_in(landing, WHERE)
+    landing.write("events/orders.csv", CSV.encode() + b"C9,2026-01-03,ORDER,5,A\nC9,2026-01-04,ORDER,5,A\n")
+    after = days_in(landing, WHERE)
+    assert [d for d in after if before.get(d, None) is None or before[d].version != after[d].version] == [
+        "2026-01-03",
+        "2026-01-04",
+    ]
+
+
+def test_icebergs_metadata_and_marks_are_no_data(landing):
+    landing.write("events/data/orders.csv", CSV.encode())
+    landing.write("events/metadata/v1.metadata.json", b"{}")
+    landing.write("events/data/_SUCCESS", b"x")
+    assert days_in(landing, WHERE)["2026-01-01"].objects == 1
