@@ -29,11 +29,7 @@ arrival_days = dg.DynamicPartitionsDefinition(name="arrival_days")
 _AC = dg.AutomationCondition
 # `.since_last_handled()` would be reset by the first evaluation, and nothing would ever be built for the first time.
 # What a failed run left unbuilt is asked for again when something above it is built.
-_missing = (
-    (_AC.missing().newly_true() | (_AC.missing() & _AC.any_deps_updated()))
-    .since(_AC.newly_requested() | _AC.newly_updated())
-    .with_label("never built")
-)
+_missing = (_AC.missing() & (_AC.missing().newly_true() | _AC.any_deps_updated())).with_label("never built")
 _code_changed: Condition = _AC.code_version_changed()
 _new_code = _code_changed.since_last_handled().with_label("new code or configuration")
 _changed_version = _AC.any_deps_match(_AC.data_version_changed()).since_last_handled().with_label("changed data")

@@ -90,7 +90,7 @@ def account(lake: Lake) -> Account:
     tree = bind(load("segment_assets.first_party", "event_account"), {"window": WINDOW})
     with lake.connect(RAW_EVENTS, ENGAGEMENT_EVENTS) as db:
         counts = db.sql(to_duckdb(tree)).to_arrow_table().to_pylist()[0]
-    return Account(**{name: int(count) for name, count in counts.items()})
+    return Account(**{name: int(count or 0) for name, count in counts.items()})
 
 
 def _made_from(raw: Mapping[str, str], day: date, code: str) -> str:

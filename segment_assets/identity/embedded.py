@@ -137,9 +137,12 @@ class LadybugGraph(GraphStore):
     def _open(self, path: Path, *, read_only: bool) -> "Iterator[ladybug.Connection]":
         import ladybug
 
+        # One thread loads: with two, COPY of 150,000 text keys stood still in 3 of 10 attempts (two IndexBuilder
+        # threads of ladybug 0.22.0, each waiting for the other); with one in none, and a million keys take 6 s.
+        threads = self.threads if read_only else 1
         with (
             ladybug.Database(
-                path, read_only=read_only, buffer_pool_size=self.memory, max_num_threads=self.threads
+                path, read_only=read_only, buffer_pool_size=self.memory, max_num_threads=threads
             ) as database,
             ladybug.Connection(database) as connection,
         ):

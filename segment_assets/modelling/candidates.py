@@ -40,7 +40,8 @@ def frame(rows: pa.Table, numeric: list[str], categorical: list[str]) -> pd.Data
         )
     for name in categorical:
         values = rows[name].to_pylist() if name in rows.column_names else [None] * rows.num_rows
-        columns[name] = np.array([UNKNOWN if v is None else v for v in values], dtype=object)
+        # As objects, which is how encoders take them: pandas' own strings would be built and taken apart again.
+        columns[name] = pd.Series([UNKNOWN if v is None else v for v in values], dtype=object)
     return pd.DataFrame(columns, index=range(rows.num_rows))
 
 

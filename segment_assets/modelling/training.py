@@ -138,8 +138,10 @@ def _part(fitting: pa.Table, calibrating: pa.Table, task: Task, recipe: str, *, 
     label = _label(fitting)
     pipeline = (amount if of_amount else chance)(recipe, numeric, categorical, task.seed)
     data = frame(fitting, numeric, categorical)
-    pipeline.fit(data, label if of_amount else label > 0)
-    background = np.asarray(pipeline[0].transform(data)).mean(axis=0).tolist() if recipe == LOGISTIC else []
+    # Its two steps one by one: the mean of what the second is fitted on is needed to explain a linear model.
+    encoded = np.asarray(pipeline[0].fit_transform(data))
+    pipeline[-1].fit(encoded, label if of_amount else label > 0)
+    background = encoded.mean(axis=0).tolist() if recipe == LOGISTIC else []
     part = Part(pipeline, numeric, categorical, 1.0, 0.0, background)
     if calibrating.num_rows == 0:
         return part

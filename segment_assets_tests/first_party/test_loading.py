@@ -180,7 +180,7 @@ records = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(days=st.lists(records, min_size=1, max_size=3), data=st.data())
 def test_splitting_order_and_replay_change_nothing(tmp_path_factory, days, data):
     def outcome(split, order, replay):
