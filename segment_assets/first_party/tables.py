@@ -132,7 +132,12 @@ CUSTOMER_ENDPOINTS = Table(
             column("customer_id", _TEXT, "Customer", required=True),
             column("endpoint_id", _TEXT, "Endpoint", required=True),
             column("channel", _TEXT, "email, sms, push or other", required=True),
-            column("address_sha256", _TEXT, "SHA-256 of the normalised address; null where it could not be normalised"),
+            column(
+                "address_sha256",
+                _TEXT,
+                "SHA-256 of the normalised address with its type as prefix, as in engagement_events.address_hash; "
+                "null where it could not be normalised",
+            ),
             column("device_id", _TEXT, "SHA-256 of the device's identifier, where there is one"),
             column("device_kind", _TEXT, "Platform of the device"),
             column("postal_sha256", _TEXT, "SHA-256 of the normalised postal address, where there is one"),

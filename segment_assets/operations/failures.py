@@ -1,0 +1,71 @@
+"""Why something was not built: the asset, and the sentence of its exception or of the check that did not pass."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._utils.error import SerializableErrorInfo
+
+OWN = "segment_assets."
+LONGEST = 500
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One asset that was not built.
+
+    Attributes:
+        asset: its key.
+        sentence: what is wrong, and how to mend it.
+    """
+
+    asset: str
+    sentence: str
+
+
+def is_own(raised: Exception) -> bool:
+    """Whether an exception is one of the project's: by rule each of them is one clear sentence for the user."""
+    return type(raised).__module__.startswith(OWN)
+
+
+def failures(instance: dg.DagsterInstance, run_id: str) -> Iterator[Failure]:
+    """What failed in a run, in order; steps that only waited for those are left out."""
+    kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+    stepped = False
+    for entry in instance.all_logs(run_id, of_type=kinds):
+        data = entry.dagster_event.event_specific_data if entry.dagster_event else None
+        error = getattr(data, "error", None)
+        if entry.dagster_event_type == dg.DagsterEventType.STEP_FAILURE:
+            stepped = True
+            # A check that blocks fails its step, too: `blocked` says more about it.
+            if error and error.cls_name != "DagsterAssetCheckFailedError":
+                yield Failure((entry.step_key or "").replace("__", "/"), _sentence(error, run_id))
+        elif not stepped and error:
+            yield Failure("the run", _sentence(error, run_id))
+
+
+def blocked(instance: dg.DagsterInstance, checks: Iterable[dg.AssetCheckKey]) -> Iterator[Failure]:
+    """Assets whose last evaluation of a blocking check did not pass: nothing below them is built.
+
+    Args:
+        instance: where evaluations are kept.
+        checks: the blocking checks.
+    """
+    for check in checks:
+        last = instance.get_latest_asset_check_evaluation_record(check)
+        if last is None or last.status != AssetCheckExecutionRecordStatus.FAILED:
+            continue
+        evaluation = last.event.dagster_event.asset_check_evaluation_data if last.event.dagster_event else None
+        told = [f"{name}: {value.value}" for name, value in evaluation.metadata.items()] if evaluation else []
+        why = (evaluation.description if evaluation else None) or f"the check {check.name} failed ({', '.join(told)})."
+        yield Failure(check.asset_key.to_user_string(), why)
+
+
+def _sentence(error: SerializableErrorInfo, run_id: str) -> str:
+    # Dagster's own error is outermost; what was raised in the asset is its cause.
+    raised = error.cause or error
+    kind, _, text = raised.message.strip().partition(": ")
+    if kind.startswith(OWN):
+        return text
+    return f"unexpected {raised.message.strip().splitlines()[0][:LONGEST]} (`segment-assets dev`: run {run_id})"

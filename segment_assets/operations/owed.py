@@ -1,0 +1,65 @@
+"""What was requested and never built, because a run failed or was killed: kept beside the cursor of the conditions.
+
+A condition asks once. The daemon leaves it at that and waits for new data; `segment-assets refresh` tries again.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import dagster as dg
+
+from segment_assets.operations.failures import blocked
+
+# Partitions of each asset; none for an asset without partitions.
+Wanted = dict[dg.AssetKey, list[str]]
+
+
+def read(path: Path) -> Wanted:
+    """What the last call left."""
+    if not path.exists():
+        return {}
+    return {dg.AssetKey.from_user_string(key): days for key, days in json.loads(path.read_text()).items()}
+
+
+def text(owed: Mapping[dg.AssetKey, Sequence[str]]) -> str:
+    """As `read` reads it."""
+    return json.dumps({key.to_user_string(): list(days) for key, days in owed.items()}, indent=1)
+
+
+def union(*parts: Wanted) -> Wanted:
+    """Everything that any of them wants."""
+    keys = {key for part in parts for key in part}
+    return {key: sorted({day for part in parts for day in part.get(key, ())}) for key in sorted(keys)}
+
+
+def unbuilt(instance: dg.DagsterInstance, run_id: str, wanted: Wanted) -> Wanted:
+    """What a run was asked for and did not build."""
+    built: set[tuple[dg.AssetKey | None, str | None]] = set()
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
+        if entry.dagster_event:
+            built.add((entry.dagster_event.asset_key, entry.dagster_event.partition))
+    left = {key: [day for day in days if (key, day) not in built] for key, days in wanted.items()}
+    return {key: left[key] for key, days in wanted.items() if (left[key] if days else (key, None) not in built)}
+
+
+def payable(defs: dg.Definitions, instance: dg.DagsterInstance, owed: Wanted) -> Wanted:
+    """What of it can be built now: not below a blocking check that did not pass, and not below what waits for one."""
+    graph = defs.resolve_asset_graph()
+    stopped = {failure.asset for failure in blocked(instance, blocking_checks(defs))}
+    ready: Wanted = {}
+    for key in graph.toposorted_asset_keys:
+        parents = graph.get(key).parent_keys
+        if key in owed and all(_passes(parent, ready, owed, stopped) for parent in parents):
+            ready[key] = owed[key]
+    return ready
+
+
+def blocking_checks(defs: dg.Definitions) -> list[dg.AssetCheckKey]:
+    """Every check that keeps what lies below from running."""
+    graph = defs.resolve_asset_graph()
+    return sorted(key for key in graph.asset_check_keys if graph.get_check_spec(key).blocking)
+
+
+def _passes(parent: dg.AssetKey, ready: Wanted, owed: Wanted, stopped: Collection[str]) -> bool:
+    return parent in ready or (parent not in owed and parent.to_user_string() not in stopped)
