@@ -10,14 +10,12 @@ import click
 from rich.console import Console
 
 from segment_assets import deployment, segmentation
-from segment_assets.demo.source import DemoError
-from segment_assets.lake.embedded import MovedLakeError
 
 CONFIG_OPTION = click.option(
     "--config", type=click.Path(path_type=Path), help="segmentation.yaml to use; default: ./segmentation.yaml"
 )
-# What the user can mend: told as the sentence it is.
-MISTAKES = (segmentation.ConfigError, deployment.DeploymentError, DemoError, MovedLakeError)
+# The project's own exceptions are a sentence each, for the user.
+OWN = "segment_assets."
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -105,8 +103,10 @@ def _finish(work: Callable[[Console], bool]) -> None:
     console = Console(highlight=False)
     try:
         ok = work(console)
-    except MISTAKES as mistake:
-        console.print(f"[red]{mistake}[/red]", soft_wrap=True)
+    except Exception as mistake:
+        if not type(mistake).__module__.startswith(OWN):
+            raise
+        console.print(str(mistake), style="red", markup=False, soft_wrap=True)
         ok = False
     sys.exit(0 if ok else 1)
 

@@ -2,6 +2,7 @@
 
 import resource
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -11,10 +12,13 @@ from segment_assets import deployment, segmentation
 from segment_assets.lake import garbage
 from segment_assets.lake.embedded import lake
 from segment_assets.operations.dagster_share import seconds_in_assets
+from segment_assets.operations.failures import Failure, blocked, failures
 from segment_assets.operations.instance import daemon_is_awake, opened
+from segment_assets.operations.owed import blocking_checks
 from segment_assets.operations.progress import RunProgress
 from segment_assets.operations.refresh import Refresh, Run
 from segment_assets.operations.summary import Summary
+from segment_assets.segmentation import Segmentation
 
 
 def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
@@ -37,8 +41,11 @@ def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
         spent = time.monotonic() - started
         _tell_runs(console, runs)
         _tell_cost(console, spent, seconds_in_assets(instance, [r.run_id for r in runs]), at_rest)
+        _tell_nothing_landed(console, instance, config, settings)
+        wrong = list(dict.fromkeys(_failures(defs, instance, runs)))
+        _tell_failures(console, wrong)
     console.print(next_steps)
-    return all(run.success for run in runs)
+    return not wrong and all(run.success for run in runs)
 
 
 def validate(console: Console) -> bool:
@@ -70,15 +77,47 @@ def peak_memory_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def _tell_runs(console: Console, runs: list[Run]) -> None:
-    built = sum(len(run.partitions) or len(run.keys) for run in runs if run.success)
-    failed = [run.run_id for run in runs if not run.success]
+def _tell_runs(console: Console, runs: list[Run], left: int) -> None:
+    asked = sum(len(run.partitions) or len(run.keys) for run in runs)
     if not runs:
-        console.print("\nEverything was up to date: nothing was built again.")
+        console.print("\nNothing is new: nothing was built again.")
     else:
-        console.print(f"\nBuilt {built} assets and arrival days in {len(runs)} runs.")
-    for run_id in failed:
-        console.print(f"[red]Run {run_id} failed: `make dev` shows where and why.[/red]")
+        console.print(f"\nBuilt {asked - left} assets and arrival days in {len(runs)} runs.")
+
+
+def _failures(defs: dg.Definitions, instance: dg.DagsterInstance, runs: list[Run]) -> Iterator[Failure]:
+    for run in runs:
+        if not run.success:
+            yield from failures(instance, run.run_id)
+    yield from blocked(instance, blocking_checks(defs))
+
+
+def _tell_failures(console: Console, wrong: list[Failure]) -> None:
+    """One line each: the sentence says what to mend; what lies below it was left as it was."""
+    for failure in wrong:
+        line = f"{failure.asset} was not built, nor what lies below it: {failure.sentence}"
+        console.print(line, style="red", markup=False, soft_wrap=True)
+    if wrong:
+        console.print("Mend it, and run the same command again: it goes on from here.")
+
+
+def _tell_nothing_landed(
+    console: Console, instance: dg.DagsterInstance, config: Segmentation, settings: deployment.Settings
+) -> None:
+    """Where nothing lands nothing fails either: say what is waited for."""
+    landing = config.landing
+    waited = {
+        "landing_events": ("No events", landing.events.path, "every step waits for them."),
+        "landing_customers": (
+            "No customers",
+            landing.customers.path,
+            "nobody is known to have given consent, so no one is scored or reached.",
+        ),
+    }
+    for asset, (what, path, meaning) in waited.items():
+        if instance.get_latest_materialization_event(dg.AssetKey(asset)) is None:
+            line = f"{what} have landed in {settings.landing_place / path}: {meaning}"
+            console.print(line, style="yellow", markup=False, soft_wrap=True)
 
 
 def _tell_cost(console: Console, spent: float, in_assets: float, at_rest: int) -> None:

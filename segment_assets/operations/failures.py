@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
 
 OWN = "segment_assets."
 LONGEST = 500
@@ -22,11 +22,6 @@ class Failure:
 
     asset: str
     sentence: str
-
-
-def is_own(raised: Exception) -> bool:
-    """Whether an exception is one of the project's: by rule each of them is one clear sentence for the user."""
-    return type(raised).__module__.startswith(OWN)
 
 
 def failures(instance: dg.DagsterInstance, run_id: str) -> Iterator[Failure]:
@@ -56,7 +51,8 @@ def blocked(instance: dg.DagsterInstance, checks: Iterable[dg.AssetCheckKey]) ->
         last = instance.get_latest_asset_check_evaluation_record(check)
         if last is None or last.status != AssetCheckExecutionRecordStatus.FAILED:
             continue
-        evaluation = last.event.dagster_event.asset_check_evaluation_data if last.event.dagster_event else None
+        event = last.event.dagster_event if last.event else None
+        evaluation = event.asset_check_evaluation_data if event else None
         told = [f"{name}: {value.value}" for name, value in evaluation.metadata.items()] if evaluation else []
         why = (evaluation.description if evaluation else None) or f"the check {check.name} failed ({', '.join(told)})."
         yield Failure(check.asset_key.to_user_string(), why)

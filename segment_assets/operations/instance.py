@@ -11,6 +11,8 @@ from typing import NoReturn
 
 import dagster as dg
 
+from segment_assets import deployment, segmentation
+
 PROJECT = Path(__file__).parents[2]
 HEARTBEAT = timedelta(seconds=90)
 
@@ -48,10 +50,17 @@ def daemon_is_awake(instance: dg.DagsterInstance) -> bool:
 
 def become_dagster_dev(home: Path, workspace: Path, port: int) -> NoReturn:
     """Replace this process by `dagster dev` on the instance."""
-    os.environ["DAGSTER_HOME"] = str(dagster_home(home))
+    folder = dagster_home(home)
+    os.environ |= {
+        "DAGSTER_HOME": str(folder),
+        deployment.HOME_VARIABLE: str(home),
+        segmentation.CONFIG_VARIABLE: str(segmentation.default_path().resolve()),
+    }
+    command = [sys.executable, "-W", "ignore:Function `dev_command` is superseded", "-m", "dagster", "dev"]
+    command += ["-w", str(workspace.resolve()), "-p", str(port)]
+    os.chdir(folder)  # a dagster.yaml in the working directory, that is not the one in use, is warned about
     # A shell in the background hands down SIGINT ignored; Dagster copies that to SIGTERM and could not be stopped.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-p", str(port)]
     os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
 
 

@@ -43,15 +43,21 @@ def unbuilt(instance: dg.DagsterInstance, run_id: str, wanted: Wanted) -> Wanted
     return {key: left[key] for key, days in wanted.items() if (left[key] if days else (key, None) not in built)}
 
 
-def payable(defs: dg.Definitions, instance: dg.DagsterInstance, owed: Wanted) -> Wanted:
-    """What of it can be built now: not below a blocking check that did not pass, and not below what waits for one."""
+def payable(defs: dg.Definitions, instance: dg.DagsterInstance, owed: Wanted, requested: Wanted) -> Wanted:
+    """What to build now: what is requested, and of what is owed all that waits for no failed check.
+
+    Args:
+        defs: the platform; what it has no longer is forgotten.
+        instance: where evaluations of checks are kept.
+        owed: what was left.
+        requested: what is built anyway: its checks are evaluated again.
+    """
     graph = defs.resolve_asset_graph()
     stopped = {failure.asset for failure in blocked(instance, blocking_checks(defs))}
-    ready: Wanted = {}
+    ready = dict(requested)
     for key in graph.toposorted_asset_keys:
-        parents = graph.get(key).parent_keys
-        if key in owed and all(_passes(parent, ready, owed, stopped) for parent in parents):
-            ready[key] = owed[key]
+        if key in owed and all(_passes(parent, ready, owed, stopped) for parent in graph.get(key).parent_keys):
+            ready = union(ready, {key: owed[key]})
     return ready
 
 

@@ -17,6 +17,8 @@ from dagster._core.definitions.asset_daemon_cursor import AssetDaemonCursor
 from dagster_shared.serdes import deserialize_value, serialize_value
 
 from segment_assets.automation import arrival_days
+from segment_assets.operations import owed
+from segment_assets.operations.owed import Wanted
 
 PROCESS_TAG = "segment_assets/process"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -60,20 +62,27 @@ class Refresh:
     def run(self) -> list[Run]:
         """Look at the landing places, then build until nothing is requested.
 
-        The cursor of the conditions is kept only after runs that all succeeded: what a kill or a failure left unbuilt
-        is requested again by the next call.
+        What is requested is kept as owed before the cursor of the conditions moves on: what a kill or a failure left
+        unbuilt is built by the next call. Within this call nothing that failed is tried again; all else goes on.
         """
         fail_abandoned_runs(self.instance)
         self.listen()
+        known = self.defs.resolve_asset_graph().toposorted_asset_keys
+        left = {key: days for key, days in owed.read(self._owed_file).items() if key in known}
+        failed: Wanted = {}
         while True:
             tick = dg.evaluate_automation_conditions(self.defs, self.instance, cursor=self._cursor())
-            requested = _by_partitions(self.defs, self.instance, tick)
-            ended = [self.execute(keys, partitions) for keys, partitions in requested]
-            if not all(run.success for run in ended):
+            requested = {key: days for key, days in _requested(self.defs, tick).items() if key not in failed}
+            wanted = owed.payable(self.defs, self.instance, left, requested)
+            left = {key: days for key, days in left.items() if key not in wanted}
+            self._keep(owed.union(left, failed, wanted), tick.cursor)
+            for keys, partitions in self._as_runs(wanted):
+                if not self.execute(keys, partitions).success:
+                    asked = {key: list(partitions) for key in keys}
+                    failed = owed.union(failed, owed.unbuilt(self.instance, self.runs[-1].run_id, asked))
+            if not wanted:
                 return self.runs
-            self._keep(tick.cursor)
-            if not requested:
-                return self.runs
+            failed, left = owed.union(failed, left), {}
 
     def listen(self) -> None:
         """Evaluate every landing sensor once and record what it reports."""
@@ -127,8 +136,25 @@ class Refresh:
         path = self.state / "conditions.cursor"
         return deserialize_value(path.read_text(), AssetDaemonCursor) if path.exists() else None
 
-    def _keep(self, cursor: AssetDaemonCursor) -> None:
+    @property
+    def _owed_file(self) -> Path:
+        return self.state / "owed.json"
+
+    def _keep(self, left: Wanted, cursor: AssetDaemonCursor) -> None:
+        _write(self._owed_file, owed.text(left))
         _write(self.state / "conditions.cursor", serialize_value(cursor))
+
+    def _as_runs(self, wanted: Wanted) -> list[tuple[list[dg.AssetKey], list[str]]]:
+        """One run per stretch of neighbouring arrival days, one for all assets without partitions."""
+        days = self.instance.get_dynamic_partitions(str(arrival_days.name))
+        of_days = [
+            ([k], part)
+            for k, wanted_days in wanted.items()
+            if wanted_days
+            for part in _stretches(days, set(wanted_days))
+        ]
+        plain = [key for key, wanted_days in wanted.items() if not wanted_days]
+        return of_days + ([(plain, [])] if plain else [])
 
 
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
@@ -150,20 +176,10 @@ def _alive(process: int) -> bool:
     return True
 
 
-def _by_partitions(
-    defs: dg.Definitions, instance: dg.DagsterInstance, tick: Any
-) -> list[tuple[list[dg.AssetKey], list[str]]]:
-    """Requested assets as runs: one per stretch of neighbouring arrival days, one for all without partitions."""
-    plain: list[dg.AssetKey] = []
-    runs: list[tuple[list[dg.AssetKey], list[str]]] = []
-    days = instance.get_dynamic_partitions(str(arrival_days.name))
-    for key in defs.resolve_asset_graph().toposorted_asset_keys:
-        partitions = tick.get_requested_partitions(key)
-        if partitions == {None}:
-            plain.append(key)
-        elif partitions:
-            runs += [([key], stretch) for stretch in _stretches(days, partitions)]
-    return runs + ([(plain, [])] if plain else [])
+def _requested(defs: dg.Definitions, tick: Any) -> Wanted:
+    """What the conditions ask for."""
+    found = {key: tick.get_requested_partitions(key) for key in defs.resolve_asset_graph().toposorted_asset_keys}
+    return {key: sorted(part for part in parts if part) for key, parts in found.items() if parts}
 
 
 def _stretches(days: Sequence[str], wanted: set[str]) -> list[list[str]]:

@@ -26,7 +26,7 @@ def _automation() -> dg.SensorDefinition:
         "automation",
         target=dg.AssetSelection.all(),
         default_status=RUNNING,
-        minimum_interval_seconds=10,
+        minimum_interval_seconds=5,
         description="Asks every asset's automation condition whether it must be built.",
     )
 

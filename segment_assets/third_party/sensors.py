@@ -8,7 +8,7 @@ from segment_assets.segmentation import Segmentation
 from segment_assets.third_party import delivery
 from segment_assets.third_party.assets import LANDING
 
-INTERVAL_SECONDS = 30
+INTERVAL_SECONDS = 5
 
 
 def sensors(config: Segmentation) -> list[dg.SensorDefinition]:
