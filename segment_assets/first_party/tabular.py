@@ -54,7 +54,9 @@ def read(key: str, content: bytes, wanted: Collection[str], place: str) -> Rows:
     """
     rows = _parquet(content) if content.startswith(b"PAR1") else _separated(content, wanted)
     if missing := [name for name in wanted if rows.names and name not in rows.names]:
-        raise LandingError(f'{place}: {key} has no column "{missing[0]}" {nearest(missing[0], rows.names)}')
+        raise LandingError(
+            f'segmentation.yaml: {place}: {key} has no column "{missing[0]}" {nearest(missing[0], rows.names)}'
+        )
     return rows
 
 

@@ -1,5 +1,6 @@
 """What `segment-assets refresh` and `validate` do."""
 
+import logging
 import resource
 import time
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
     started = time.monotonic()
     from segment_assets.definitions import platform
 
+    # For more than 100 new arrival days it warns about a shortcut of its own.
+    logging.getLogger("dagster").setLevel(logging.ERROR)
     config = segmentation.load()
     settings = deployment.settings(config, under=home)
     defs = platform(config, settings)
@@ -39,7 +42,7 @@ def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
             runs = Refresh(defs, instance, home / "state", progress.on_run).run()
         Summary(config, settings, (defs.resources or {})["lake"]).show(console)
         spent = time.monotonic() - started
-        _tell_runs(console, runs)
+        _tell_runs(console, instance, runs)
         _tell_cost(console, spent, seconds_in_assets(instance, [r.run_id for r in runs]), at_rest)
         _tell_nothing_landed(console, instance, config, settings)
         wrong = list(dict.fromkeys(_failures(defs, instance, runs)))
@@ -77,7 +80,8 @@ def peak_memory_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def _tell_runs(console: Console, runs: list[Run], left: int) -> None:
+def _tell_runs(console: Console, instance: dg.DagsterInstance, runs: list[Run]) -> None:
+    left = sum(len(days) or 1 for run in runs for days in run.unbuilt(instance).values())
     asked = sum(len(run.partitions) or len(run.keys) for run in runs)
     if not runs:
         console.print("\nNothing is new: nothing was built again.")

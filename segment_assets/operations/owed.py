@@ -4,7 +4,7 @@ A condition asks once. The daemon leaves it at that and waits for new data; `seg
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -59,6 +59,18 @@ def payable(defs: dg.Definitions, instance: dg.DagsterInstance, owed: Wanted, re
         if key in owed and all(_passes(parent, ready, owed, stopped) for parent in graph.get(key).parent_keys):
             ready = union(ready, {key: owed[key]})
     return ready
+
+
+def below(defs: dg.Definitions, keys: Iterable[dg.AssetKey]) -> set[dg.AssetKey]:
+    """Everything that depends on one of the keys, however far away."""
+    graph = defs.resolve_asset_graph()
+    found: set[dg.AssetKey] = set()
+    open_keys = list(keys)
+    while open_keys:
+        children = graph.get(open_keys.pop()).child_keys - found
+        found |= children
+        open_keys += children
+    return found
 
 
 def blocking_checks(defs: dg.Definitions) -> list[dg.AssetCheckKey]:

@@ -40,6 +40,11 @@ class Run:
     partitions: Sequence[str]
     success: bool
 
+    def unbuilt(self, instance: dg.DagsterInstance) -> Wanted:
+        """What it was asked for and did not build."""
+        wanted = {key: list(self.partitions) for key in self.keys}
+        return {} if self.success else owed.unbuilt(instance, self.run_id, wanted)
+
 
 @dataclass
 class Refresh:
@@ -63,7 +68,8 @@ class Refresh:
         """Look at the landing places, then build until nothing is requested.
 
         What is requested is kept as owed before the cursor of the conditions moves on: what a kill or a failure left
-        unbuilt is built by the next call. Within this call nothing that failed is tried again; all else goes on.
+        unbuilt is built by the next call. Within this call nothing that failed is tried again, nor what lies below it;
+        all else goes on.
         """
         fail_abandoned_runs(self.instance)
         self.listen()
@@ -77,12 +83,13 @@ class Refresh:
             left = {key: days for key, days in left.items() if key not in wanted}
             self._keep(owed.union(left, failed, wanted), tick.cursor)
             for keys, partitions in self._as_runs(wanted):
-                if not self.execute(keys, partitions).success:
-                    asked = {key: list(partitions) for key in keys}
-                    failed = owed.union(failed, owed.unbuilt(self.instance, self.runs[-1].run_id, asked))
+                # Below what failed nothing is built on the old: it waits, and is owed as well.
+                waiting = owed.below(self.defs, failed)
+                failed = owed.union(failed, {key: list(partitions) for key in keys if key in waiting})
+                if ready := [key for key in keys if key not in waiting]:
+                    failed = owed.union(failed, self.execute(ready, partitions).unbuilt(self.instance))
             if not wanted:
                 return self.runs
-            failed, left = owed.union(failed, left), {}
 
     def listen(self) -> None:
         """Evaluate every landing sensor once and record what it reports."""

@@ -1,0 +1,147 @@
+"""A folder as `segment-assets init` writes it, with small tables of one's own, refreshed in this process."""
+
+import csv
+import io
+import os
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import yaml
+from rich.console import Console
+
+from segment_assets import deployment, segmentation
+from segment_assets.lake import Lake
+from segment_assets.lake.embedded import lake
+from segment_assets.operations import command, starter
+
+FIRST_DAY, DAYS, CUSTOMERS = datetime(2026, 1, 1), 126, 60
+EVENT_COLUMNS = ("time", "customer_id", "event", "amount")
+# Half the starter's times: the small tables are four months long.
+SHORT_TARGET = {"kind": "absence", "event": "purchase", "horizon": "14d", "cutoffs": "14d", "history": "84d"}
+
+
+@dataclass
+class Folder:
+    """A user's project folder, and what the last refresh printed."""
+
+    path: Path
+    printed: str = ""
+
+    def edit(self, **changes: Any) -> None:
+        """Change top-level keys of segmentation.yaml."""
+        file = self.path / "segmentation.yaml"
+        file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | changes))
+
+    def put(self, key: str, content: str | bytes) -> None:
+        """Put a file into landing/."""
+        path = self.path / "landing" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def refresh(self) -> bool:
+        """`segment-assets refresh` in this folder; what it printed is in `printed`."""
+        out = Console(file=io.StringIO(), width=160, highlight=False)
+        with _working_in(self.path):
+            ok = command.refresh(out, deployment.home())
+        assert isinstance(out.file, io.StringIO)
+        self.printed = out.file.getvalue()
+        return ok
+
+    @property
+    def built(self) -> set[str]:
+        """Assets that the last refresh began to build."""
+        return {line.split()[1] for line in self.printed.splitlines() if line.startswith("  building ")}
+
+    @property
+    def lake(self) -> Lake:
+        with _working_in(self.path):
+            return lake(deployment.settings(segmentation.load()))
+
+    def rows(self, table: str, columns: str) -> list[tuple[Any, ...]]:
+        """Columns of a table, sorted."""
+        found = self.lake.catalog.load_table(table).scan(selected_fields=tuple(columns.split(", "))).to_arrow()
+        return sorted(zip(*(found[c].to_pylist() for c in columns.split(", ")), strict=True), key=str)
+
+    @property
+    def handed_off(self) -> list[Path]:
+        """Files that were handed off, in order."""
+        return sorted((self.path / ".home/exports/handoff").glob("**/part-*"))
+
+
+def started(path: Path) -> Folder:
+    """A folder from `segment-assets init`, with a target that small tables can carry."""
+    starter.write(Console(file=io.StringIO()), path)
+    folder = Folder(path)
+    folder.edit(targets={"churn_28d": SHORT_TARGET})
+    return folder
+
+
+def events(*, customers: int = CUSTOMERS, days: int = DAYS, per_customer: int | None = None) -> list[tuple[Any, ...]]:
+    """Rows of purchases on every third day: 42 arrival days, so that tests are quick; a third of the customers leave."""
+    rng = random.Random(3)
+    rows: list[tuple[Any, ...]] = []
+    for number in range(customers):
+        every, leaves = rng.uniform(3, 18), rng.choice([days, days, rng.uniform(40, days)])
+        if per_customer:
+            every, leaves = days / per_customer, days
+        day = rng.uniform(0, 12)
+        while day < leaves and day < days:
+            time = FIRST_DAY + timedelta(days=int(day) // 3 * 3, minutes=rng.randrange(1440))
+            rows.append((time.isoformat(), f"c{number:03}", "purchase", round(rng.uniform(2, 80), 2)))
+            day += rng.expovariate(1 / every)
+    return sorted(rows)
+
+
+def people(customers: int = CUSTOMERS) -> list[tuple[str, str, str]]:
+    """Rows of customers, of whom every fourth denied."""
+    named = [f"c{number:03}" for number in range(customers)]
+    return [(c, f"{c}@example.org", "denied" if number % 4 == 0 else "granted") for number, c in enumerate(named)]
+
+
+def as_csv(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    """The text of a CSV file."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
+
+
+def events_csv() -> str:
+    return as_csv(EVENT_COLUMNS, events())
+
+
+def customers_csv() -> str:
+    return as_csv(("customer_id", "email", "email_consent"), people())
+
+
+def as_arrow(rows: list[tuple[Any, ...]]) -> pa.Table:
+    """Events with types of their own, as a warehouse would export them."""
+    time, customer, event, amount = zip(*rows, strict=True)
+    return pa.table(
+        {
+            "time": pa.array([datetime.fromisoformat(t) for t in time], pa.timestamp("us")),
+            "customer_id": pa.array(customer),
+            "event": pa.array(event),
+            "amount": pa.array(amount, pa.float64()),
+        }
+    )
+
+
+@contextmanager
+def _working_in(path: Path) -> Iterator[None]:
+    """The working directory and the environment of a shell in that folder."""
+    before: tuple[Path, Mapping[str, str]] = Path.cwd(), dict(os.environ)
+    for name in (segmentation.CONFIG_VARIABLE, deployment.HOME_VARIABLE):
+        os.environ.pop(name, None)
+    os.chdir(path)
+    try:
+        yield
+    finally:
+        os.chdir(before[0])
+        os.environ.clear()
+        os.environ.update(before[1])
