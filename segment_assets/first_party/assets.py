@@ -54,6 +54,7 @@ def _landing(config: Segmentation) -> list[dg.AssetSpec]:
 
 def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
     landing_config, form = config.landing.events, format_of(config.landing.events)
+    code = code_version("first_party", landing_config, libraries=["msgspec", "pyarrow"])
 
     @dg.asset(
         key=RAW,
@@ -65,7 +66,7 @@ def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         # No output, but an event per day: an output would give all days of a run one version.
         output_required=False,
-        code_version=code_version("first_party", landing_config, libraries=["msgspec", "pyarrow"]),
+        code_version=code,
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=at_a_gate,
         metadata=spec_metadata(RAW_EVENTS),
@@ -89,8 +90,8 @@ def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
                     dg.AssetMaterialization(
                         RAW,
                         partition=day,
-                        tags={"dagster/data_version": version},
-                        metadata={"dagster/partition_row_count": counts[day].good, **asdict(counts[day])},
+                        tags={"dagster/data_version": version, "dagster/code_version": code},
+                        metadata={"dagster/partition_row_count": counts[day].good, "as_of": day, **asdict(counts[day])},
                     )
                 )
         yield dg.AssetCheckResult(check_name="nothing_lost", passed=not lost, metadata={"days": lost})

@@ -53,7 +53,7 @@ def _events_sensor(config: Segmentation) -> dg.SensorDefinition:
         return dg.SensorResult(
             asset_events=[
                 dg.AssetMaterialization(
-                    LANDING_EVENTS, partition=day, tags={VERSION: version}, metadata=_metadata(days.get(day))
+                    LANDING_EVENTS, partition=day, tags={VERSION: version}, metadata=_metadata(day, days.get(day))
                 )
                 for day, version in changed.items()
             ],
@@ -90,5 +90,5 @@ def _customers_sensor(config: Segmentation) -> dg.SensorDefinition:
     return landing_customers_sensor
 
 
-def _metadata(held: LandingDay | None) -> dict[str, Any]:
-    return {"objects": held.objects if held else 0, "bytes": held.bytes if held else 0}
+def _metadata(day: str, held: LandingDay | None) -> dict[str, Any]:
+    return {"objects": held.objects if held else 0, "bytes": held.bytes if held else 0, "as_of": day}

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from segment_assets.automation import arrival_days
 from segment_assets.operations.data_age import Age, ages, below
 from segment_assets.segmentation import Segmentation
 
@@ -56,10 +57,13 @@ def allowed_ages(config: Segmentation, specs: list[dg.AssetSpec]) -> dict[str, t
 def current_ages(instance: dg.DagsterInstance, allowed: dict[str, timedelta]) -> list[Age]:
     """The ages of what was built so far, from the as-of that each asset reported last."""
     known: dict[str, date | None] = {}
+    days = instance.get_dynamic_partitions(str(arrival_days.name))
     for asset in allowed:
         event = instance.get_latest_materialization_event(dg.AssetKey.from_user_string(asset))
         if event and event.asset_materialization:
-            known[asset] = _as_of(event.asset_materialization)
+            # The last arrival day to be built need not be the last arrival day.
+            newest = max(days) if event.asset_materialization.partition and days else None
+            known[asset] = date.fromisoformat(newest) if newest else _as_of(event.asset_materialization)
     return ages(known, allowed, datetime.now(UTC).date())
 
 
