@@ -13,12 +13,13 @@ from typing import Any
 
 import pyarrow as pa
 import yaml
+from click.testing import CliRunner
 from rich.console import Console
 
 from segment_assets import deployment, segmentation
-from segment_assets.lake import Lake
+from segment_assets.cli import main
 from segment_assets.lake.embedded import lake
-from segment_assets.operations import command, starter
+from segment_assets.operations import starter
 
 FIRST_DAY, DAYS, CUSTOMERS = datetime(2026, 1, 1), 126, 60
 EVENT_COLUMNS = ("time", "customer_id", "event", "amount")
@@ -45,27 +46,24 @@ class Folder:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
 
     def refresh(self) -> bool:
-        """`segment-assets refresh` in this folder; what it printed is in `printed`."""
-        out = Console(file=io.StringIO(), width=160, highlight=False)
+        """`segment-assets refresh` in this folder: whether it ended with exit code 0; its output is in `printed`."""
         with _working_in(self.path):
-            ok = command.refresh(out, deployment.home())
-        assert isinstance(out.file, io.StringIO)
-        self.printed = out.file.getvalue()
-        return ok
+            ended = CliRunner().invoke(main, ["refresh"], env={"COLUMNS": "160"})
+        if ended.exception and not isinstance(ended.exception, SystemExit):
+            raise ended.exception
+        self.printed = ended.output
+        return ended.exit_code == 0
 
     @property
     def built(self) -> set[str]:
         """Assets that the last refresh began to build."""
         return {line.split()[1] for line in self.printed.splitlines() if line.startswith("  building ")}
 
-    @property
-    def lake(self) -> Lake:
-        with _working_in(self.path):
-            return lake(deployment.settings(segmentation.load()))
-
     def rows(self, table: str, columns: str) -> list[tuple[Any, ...]]:
         """Columns of a table, sorted."""
-        found = self.lake.catalog.load_table(table).scan(selected_fields=tuple(columns.split(", "))).to_arrow()
+        with _working_in(self.path):
+            catalog = lake(deployment.settings(segmentation.load())).catalog
+        found = catalog.load_table(table).scan(selected_fields=tuple(columns.split(", "))).to_arrow()
         return sorted(zip(*(found[c].to_pylist() for c in columns.split(", ")), strict=True), key=str)
 
     @property
@@ -83,8 +81,8 @@ def started(path: Path) -> Folder:
 
 
 def events(*, customers: int = CUSTOMERS, days: int = DAYS, per_customer: int | None = None) -> list[tuple[Any, ...]]:
-    """Rows of purchases on every third day: 42 arrival days, so that tests are quick; a third of the customers leave."""
-    rng = random.Random(3)
+    """Rows of purchases on every third day, for 42 arrival days alone; a third of the customers leave."""
+    rng = random.Random(3)  # noqa: S311
     rows: list[tuple[Any, ...]] = []
     for number in range(customers):
         every, leaves = rng.uniform(3, 18), rng.choice([days, days, rng.uniform(40, days)])
