@@ -100,7 +100,8 @@ def _use(config: Path | None) -> None:
 
 def _finish(work: Callable[[Console], bool]) -> None:
     """Run a command; a mistake that the user can mend is one sentence, not a stack."""
-    console = Console(highlight=False)
+    # In a pipe or a log there is no width to ask for, and 80 columns would break the tables.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     try:
         ok = work(console)
     except Exception as mistake:

@@ -66,7 +66,7 @@ class Summary:
         return f"{rows:,} people, {matched:,} matched ({share}); {bad:,} rows quarantined"
 
     def _models(self) -> Grid:
-        grid = _grid("Models, out of time, with 95 % intervals", "target", "metric", *CONTENDERS)
+        grid = _grid("Models, out of time (± half of the 95 % interval)", "target", "metric", *CONTENDERS)
         for name, target in self.config.targets.items():
             grid.add_row(name, HEADLINE[target.kind], *self._contenders(name, target))
         return grid
@@ -78,7 +78,7 @@ class Summary:
                 f"SELECT contender, value, low, high FROM {table.short_name} WHERE cutoff = 'pooled' AND metric = ?",
                 [HEADLINE[target.kind]],
             ).fetchall()
-        found = {contender: f"{value:.3f} [{low:.3f}, {high:.3f}]" for contender, value, low, high in rows}
+        found = {contender: f"{value:.3f} ±{(high - low) / 2:.3f}" for contender, value, low, high in rows}
         return (found.get(contender, "-") for contender in CONTENDERS)
 
     def _segments(self) -> Grid:
@@ -102,7 +102,7 @@ class Summary:
                 "GROUP BY destination ORDER BY destination",
                 [segment],
             ).fetchall()
-        return ", ".join(f"{destination} ({sent:,} rows)" for destination, sent in rows) or "-"
+        return ", ".join(f"{destination} {sent:,}" for destination, sent in rows) or "-"
 
     def _places(self) -> Grid:
         grid = _grid("Where", "", "")
