@@ -16,7 +16,7 @@ from segment_assets.clean_room.port import CleanRoom
 from segment_assets.clean_room.protected_query import Outcome, ProtectedQuery
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Lake, Table
-from segment_assets.reporting import Result, blocking, column_lineage, report, spec_metadata
+from segment_assets.reporting import Result, as_of_text, blocking, column_lineage, report, spec_metadata
 from segment_assets.segmentation import Segmentation
 from segment_assets.third_party.tables import partner_audience
 
@@ -82,9 +82,10 @@ def _collaboration(config: Segmentation, offered: segmentation.Collaboration) ->
     )
     def collaboration(lake: dg.ResourceParam[Lake]) -> Result:
         """Who works together, which tables each member offers, and under which analysis rules."""
-        found = declare(offered, {n: _in_catalog(lake, t) for n, t in sources(config).items()})
+        tables = sources(config)
+        found = declare(offered, {n: _in_catalog(lake, t) for n, t in tables.items()})
         return dg.MaterializeResult(
-            metadata=describe(found),
+            metadata=describe(found) | {"as_of": as_of_text(lake.as_of(*tables.values()))},
             data_version=dg.DataVersion(found.version),
             check_results=[dg.AssetCheckResult(check_name="catalog_has_the_columns", passed=True)],
         )
