@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, cast
 from urllib.parse import unquote, urlparse
 
 import duckdb
@@ -281,7 +282,8 @@ def _these(table: Table, partitions: list[str] | None) -> BooleanExpression:
     if partitions is None:
         return AlwaysTrue()
     # pyiceberg builds In in __new__, which the pydantic plugin of mypy cannot see.
-    return In(Reference(str(table.partition)), set(partitions))  # type: ignore[call-arg,misc]
+    found: BooleanExpression = cast(Any, In)(Reference(str(table.partition)), set(partitions))
+    return found
 
 
 def _evolve(commit: Transaction, schema: pa.Schema) -> None:

@@ -1,4 +1,4 @@
-"""Dagster's SQLite event log, with its engines kept and without a disk flush for each event.
+"""Dagster's SQLite event log, with its connections kept and without a disk flush for each event.
 
 One event of a partition is two writes, and a year of arrival days is 1,100 of them: Dagster's own storage makes a new
 SQLAlchemy engine for each, and SQLite waits for the disk each time. See docs/decisions/0007-event-log.md.
@@ -15,9 +15,9 @@ from dagster._config import UserConfigSchema
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 
-# Every run has a file of its own: engines of the runs seen last are kept.
+# Every run has a file of its own: connections to the runs seen last are kept.
 KEPT = 8
 
 
@@ -54,7 +54,7 @@ class QuickSqliteEventLogStorage(SqliteEventLogStorage):
                 self._engines.pop(next(iter(self._engines))).dispose()
             engine = create_engine(
                 self.conn_string_for_shard(shard),
-                poolclass=NullPool,
+                poolclass=QueuePool,
                 connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
             )
             event.listen(engine, "connect", _no_flush_per_commit)
