@@ -1,0 +1,86 @@
+"""Rule 6: every query, run 20 times with two threads, gives one content hash.
+
+The folders identity, dashboards, demo and modelling hold the same for their own files; here the rest is run, and a
+test sees to it that no `.sql` file is left out.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+import segment_assets
+from segment_assets import sql
+from segment_assets.activation.recipients import wanted
+from segment_assets.activation.submit import with_addresses
+from segment_assets.first_party import engagement
+from segment_assets.first_party.tables import RAW_EVENTS
+from segment_assets.lake import content_hash
+from segment_assets.modelling import features, labels
+from segment_assets.segments import build
+from segment_assets.segments.suppressed import suppressed_channels
+from segment_assets_tests.end_to_end.world import World, opened_world
+
+RUNS = 20
+# Folder -> what runs every file in it: a function of this module, or the test that does.
+COVERED = {
+    "first_party": "here",
+    "modelling": "here",
+    "segments": "here",
+    "activation": "here",
+    "people": "here",
+    "identity": "segment_assets_tests/identity/test_determinism.py",
+    "dashboards": "segment_assets_tests/dashboards/test_asset.py",
+    "demo": "segment_assets_tests/demo/test_replay.py",
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with opened_world(tmp_path_factory.mktemp("determined")) as world:
+        world.refresh()
+        yield world
+
+
+def days(world: World) -> list[object]:
+    return sorted(set(world.lake.read(RAW_EVENTS, ["arrival_date"])["arrival_date"].to_pylist()))
+
+
+def decided(world: World) -> pa.Table:
+    return build.decisions(world.lake, world.config, "win_back", suppressed_channels(world.lake))
+
+
+def told(world: World) -> pa.Table:
+    rows = wanted(world.lake, "coupon_lovers", "endpoints")
+    return rows.append_column("state", pa.array(["in"] * rows.num_rows))
+
+
+QUERIES: dict[str, Callable[[World], pa.Table]] = {
+    "unique_records": lambda w: engagement.unique_records(w.lake, days(w)),
+    "event_account": lambda w: pa.Table.from_pylist([vars(engagement.account(w.lake))]),
+    "features": lambda w: features.build(w.lake, w.config).rows,
+    "labels": lambda w: labels.build(w.lake, "churn_28d", w.config.targets["churn_28d"]).rows,
+    "suppressed_channels": lambda w: suppressed_channels(w.lake),
+    "decisions": decided,
+    "wrong_members": lambda w: pa.Table.from_pylist(
+        [dict(build.wrong_members(w.lake, decided(w), suppressed_channels(w.lake)))]
+    ),
+    "endpoints": lambda w: wanted(w.lake, "coupon_lovers", "endpoints"),
+    "members": lambda w: wanted(w.lake, "coupon_lovers", "members"),
+    "addressed": lambda w: with_addresses(w.lake, told(w)),
+}
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_twenty_runs_with_two_threads_give_one_hash(world: World, query: str) -> None:
+    assert world.lake.threads == 2
+    assert len({content_hash(QUERIES[query](world)) for _ in range(RUNS)}) == 1
+
+
+def test_no_folder_of_sql_files_is_left_out() -> None:
+    root = Path(segment_assets.__file__).parent
+    files = sorted(root.rglob("*.sql"))
+    assert {file.parent.parent.name for file in files} == COVERED.keys()
+    for file in files:
+        sql.parse(file.read_text(encoding="utf-8"))
