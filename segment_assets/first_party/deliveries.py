@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,12 +13,15 @@ from segment_assets.first_party.formats import Format
 from segment_assets.first_party.tables import QUARANTINED_RECORDS, RAW_EVENTS
 from segment_assets.lake import ObjectStore, StoredObject, content_hash
 from segment_assets.lake.arrivals import arrival_day, fingerprint
+from segment_assets.lake.workers import one_ahead, spread
 from segment_assets.segmentation import EventsLanding
 
 # The day of an object of which neither its key nor any of its records says one: all of it is in quarantine.
 NO_DAY = date(1970, 1, 1)
 # Decompressed bytes that are held at once; gzip makes such JSON about a tenth.
-CHUNK, GZIP_RATIO = 96_000_000, 10
+CHUNK, GZIP_RATIO = 48_000_000, 10
+# What one process reads at a time. More than one such part is worth a second process.
+PART = CHUNK // 8
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ def event_objects(store: ObjectStore, landing: EventsLanding) -> list[StoredObje
 
 def days_of(store: ObjectStore, form: Format, stored: StoredObject) -> dict[str, str]:
     """Arrival days of an object that tells them by its records, each with the hash of what it holds of that day."""
-    records, refused = _read(store, form, stored)
+    records, refused = _read(form, stored.key, store.read(stored.key))
     return {
         day.isoformat(): content_hash(_of(records, day).select(["position", "event_id"]))[:16]
         + content_hash(_of(refused, day).select(["position", "reason"]))[:8]
@@ -115,34 +120,61 @@ def load(store: ObjectStore, form: Format, objects: list[StoredObject], days: Co
         elif day in dated:
             dated[day].append(stored)
     each = sum(map(_weight, others)) // max(1, len(dated))
-    for chunk in _chunks({day: each + sum(map(_weight, group)) for day, group in dated.items()}):
-        yield _load(store, form, chunk, [o for day in chunk for o in dated[day]] + others)
+    chunks = _chunks({day: each + sum(map(_weight, group)) for day, group in dated.items()})
+    yield from one_ahead(_load(store, form, days, [o for day in days for o in dated[day]] + others) for days in chunks)
 
 
 def _load(store: ObjectStore, form: Format, days: list[date], objects: list[StoredObject]) -> Loaded:
-    raw, quarantined = [RAW_EVENTS.empty()], [QUARANTINED_RECORDS.empty()]
+    parts = list(_parts(objects))
+    contents = ([(stored.key, store.read(stored.key)) for stored in part] for part in parts)
+    read = partial(_read_all, form, days)
+    raw, quarantined, present = zip(*spread(read, contents, worthwhile=len(parts) > 1), strict=True)
     counts = dict.fromkeys(days, 0)
-    wanted = pa.array(days, pa.date32())
-    for stored in objects:
-        records, refused = (t.filter(pc.is_in(t["arrival_date"], value_set=wanted)) for t in _read(store, form, stored))
-        day = day_of(form, stored.key)
-        for present in {day} if day else _days(records) | _days(refused):
-            counts[present] += 1
-        raw.append(records)
-        quarantined.append(refused)
+    for day in chain.from_iterable(present):
+        counts[day] += 1
     return Loaded(days, pa.concat_tables(raw), pa.concat_tables(quarantined), counts)
 
 
-def _read(store: ObjectStore, form: Format, stored: StoredObject) -> tuple[pa.Table, pa.Table]:
-    found = form.read(stored.key, store.read(stored.key))
+def _read_all(
+    form: Format, days: list[date], contents: list[tuple[str, bytes]]
+) -> tuple[pa.Table, pa.Table, list[date]]:
+    """Records of the days, records refused, and the days of each object."""
+    raw, quarantined = [RAW_EVENTS.empty()], [QUARANTINED_RECORDS.empty()]
+    present: list[date] = []
+    wanted = pa.array(days, pa.date32())
+    for key, content in contents:
+        records, refused = (t.filter(pc.is_in(t["arrival_date"], value_set=wanted)) for t in _read(form, key, content))
+        day = day_of(form, key)
+        present += [day] if day else _days(records) | _days(refused)
+        raw.append(records)
+        quarantined.append(refused)
+    return pa.concat_tables(raw).combine_chunks(), pa.concat_tables(quarantined).combine_chunks(), present
+
+
+def _parts(objects: list[StoredObject]) -> Iterator[list[StoredObject]]:
+    """Neighbours of about the same weight in all; one part, even of nothing, at least."""
+    part: list[StoredObject] = []
+    held = 0
+    for stored in objects:
+        part.append(stored)
+        held += _weight(stored)
+        if held > PART:
+            yield part
+            part, held = [], 0
+    if part or not objects:
+        yield part
+
+
+def _read(form: Format, key: str, content: bytes) -> tuple[pa.Table, pa.Table]:
+    found = form.read(key, content)
     records, refused = found.records, found.quarantined
-    day = day_of(form, stored.key)
+    day = day_of(form, key)
     arrived = records["arrived"] if day is None else _repeat(day, pa.date32(), records.num_rows)
     # A broken row has no day: it stays with the first day of its object.
     first = day or pc.min(records["arrived"]).as_py() or NO_DAY
     return (
-        _placed(RAW_EVENTS.schema, records, stored.key, arrived),
-        _placed(QUARANTINED_RECORDS.schema, refused, stored.key, _repeat(first, pa.date32(), refused.num_rows)),
+        _placed(RAW_EVENTS.schema, records, key, arrived),
+        _placed(QUARANTINED_RECORDS.schema, refused, key, _repeat(first, pa.date32(), refused.num_rows)),
     )
 
 

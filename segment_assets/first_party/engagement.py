@@ -4,17 +4,21 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import numpy as np
 import pyarrow as pa
 
 from segment_assets.first_party.formats import Format
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, RAW_EVENTS
 from segment_assets.lake import Lake, Written, combined
+from segment_assets.lake.workers import one_ahead, spread
 from segment_assets.sql import bind, load, to_duckdb
 
 # Copies are searched in the 96 hours before: 72 for carriers' receipts, 24 for Firehose's retries.
 WINDOW = 4
-# Records normalised at once: about 300 MB with their events.
-CHUNK = 200_000
+# Records normalised and written at once: about 80 MB with their events, and twice that while the next come.
+CHUNK = 50_000
+# Records that one process normalises at a time: about a second. More than one such part is worth a second process.
+PART = 12_000
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,9 @@ def update(lake: Lake, form: Format, code: str, run_id: str) -> tuple[Written, i
     as_of = lake.as_of(RAW_EVENTS)
     if not stale and not lake.state(ENGAGEMENT_EVENTS).versions:
         lake.write(ENGAGEMENT_EVENTS, ENGAGEMENT_EVENTS.empty(), run_id, partitions=[], as_of=as_of)
-    for days in _chunks(lake, [date.fromisoformat(day) for day in stale]):
+    chunks = _chunks(lake, [date.fromisoformat(day) for day in stale])
+    for days, events in one_ahead((days, normalised(form, unique_records(lake, days))) for days in chunks):
         made_from = {str(day): stale[str(day)] for day in days}
-        events = form.normalise(unique_records(lake, days))
         lake.write(ENGAGEMENT_EVENTS, events, run_id, partitions=days, inputs=made_from, as_of=as_of)
     return lake.state(ENGAGEMENT_EVENTS), len(stale)
 
@@ -83,6 +87,15 @@ def unique_records(lake: Lake, days: list[date]) -> pa.Table:
     wanted = pa.table({"arrival_date": pa.array(days, pa.date32())})
     with lake.connect(RAW_EVENTS, wanted_days=wanted) as db:
         return db.sql(to_duckdb(tree)).to_arrow_table()
+
+
+def normalised(form: Format, records: pa.Table) -> pa.Table:
+    """Rows of raw_events as rows of engagement_events, in the same order."""
+    if records.num_rows <= PART:
+        return form.normalise(records)
+    rows = np.arange(records.num_rows)
+    parts = (records.take(rows[at : at + PART]) for at in range(0, records.num_rows, PART))
+    return pa.concat_tables(spread(form.normalise, parts, worthwhile=True))
 
 
 def account(lake: Lake) -> Account:

@@ -5,6 +5,7 @@ disagree with the data it names, whenever a process is killed.
 """
 
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ from datetime import date
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, cast
 from urllib.parse import unquote, urlparse
+from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
@@ -71,9 +72,9 @@ class Lake:
     Args:
         open_catalog: opens a pyiceberg catalog (SQLite on one machine, Glue on AWS) at the first use, so that loading
             the definitions touches nothing.
-        memory_limit: what one DuckDB connection may use, in DuckDB's notation (`1GB`).
-        threads: threads of one DuckDB connection.
-        scratch: folder for DuckDB's spill files; removed with the connection.
+        memory_limit: what DuckDB may use, in its own notation (`1GB`).
+        threads: threads of one query.
+        scratch: folder for DuckDB's spill files.
     """
 
     def __init__(
@@ -88,6 +89,22 @@ class Lake:
     def catalog(self) -> Catalog:
         """The catalog, opened."""
         return self._open_catalog()
+
+    @cached_property
+    def _database(self) -> duckdb.DuckDBPyConnection:
+        # DuckDB makes the folder when it spills, and removes it with the database.
+        spill = str(self.scratch / f"duckdb-{uuid4().hex[:12]}")
+        db = duckdb.connect(
+            config={
+                "memory_limit": self.memory_limit,
+                "threads": self.threads,
+                "temp_directory": spill,
+                "enable_external_file_cache": False,  # the system has one, and this one counts as our memory
+            }
+        )
+        weakref.finalize(self, db.close)
+        db.execute("SET TimeZone='UTC'; SET python_enable_replacements=false")
+        return db
 
     def write(
         self,
@@ -177,19 +194,20 @@ class Lake:
 
     @contextmanager
     def connect(self, *tables: Table, **extra: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A private in-memory DuckDB that sees the tables by their short names, and Arrow tables by keyword."""
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=self.scratch, prefix="duckdb-") as spill:
-            db = duckdb.connect(config={"memory_limit": self.memory_limit, "threads": self.threads})
-            try:
-                db.execute(f"SET temp_directory='{spill}'; SET TimeZone='UTC'; SET python_enable_replacements=false")
-                for table in tables:
-                    self._attach(db, table)
-                for name, rows in extra.items():
-                    db.register(name, rows)
-                yield db
-            finally:
-                db.close()
+        """A private DuckDB that sees the tables by their short names, and Arrow tables by keyword.
+
+        What is made in it must be temporary: anything else would stay, and be seen by the next.
+        """
+        # A cursor has temporary views of its own, and takes microseconds where a database takes 40 ms.
+        db = self._database.cursor()
+        try:
+            for table in tables:
+                self._attach(db, table)
+            for name, rows in extra.items():
+                db.register(name, rows)
+            yield db
+        finally:
+            db.close()
 
     def _attach(self, db: duckdb.DuckDBPyConnection, table: Table) -> None:
         try:
@@ -205,7 +223,9 @@ class Lake:
             db.register(table.short_name, iceberg.scan().to_arrow())
         else:
             files = [_local_path(task.file.file_path) for task in tasks]
-            db.read_parquet(files, hive_partitioning=False).create_view(table.short_name)
+            quoted = ", ".join(f"'{file.replace(chr(39), chr(39) * 2)}'" for file in files)
+            source = f"read_parquet([{quoted}], hive_partitioning=false)"
+            db.execute(f'CREATE TEMP VIEW "{table.short_name}" AS SELECT * FROM {source}')
 
     def _open_or_create(self, table: Table) -> IcebergTable:
         self.catalog.create_namespace_if_not_exists(table.name.split(".", 1)[0])

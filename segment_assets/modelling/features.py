@@ -172,7 +172,7 @@ def _differing(db: duckdb.DuckDBPyConnection, asked: Plan, rows: pa.Table) -> in
         return 0
     built = rows.select(["customer_id", "cutoff", asked.recounted])
     db.register("built", built.rename_columns(["customer_id", "cutoff", "n"]))
-    db.sql(f"CREATE VIEW owners AS {to_duckdb(load(__package__, 'owners'))}")
+    db.sql(f"CREATE TEMP VIEW owners AS {to_duckdb(load(__package__, 'owners'))}")
     [(differing,)] = db.sql(to_duckdb(asked.recount)).fetchall()
     return int(differing)
 

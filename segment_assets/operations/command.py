@@ -1,7 +1,6 @@
 """What `segment-assets refresh` and `validate` do."""
 
 import logging
-import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from rich.console import Console
 from segment_assets import deployment, segmentation
 from segment_assets.lake import garbage
 from segment_assets.lake.embedded import lake
+from segment_assets.lake.workers import long_lived_objects, peak_memory_mb
 from segment_assets.operations.dagster_share import seconds_in_assets
 from segment_assets.operations.failures import Failure, blocked, failures
 from segment_assets.operations.instance import daemon_is_awake, opened
@@ -27,8 +27,8 @@ def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
     started = time.monotonic()
     from segment_assets.definitions import platform
 
-    # For more than 100 new arrival days it warns about a shortcut of its own.
-    logging.getLogger("dagster").setLevel(logging.ERROR)
+    # For more than 100 new arrival days it warns about a shortcut of its own; its level is set anew with each run.
+    logging.getLogger("dagster").addFilter(lambda record: record.levelno >= logging.ERROR)
     config = segmentation.load()
     settings = deployment.settings(config, under=home)
     defs = platform(config, settings)
@@ -38,7 +38,7 @@ def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
             return True
         at_rest = peak_memory_mb()
         progress = RunProgress(instance, console)
-        with progress.following():
+        with progress.following(), long_lived_objects():
             runs = Refresh(defs, instance, home / "state", progress.on_run).run()
         Summary(config, settings, (defs.resources or {})["lake"]).show(console)
         spent = time.monotonic() - started
@@ -73,11 +73,6 @@ def clean_lake(console: Console, home: Path, *, dry_run: bool) -> bool:
     files, size = sum(r.files for r in removed), sum(r.size for r in removed)
     console.print(f"{'Would remove' if dry_run else 'Removed'} {files:,} files, {size / 1e6:,.1f} MB.")
     return True
-
-
-def peak_memory_mb() -> int:
-    """The most memory this process ever had, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def _tell_runs(console: Console, instance: dg.DagsterInstance, runs: list[Run]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from segment_assets.first_party import deliveries, engagement
 from segment_assets.first_party.engagement import WINDOW, departures, stale_days
 from segment_assets.first_party.tables import (
     ARRIVAL_DAYS,
@@ -204,3 +205,20 @@ def test_splitting_order_and_replay_change_nothing(tmp_path_factory, days, data)
     whole = outcome(split=100, order=every, replay=0)
     order = data.draw(st.permutations(every))
     assert outcome(split=data.draw(st.integers(1, 3)), order=order, replay=1) == whole
+
+
+def test_several_processes_and_chunks_make_the_same_tables_as_one(tmp_path, landing, monkeypatch):
+    for day in (1, 2, 3):
+        put(landing, day, "a", *(event(day=day, number=n) for n in range(40)), b"{broken")
+        put(landing, day, "b", *(event(day=day, number=n) for n in range(35, 60)))
+    alone, together = (Lake(partial(open_catalog, tmp_path / name), tmp_path / "scratch") for name in ("one", "two"))
+    load_days(alone, landing)
+    normalise(alone)
+    monkeypatch.setattr(deliveries, "CHUNK", 30_000)
+    monkeypatch.setattr(deliveries, "PART", 10_000)
+    monkeypatch.setattr(engagement, "CHUNK", 80)
+    monkeypatch.setattr(engagement, "PART", 30)
+    load_days(together, landing)
+    normalise(together)
+    for table in (RAW_EVENTS, QUARANTINED_RECORDS, ARRIVAL_DAYS, ENGAGEMENT_EVENTS):
+        assert together.state(table).version == alone.state(table).version

@@ -1,0 +1,83 @@
+"""Work of Python's own, such as parsing JSON, in processes beside this one: one process keeps one core busy."""
+
+import gc
+import os
+import resource
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from typing import TypeVar
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
+# As many as one DuckDB connection has threads. Each takes about 200 MB.
+PROCESSES = 2
+# A start takes 1.7 s of imports: what follows within a minute finds them started.
+IDLE_SECONDS = 60
+# Process -> the most memory it ever had, in KB.
+_peaks: dict[int, int] = {}
+
+
+def spread(work: Callable[[Part], Result], parts: Iterable[Part], *, worthwhile: bool) -> Iterator[Result]:
+    """`work` of every part, in the order of the parts.
+
+    Args:
+        work: a function that can be pickled, of its argument alone.
+        parts: several for each process, so that none waits long for the last; asked for as they are needed. A slice
+            of an Arrow table is sent with the whole table: copy it out.
+        worthwhile: whether it is more than a few seconds of work; otherwise it is done here.
+    """
+    if not worthwhile:
+        yield from map(work, parts)
+        return
+    from joblib import Parallel, delayed  # 0.3 s, and most runs have little to do
+
+    jobs = (delayed(_measured)(work, part) for part in parts)
+    pool = Parallel(PROCESSES, backend="loky", return_as="generator", idle_worker_timeout=IDLE_SECONDS, batch_size=1)
+    for process, peak, result in pool(jobs):
+        _peaks[process] = peak
+        yield result
+
+
+def one_ahead(items: Iterable[Result]) -> Iterator[Result]:
+    """The items, while the next one is already worked out: workers parse what comes while this process writes."""
+    with ThreadPoolExecutor(1) as thread:
+        rest = iter(items)
+
+        def more() -> list[Result]:
+            return list(islice(rest, 1))
+
+        coming = thread.submit(more)
+        while item := coming.result():
+            coming = thread.submit(more)
+            yield item[0]
+
+
+def peak_memory_mb() -> int:
+    """The most memory this process ever had, and as many of its workers as run at once; in MB."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return (own + sum(sorted(_peaks.values())[-PROCESSES:])) // 1024
+
+
+@contextmanager
+def long_lived_objects() -> Iterator[None]:
+    """Keep the garbage collector from walking over what is loaded by now, again and again.
+
+    Dagster's definitions are a million objects that stay to the end: on the demo they cost 6 s of 120.
+    """
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+
+
+def _measured(work: Callable[[Part], Result], part: Part) -> tuple[int, int, Result]:
+    result = work(part)
+    return os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, result

@@ -1,0 +1,46 @@
+import os
+import threading
+
+import pyarrow as pa
+import pytest
+
+from segment_assets.lake.workers import one_ahead, spread
+
+
+def process(part: int) -> tuple[int, int]:
+    return part, os.getpid()
+
+
+def test_results_come_in_the_order_of_the_parts_from_other_processes() -> None:
+    done = list(spread(process, range(7), worthwhile=True))
+    assert [part for part, _ in done] == list(range(7))
+    assert os.getpid() not in {where for _, where in done}
+
+
+def test_small_work_stays_here() -> None:
+    assert list(spread(process, range(2), worthwhile=False)) == [(0, os.getpid()), (1, os.getpid())]
+
+
+def refuse(part: int) -> int:
+    raise ValueError(f"part {part} is bad")
+
+
+def test_what_goes_wrong_in_a_worker_is_raised_here() -> None:
+    with pytest.raises(ValueError, match="is bad"):
+        list(spread(refuse, range(2), worthwhile=True))
+
+
+def test_the_next_item_is_worked_out_while_one_is_used() -> None:
+    begun = [threading.Event() for _ in range(3)]
+
+    def items():
+        for event in begun:
+            event.set()
+            yield pa.table({})  # false as a truth value, and no end
+
+    used = 0
+    for _ in one_ahead(items()):
+        used += 1
+        if used < 3:
+            assert begun[used].wait(5)
+    assert used == 3
