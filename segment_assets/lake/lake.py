@@ -5,7 +5,6 @@ disagree with the data it names, whenever a process is killed.
 """
 
 import warnings
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,7 +101,6 @@ class Lake:
                 "enable_external_file_cache": False,  # the system has one, and this one counts as our memory
             }
         )
-        weakref.finalize(self, db.close)
         db.execute("SET TimeZone='UTC'; SET python_enable_replacements=false")
         return db
 

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -27,8 +28,6 @@ def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
     started = time.monotonic()
     from segment_assets.definitions import platform
 
-    # For more than 100 new arrival days it warns about a shortcut of its own; its level is set anew with each run.
-    logging.getLogger("dagster").addFilter(lambda record: record.levelno >= logging.ERROR)
     config = segmentation.load()
     settings = deployment.settings(config, under=home)
     defs = platform(config, settings)
@@ -38,7 +37,7 @@ def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
             return True
         at_rest = peak_memory_mb()
         progress = RunProgress(instance, console)
-        with progress.following(), long_lived_objects():
+        with progress.following(), long_lived_objects(), _errors_alone(logging.getLogger("dagster")):
             runs = Refresh(defs, instance, home / "state", progress.on_run).run()
         Summary(config, settings, (defs.resources or {})["lake"]).show(console)
         spent = time.monotonic() - started
@@ -49,6 +48,20 @@ def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
         _tell_failures(console, wrong)
     console.print(next_steps)
     return not wrong and all(run.success for run in runs)
+
+
+@contextmanager
+def _errors_alone(logger: logging.Logger) -> Iterator[None]:
+    """For more than 100 new arrival days Dagster warns about a shortcut of its own; its runs set the level anew."""
+
+    def is_error(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
+    logger.addFilter(is_error)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_error)
 
 
 def validate(console: Console) -> bool:
