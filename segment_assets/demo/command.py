@@ -5,8 +5,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-# skops looks for each function of scipy's through every module imported before it: behind Dagster's that took 3 s.
-import scipy.special  # noqa: F401
 from rich.console import Console
 from rich.progress import Progress
 

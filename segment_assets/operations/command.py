@@ -12,7 +12,7 @@ from rich.console import Console
 from segment_assets import deployment, segmentation
 from segment_assets.lake import garbage
 from segment_assets.lake.embedded import lake
-from segment_assets.lake.workers import long_lived_objects, peak_memory_mb
+from segment_assets.lake.workers import keep_what_is_loaded, peak_memory_mb
 from segment_assets.operations.dagster_share import seconds_in_assets
 from segment_assets.operations.failures import Failure, blocked, failures
 from segment_assets.operations.instance import daemon_is_awake, opened
@@ -35,9 +35,10 @@ def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
         if daemon_is_awake(instance):
             console.print("A daemon is awake on this instance and builds what the new data asks for: watch the UI.")
             return True
+        keep_what_is_loaded()
         at_rest = peak_memory_mb()
         progress = RunProgress(instance, console)
-        with progress.following(), long_lived_objects(), _errors_alone(logging.getLogger("dagster")):
+        with progress.following(), _errors_alone(logging.getLogger("dagster")):
             runs = Refresh(defs, instance, home / "state", progress.on_run).run()
         Summary(config, settings, (defs.resources or {})["lake"]).show(console)
         spent = time.monotonic() - started
