@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from segment_assets.segmentation import Segmentation, default_path
+from segment_assets.segmentation import Aws, Segmentation, default_path
 
 HOME_VARIABLE = "SEGMENT_ASSETS_HOME"
 DEPLOYMENT_VARIABLE = "SEGMENT_ASSETS_DEPLOYMENT"
@@ -26,9 +26,17 @@ EMBEDDED = {
     "graph": "segment_assets.identity.embedded:graph",
     "pinpoint": "segment_assets.activation.embedded:pinpoint",
 }
-# The AWS adapters of the same ports. None: the port is declared, the adapter is not built.
-AWS: dict[str, str | None] = dict.fromkeys(EMBEDDED)
-DEPLOYMENTS: dict[str, dict[str, str | None]] = {"embedded": dict(EMBEDDED), "aws": AWS}
+AWS = {
+    "lake": "segment_assets.lake.aws:lake",
+    "landing": "segment_assets.lake.aws:landing",
+    "partner_landing": "segment_assets.lake.aws:partner_landing",
+    "exports": "segment_assets.lake.aws:exports",
+    "models": "segment_assets.lake.aws:models",
+    "clean_room": "segment_assets.clean_room.aws:clean_room",
+    "graph": "segment_assets.identity.aws:graph",
+    "pinpoint": "segment_assets.activation.aws:pinpoint",
+}
+DEPLOYMENTS = {"embedded": EMBEDDED, "aws": AWS}
 
 
 class DeploymentError(Exception):
@@ -54,6 +62,20 @@ class Settings:
     partner_place: Path
     memory_limit: str = "1GB"
     threads: int = 2
+
+    @property
+    def aws(self) -> Aws:
+        """Where things are on AWS.
+
+        Raises:
+            DeploymentError: the file does not say.
+        """
+        if self.segmentation.aws is None:
+            raise DeploymentError(
+                f"{DEPLOYMENT_VARIABLE}=aws: segmentation.yaml has no section aws: it says where things are there "
+                "(docs/segmentation.md)"
+            )
+        return self.segmentation.aws
 
 
 def home() -> Path:
@@ -84,17 +106,13 @@ def resources(settings: Settings, deployment: str | None = None) -> dict[str, An
     """The resources of a deployment, by the names that assets ask for.
 
     Raises:
-        DeploymentError: no such deployment, or one of its ports has no adapter.
+        DeploymentError: no such deployment, or the file does not say where things are in it.
     """
     name = deployment or os.environ.get(DEPLOYMENT_VARIABLE, "embedded")
     if name not in DEPLOYMENTS:
         raise DeploymentError(f'{DEPLOYMENT_VARIABLE}: no deployment is named "{name}" (one of: embedded, aws)')
     adapters = DEPLOYMENTS[name]
-    if unbuilt := sorted(port for port, adapter in adapters.items() if adapter is None):
-        raise DeploymentError(
-            f'{DEPLOYMENT_VARIABLE}={name}: these ports have no adapter yet: {", ".join(unbuilt)}. Use "embedded".'
-        )
-    return {port: _adapter(str(path))(settings) for port, path in adapters.items()}
+    return {port: _adapter(path)(settings) for port, path in adapters.items()}
 
 
 def _adapter(path: str) -> Any:

@@ -291,6 +291,41 @@ class Alerts(Model):
     command: list[str] | None = Field(None, description="command that gets the message on standard input")
 
 
+class AwsPartner(Model):
+    """The partner's account."""
+
+    bucket: str = Field(description="the partner's bucket: its landing place and its tables")
+    role_arn: str = Field(description="role in the partner's account that we enter (sts:AssumeRole)")
+    external_id: str | None = Field(None, description="what the role's trust policy asks for")
+
+
+class AwsCleanRooms(Model):
+    """The collaboration of the two accounts."""
+
+    service_role_arn: str = Field(description="role that Clean Rooms takes to read our tables")
+    partner_service_role_arn: str = Field(description="role that Clean Rooms takes to read the partner's tables")
+
+
+class AwsNeptune(Model):
+    """The cluster that serves the identity graph."""
+
+    endpoint: str = Field(description="the cluster's address, such as https://NAME.neptune.amazonaws.com:8182")
+    load_role_arn: str = Field(description="role that Neptune takes to read the files it loads")
+
+
+class Aws(Model):
+    """Where things are on AWS: read when SEGMENT_ASSETS_DEPLOYMENT=aws."""
+
+    deployment: Name = Field("dev", description="stands before databases and prefixes: several share an account")
+    landing_bucket: str = Field(description="where events and customers land")
+    lake_bucket: str = Field(description="our tables")
+    exports_bucket: str = Field(description="models, and files for people and other tools")
+    partner: AwsPartner = Field(description="the partner's account")
+    clean_rooms: AwsCleanRooms = Field(description="the collaboration")
+    neptune: AwsNeptune | None = Field(None, description="step 6; leave out together with identity_graph: off")
+    pinpoint_role_arn: str | None = Field(None, description="role that Pinpoint takes to read import files")
+
+
 class Segmentation(Model):
     """The whole of segmentation.yaml."""
 
@@ -308,6 +343,7 @@ class Segmentation(Model):
     )
     policy: Policy = Field(Policy(), description="what runs when")
     alerts: Alerts = Field(Alerts(), description="whom to tell")
+    aws: Aws | None = Field(None, description="where things are on AWS; not read on one machine")
 
     @model_validator(mode="after")
     def _references(self) -> "Segmentation":

@@ -5,7 +5,7 @@ disagree with the data it names, whenever a process is killed.
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -74,11 +74,19 @@ class Lake:
         memory_limit: what DuckDB may use, in its own notation (`1GB`).
         threads: threads of one query.
         scratch: folder for DuckDB's spill files.
+        fetch: where data files can be read on this machine, given where they lie.
     """
 
     def __init__(
-        self, open_catalog: Callable[[], Catalog], scratch: Path, memory_limit: str = "1GB", threads: int = 2
+        self,
+        open_catalog: Callable[[], Catalog],
+        scratch: Path,
+        memory_limit: str = "1GB",
+        threads: int = 2,
+        *,
+        fetch: Callable[[Sequence[str]], list[str]] | None = None,
     ) -> None:
+        self._fetch = fetch or _local_paths
         self._open_catalog = open_catalog
         self.scratch = scratch
         self.memory_limit = memory_limit
@@ -214,13 +222,14 @@ class Lake:
             db.register(table.short_name, table.empty())
             return
         tasks = list(iceberg.scan().plan_files())
+        added = set(table.schema.names) - set(iceberg.schema().column_names)
         if not tasks:
-            db.register(table.short_name, iceberg.schema().as_arrow().empty_table())
-        elif any(task.delete_files for task in tasks) or len(iceberg.metadata.schemas) > 1:
+            db.register(table.short_name, _widened(iceberg.schema().as_arrow().empty_table(), table))
+        elif added or any(task.delete_files for task in tasks) or len(iceberg.metadata.schemas) > 1:
             # Deletes or an older schema in a file: pyiceberg resolves both, at about six times the time.
-            db.register(table.short_name, iceberg.scan().to_arrow())
+            db.register(table.short_name, _widened(iceberg.scan().to_arrow(), table))
         else:
-            files = [_local_path(task.file.file_path) for task in tasks]
+            files = self._fetch([task.file.file_path for task in tasks])
             quoted = ", ".join(f"'{file.replace(chr(39), chr(39) * 2)}'" for file in files)
             source = f"read_parquet([{quoted}], hive_partitioning=false)"
             db.execute(f'CREATE TEMP VIEW "{table.short_name}" AS SELECT * FROM {source}')
@@ -304,6 +313,14 @@ def _these(table: Table, partitions: list[str] | None) -> BooleanExpression:
     return found
 
 
+def _widened(rows: pa.Table, table: Table) -> pa.Table:
+    """With the columns that the description has gained since the table was last written, empty."""
+    for field in table.schema:
+        if field.name not in rows.column_names:
+            rows = rows.append_column(field.with_nullable(True), pa.nulls(rows.num_rows, field.type))
+    return rows
+
+
 def _evolve(commit: Transaction, schema: pa.Schema) -> None:
     with commit.update_schema(allow_incompatible_changes=True) as update:
         for name in set(commit.table_metadata.schema().as_arrow().names) - set(schema.names):
@@ -315,6 +332,5 @@ def _prefixed(properties: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {k.removeprefix(prefix): v for k, v in properties.items() if k.startswith(prefix)}
 
 
-def _local_path(uri: str) -> str:
-    parsed = urlparse(uri)
-    return unquote(parsed.path) if parsed.scheme == "file" else uri
+def _local_paths(uris: Sequence[str]) -> list[str]:
+    return [unquote(urlparse(uri).path) for uri in uris]

@@ -1,12 +1,18 @@
 """The lake writes whole partitions in one commit, and knows the version of what it holds."""
 
+from collections.abc import Iterator
 from datetime import date
+from functools import partial
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from segment_assets.lake import Lake, Table, column
+from segment_assets.lake.embedded import open_catalog
+from segment_assets_tests.aws_double.world import lake as on_aws
+from segment_assets_tests.aws_double.world import world
 
 DAYS = [date(2026, 1, 1), date(2026, 1, 2)]
 VISITS = Table(
@@ -28,6 +34,17 @@ PEOPLE = Table(
     pa.schema([column("who", pa.string(), "Who", required=True), column("n", pa.int64(), "Number")]),
     key=("who",),
 )
+
+
+@pytest.fixture(params=["embedded", "aws"])
+def lake(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+    """The contract holds for both lakes."""
+    if request.param == "embedded":
+        root = tmp_path / "lake"
+        yield Lake(partial(open_catalog, root), root / "scratch", memory_limit="500MB")
+        return
+    with world(monkeypatch) as (_, where):
+        yield on_aws(where, tmp_path)
 
 
 def visits(*rows: tuple[date, str, int]) -> pa.Table:
@@ -88,6 +105,14 @@ def test_columns_come_and_go_with_the_schema(lake: Lake) -> None:
     assert lake.read(PEOPLE).column_names == ["who", "n"]
 
 
+def test_a_column_that_is_described_since_is_read_as_empty(lake: Lake) -> None:
+    wider = PEOPLE.with_columns(column("city", pa.string(), "City"))
+    lake.write(PEOPLE, PEOPLE.empty(), "run")
+    assert lake.read(wider).column_names == ["who", "n", "city"]
+    lake.write(PEOPLE, pa.table({"who": ["a"], "n": [1]}), "run")
+    assert lake.read(wider).to_pylist() == [{"who": "a", "n": 1, "city": None}]
+
+
 def test_inputs_and_as_of_are_kept_with_the_rows(lake: Lake) -> None:
     written = lake.write(
         VISITS, visits((DAYS[0], "a", 1)), "run", partitions=DAYS[:1], inputs={"2026-01-01": "v1"}, as_of=DAYS[0]
@@ -106,7 +131,7 @@ def test_files_are_snappy_and_version_2_as_clean_rooms_reads_them(lake: Lake) ->
     lake.write(PEOPLE, pa.table({"who": ["a"], "n": [1]}), "run")
     iceberg = lake.catalog.load_table(PEOPLE.name)
     [task] = iceberg.scan().plan_files()
-    with pa.OSFile(task.file.file_path.removeprefix("file://")) as file:
+    with iceberg.io.new_input(task.file.file_path).open() as file:
         codec = pq.ParquetFile(file).metadata.row_group(0).column(0).compression
     assert (codec, iceberg.format_version) == ("SNAPPY", 2)
 

@@ -1,0 +1,62 @@
+"""One contract for stores of objects: a folder and a bucket."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from segment_assets.lake import FolderStore, ObjectStore
+from segment_assets.lake.aws import Bucket
+from segment_assets_tests.aws_double.world import world
+
+
+@pytest.fixture(params=["folder", "bucket", "prefix of a bucket"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    if request.param == "folder":
+        yield FolderStore(tmp_path)
+        return
+    with world(monkeypatch) as (_, where):
+        yield Bucket(where.exports_bucket, "dev/exports/" if request.param == "prefix of a bucket" else "")
+
+
+def test_what_is_written_is_read_and_listed_by_key(store: ObjectStore) -> None:
+    store.write("b/2", b"two")
+    store.write("b/1", b"one")
+    store.write("c/3", b"three")
+    assert store.read("b/2") == b"two"
+    assert [(o.key, o.size) for o in store.list("b/")] == [("b/1", 3), ("b/2", 3)]
+
+
+def test_a_prefix_need_not_end_at_a_slash(store: ObjectStore) -> None:
+    store.write("b/1x", b"")
+    store.write("b/2x", b"")
+    assert [o.key for o in store.list("b/1")] == ["b/1x"]
+    assert store.list("nothing/") == []
+
+
+def test_the_etag_follows_the_content_alone(store: ObjectStore) -> None:
+    def etag() -> str:
+        return store.list("k")[0].etag
+
+    store.write("k", b"one")
+    first = etag()
+    store.write("k", b"one")
+    assert etag() == first
+    store.write("k", b"two")
+    assert etag() != first
+
+
+def test_an_object_that_is_not_there_is_said_to_be_missing(store: ObjectStore) -> None:
+    with pytest.raises(FileNotFoundError):
+        store.read("nothing")
+
+
+def test_keys_with_blanks_signs_and_letters_of_any_language_keep_them(store: ObjectStore) -> None:
+    store.write("a b/ü+=&é.csv", b"x")
+    assert [o.key for o in store.list("a b/")] == ["a b/ü+=&é.csv"]
+    assert store.read("a b/ü+=&é.csv") == b"x"
+
+
+def test_hidden_objects_are_not_listed(store: ObjectStore) -> None:
+    store.write("b/.hidden", b"x")
+    assert store.list("b/") == []
