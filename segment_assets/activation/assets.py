@@ -117,7 +117,7 @@ def _report(lake: Lake, outcome: Outcome, **extra: Any) -> Result:
             "job_id": receipt.job_id or "none",
             "location": receipt.location,
             "activation": planned.sequence,
-        }
+        } | ({"why_only_departures_were_sent": planned.guard} if planned.guard else {})
     counts = {name: getattr(planned, name) for name in ("members", "joined", "left", "stayed")}
     as_of = as_of_text(lake.state(predictive_segments(planned.order.segment)).as_of)
     return dg.MaterializeResult(

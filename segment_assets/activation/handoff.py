@@ -109,7 +109,7 @@ def manifest(plan: Plan, name: str, content: bytes, channels: list[str], expires
         "purpose": plan.order.purpose,
         "run_key": plan.content_key[:12],
         "sequence": plan.sequence,
-        "mode": "full",
+        "mode": "delta" if plan.guard else "full",  # a guard lets departures pass alone
         "as_of": plan.order.as_of.isoformat(),
         "schema": [_described(f) for f in SCHEMA],
         "counts": {"in": states.count("in"), "out": states.count("out"), "joined": plan.joined, "left": plan.left},

@@ -7,12 +7,13 @@ no longer in it gets a tombstone. So a kill at any point leaves nobody in a segm
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 
-from segment_assets.activation.plan import RECIPIENT, Held, Plan
+from segment_assets.activation.plan import WANTED, Held, Plan
 from segment_assets.activation.port import ActivationError, Receipt, Status
 from segment_assets.activation.tables import ACTIVATION_LEDGER, active_members
 from segment_assets.lake import Lake, Table, Written
@@ -22,30 +23,35 @@ ATTEMPTS = 10
 
 def held(lake: Lake, destination: str, segment: str) -> Held:
     """What the destination holds of the segment."""
-    ledger = lake.read(ACTIVATION_LEDGER, ["destination", "segment", "sequence", "content_key"])
-    mine = [r for r in ledger.to_pylist() if (r["destination"], r["segment"]) == (destination, segment)]
-    sequence, content_key = (mine[-1]["sequence"], mine[-1]["content_key"]) if mine else (0, None)
+    ledger = lake.read(ACTIVATION_LEDGER, ["destination", "segment", "sequence", "content_key", "guard"]).to_pylist()
+    mine = [r for r in ledger if (r["destination"], r["segment"]) == (destination, segment)]
     members = lake.read(active_members(destination, segment))
-    told = pc.and_(pc.equal(members["sequence"], sequence), pc.equal(members["content_key"], content_key or ""))
-    perhaps = pc.greater(members["sequence"], sequence)
-    return Held(
-        sequence, content_key, members.filter(told).select(RECIPIENT), members.filter(perhaps).select(RECIPIENT)
-    )
+
+    def told_by(activations: list[dict[str, Any]]) -> tuple[int, str | None, pa.Table]:
+        """The last of the activations, and whom it left in."""
+        sequence, key = (activations[-1]["sequence"], activations[-1]["content_key"]) if activations else (0, None)
+        its = pc.and_(pc.equal(members["sequence"], sequence), pc.equal(members["content_key"], key or ""))
+        return sequence, key, members.filter(its).select(WANTED.names)
+
+    sequence, content_key, told = told_by(mine)
+    whole, _, approved = told_by([r for r in mine if r["guard"] is None])
+    perhaps = members.filter(pc.greater(members["sequence"], sequence)).select(WANTED.names)
+    return Held(sequence, content_key, told, perhaps, whole, approved)
 
 
 def begin(lake: Lake, plan: Plan, run_id: str) -> None:
-    """Write down whom the plan is about to tell, beside whom the destination was told and perhaps told of.
+    """Write down whom the plan leaves in, beside whom the destination was told and perhaps told of.
 
     Raises:
         ActivationError: other writers came first too often.
     """
     table = active_members(plan.order.destination, plan.order.segment)
-    entering = plan.rows.filter(pc.equal(plan.rows["state"], "in"))
+    staying = plan.afterwards
     fresh = pa.table(
         {
-            "sequence": pa.repeat(pa.scalar(plan.sequence, pa.int64()), entering.num_rows),
-            "content_key": pa.repeat(plan.content_key, entering.num_rows),
-            **{name: entering[name] for name in RECIPIENT},
+            "sequence": pa.repeat(pa.scalar(plan.sequence, pa.int64()), staying.num_rows),
+            "content_key": pa.repeat(plan.content_key, staying.num_rows),
+            **{name: staying[name] for name in WANTED.names},
         }
     )
 
@@ -54,7 +60,8 @@ def begin(lake: Lake, plan: Plan, run_id: str) -> None:
             pc.not_equal(before["sequence"], plan.sequence), pc.not_equal(before["content_key"], plan.content_key)
         )
         recent = pc.greater_equal(before["sequence"], plan.sequence - 1)
-        kept = before.filter(pc.and_(others, recent))
+        needed = pc.or_(recent, pc.equal(before["sequence"], plan.since))
+        kept = before.filter(pc.and_(others, needed))
         return pa.concat_tables([table.conform(kept), table.conform(fresh)])
 
     _replace(lake, table, beside, plan, run_id)
@@ -112,4 +119,5 @@ def _row(plan: Plan, receipt: Receipt, status: Status) -> dict[str, object]:
         "job_id": receipt.job_id,
         "location": receipt.location,
         "state": status.state,
+        "guard": plan.guard,
     }

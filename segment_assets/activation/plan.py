@@ -33,7 +33,8 @@ class Order:
         as_of: day of the decisions.
         wording: what else the content depends on, such as the attribute prefix or the file format.
         min_size: fewer members are not activated.
-        max_change: a larger change of membership is not activated: joined and left, as a share of everyone concerned.
+        max_change: a larger change of membership is not activated: joined and left, as a share of everyone concerned,
+            since the last activation that no guard cut short.
     """
 
     destination: str
@@ -52,14 +53,19 @@ class Held:
     Attributes:
         sequence: number of the last committed activation; 0 before the first.
         content_key: its content; None before the first.
-        told: `customer_id`, `recipient` of it.
+        told: `WANTED` of whom it left in.
         perhaps: the same of activations that were begun and never committed: they may have been told.
+        whole: number of the last committed activation that no guard cut short.
+        approved: `WANTED` of that one: what `max_change` compares with, so that departures sent alone do not make room
+            for joiners.
     """
 
     sequence: int
     content_key: str | None
     told: pa.Table
     perhaps: pa.Table
+    whole: int
+    approved: pa.Table
 
 
 @dataclass(frozen=True)
@@ -70,11 +76,15 @@ class Plan:
         order: what was asked for.
         sequence: the number this activation will have.
         content_key: hash of what the destination holds afterwards.
-        rows: `WANTED` and `state`: everyone who is in, and a tombstone (`out`) for everyone who leaves.
-        members: customers in the segment.
+        rows: `WANTED` and `state`: everyone who is in, and a tombstone (`out`) for everyone who leaves; the tombstones
+            alone where a guard bites.
+        afterwards: `WANTED` of everyone the destination holds as in afterwards.
+        since: number of the last committed activation that no guard cut short.
+        members: customers the destination holds as in afterwards.
         joined: customers told for the first time.
         left: customers told before, and not in any more.
         stayed: customers told before, and in.
+        guard: what the guard that bites says; None where none does.
         why_nothing: why nothing is sent; None when it is.
     """
 
@@ -82,10 +92,13 @@ class Plan:
     sequence: int
     content_key: str
     rows: pa.Table
+    afterwards: pa.Table
+    since: int
     members: int
     joined: int
     left: int
     stayed: int
+    guard: str | None
     why_nothing: str | None
 
     @property
@@ -97,45 +110,41 @@ class Plan:
 def plan(order: Order, wanted: pa.Table, held: Held) -> Plan:
     """Compare what is wanted with what the destination holds.
 
-    A customer who leaves is sent as `out`: absence from a file removes nobody.
+    A customer who leaves is sent as `out`: absence from a file removes nobody. A guard keeps everyone else as they are:
+    nobody new is told, and who was told and is still wanted stays as last told.
 
     Args:
         order: what the user asks for.
         wanted: columns of `WANTED`, one row per recipient.
         held: what the destination holds.
     """
-    wanted = wanted.select(WANTED.names).cast(WANTED).sort_by([(name, "ascending") for name in RECIPIENT])
-    content_key = combined(
-        {
-            "destination": order.destination,
-            "segment": order.segment,
-            "wording": order.wording,
-            "rows": content_hash(wanted),
-        }
-    )
-    now, before = _customers(wanted), _customers(held.told)
-    joined, left, stayed = len(now - before), len(before - now), len(now & before)
+    wanted = _in_order(wanted)
+    guard = _guard(order, _customers(wanted), _customers(held.approved))
+    afterwards = _in_order(_join(held.told, wanted, "left semi")) if guard else wanted
+    key = _key_after_departures(order, afterwards, held) if guard else _content_key(order, wanted)
+    gone = _tombstones(held, afterwards)
+    now, before = _customers(afterwards), _customers(held.told)
     return Plan(
         order,
         held.sequence + 1,
-        content_key,
-        _with_tombstones(wanted, held),
-        len(now),
-        joined,
-        left,
-        stayed,
-        _why_nothing(order, held, content_key, len(now), (joined + left) / max(joined + left + stayed, 1)),
+        key,
+        _in_order(pa.concat_tables([_state(wanted.slice(0, 0) if guard else wanted, "in"), _state(gone, "out")])),
+        afterwards,
+        held.whole,
+        members=len(now),
+        joined=len(now - before),
+        left=len(before - now),
+        stayed=len(now & before),
+        guard=guard,
+        why_nothing=_why_nothing(order, wanted, held) or (guard if not gone.num_rows else None),
     )
 
 
-def _why_nothing(order: Order, held: Held, content_key: str, members: int, change: float) -> str | None:
-    if held.content_key == content_key and not held.perhaps.num_rows:
-        return f"unchanged: {order.destination} holds exactly this since activation {held.sequence}"
-    if not members and not held.told.num_rows and not held.perhaps.num_rows:
-        return f"the segment is empty, and {order.destination} holds nothing of it"
-    if members < order.min_size:
-        return f"min_size: the segment has {members} members, and fewer than {order.min_size} are not activated"
-    if held.told.num_rows and change > order.max_change:
+def _guard(order: Order, now: set[str], approved: set[str]) -> str | None:
+    change = len(now ^ approved) / max(len(now | approved), 1)
+    if len(now) < order.min_size:
+        return f"min_size: the segment has {len(now)} members, and fewer than {order.min_size} are not activated"
+    if approved and change > order.max_change:
         return (
             f"max_change: {change:.0%} of the customers concerned would join or leave, and more than "
             f"{order.max_change:.0%} is not activated"
@@ -143,15 +152,52 @@ def _why_nothing(order: Order, held: Held, content_key: str, members: int, chang
     return None
 
 
-def _with_tombstones(wanted: pa.Table, held: Held) -> pa.Table:
-    told = pa.concat_tables([held.told.select(RECIPIENT), held.perhaps.select(RECIPIENT)])
-    leaving = (
-        told.group_by([*RECIPIENT]).aggregate([]).join(wanted.select(RECIPIENT), [*RECIPIENT], join_type="left anti")
+def _why_nothing(order: Order, wanted: pa.Table, held: Held) -> str | None:
+    if held.content_key == _content_key(order, wanted) and not held.perhaps.num_rows:
+        return f"unchanged: {order.destination} holds exactly this since activation {held.sequence}"
+    if not wanted.num_rows and not held.told.num_rows and not held.perhaps.num_rows:
+        return f"the segment is empty, and {order.destination} holds nothing of it"
+    return None
+
+
+def _content_key(order: Order, holds: pa.Table) -> str:
+    return combined(
+        {
+            "destination": order.destination,
+            "segment": order.segment,
+            "wording": order.wording,
+            "rows": content_hash(holds),
+        }
     )
+
+
+def _key_after_departures(order: Order, kept: pa.Table, held: Held) -> str:
+    """The key of what was told of those who stay; where that is not certain, one that no other content has."""
+    told = _in_order(held.told)
+    sure = {tuple(row.values()) for row in told.to_pylist()} if held.perhaps.num_rows else set()
+    otherwise = [
+        row for row in _in_order(_join(held.perhaps, kept, "left semi")).to_pylist() if tuple(row.values()) not in sure
+    ]
+    if held.content_key == _content_key(order, told) and not otherwise:
+        return _content_key(order, kept)
+    return combined({"before": held.content_key or "nothing", "kept": content_hash(kept)})
+
+
+def _tombstones(held: Held, afterwards: pa.Table) -> pa.Table:
+    told = pa.concat_tables([held.told.select(RECIPIENT), held.perhaps.select(RECIPIENT)])
+    leaving = _join(told.group_by([*RECIPIENT]).aggregate([]), afterwards, "left anti")
     out = {name: pa.nulls(leaving.num_rows, WANTED.field(name).type) for name in WANTED.names}
-    gone = pa.table(out | {name: leaving[name] for name in RECIPIENT}, schema=WANTED)
-    rows = pa.concat_tables([_state(wanted, "in"), _state(gone, "out")])
-    return rows.sort_by([(name, "ascending") for name in RECIPIENT]).combine_chunks()
+    return pa.table(out | {name: leaving[name] for name in RECIPIENT}, schema=WANTED)
+
+
+def _join(rows: pa.Table, others: pa.Table, how: str) -> pa.Table:
+    return rows.join(others.select(RECIPIENT), [*RECIPIENT], join_type=how)
+
+
+def _in_order(rows: pa.Table) -> pa.Table:
+    names = [*WANTED.names, *(name for name in rows.column_names if name not in WANTED.names)]
+    ordered = rows.select(names).sort_by([(name, "ascending") for name in RECIPIENT]).combine_chunks()
+    return ordered.cast(WANTED) if names == WANTED.names else ordered
 
 
 def _state(rows: pa.Table, state: str) -> pa.Table:

@@ -17,7 +17,7 @@ ACTIVATION_LEDGER = Table(
             column("content_key", pa.string(), "Hash of what the destination holds since then", required=True),
             column("purpose", pa.string(), "What the segment is for", required=True),
             column("as_of", pa.date32(), "Day of the data", required=True),
-            column("members", pa.int64(), "Customers in the segment", required=True),
+            column("members", pa.int64(), "Customers the destination holds as in since then", required=True),
             column("joined", pa.int64(), "Customers that entered since the last activation", required=True),
             column("left", pa.int64(), "Customers that left", required=True),
             column("stayed", pa.int64(), "Customers that were in, and are", required=True),
@@ -25,6 +25,7 @@ ACTIVATION_LEDGER = Table(
             column("job_id", pa.string(), "The destination's job"),
             column("location", pa.string(), "Where the files are, in the store of exports", required=True),
             column("state", pa.string(), "SUCCEEDED or PARTIAL", required=True),
+            column("guard", pa.string(), "Why only departures were sent; empty where the whole segment was"),
         ]
     ),
     key=("destination", "segment", "sequence"),
@@ -36,6 +37,7 @@ def active_members(destination: str, segment: str) -> Table:
 
     Rows are written before anything is sent, and count as told once the ledger holds their activation. Recipients of
     an activation that was begun and never committed may have been told, and are told to leave with the next one.
+    Rows of the last activation that no guard cut short stay, too: changes are measured against it.
     """
     return Table(
         f"activation.active_members_{destination}_{segment}",
@@ -51,6 +53,10 @@ def active_members(destination: str, segment: str) -> Table:
                     "Endpoint that was told; the customer, where the destination knows customers",
                     required=True,
                 ),
+                column("channel", pa.string(), "Channel, as told"),
+                column("address_sha256", pa.string(), "Hash of the address that was told"),
+                column("score", pa.float64(), "Score, as told"),
+                column("band", pa.string(), "Band, as told"),
             ]
         ),
         key=("sequence", "content_key", "customer_id", "recipient"),

@@ -5,8 +5,10 @@ import subprocess
 import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from pyiceberg.exceptions import CommitFailedException
 
@@ -19,6 +21,7 @@ from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS
 from segment_assets.lake import Lake
 from segment_assets_tests.activation.world import (
     APP,
+    DAY,
     PEOPLE,
     held,
     jobs,
@@ -82,15 +85,82 @@ def test_a_channel_that_is_withdrawn_is_told_to_leave_though_the_customer_stays(
     assert (outcome.plan.left, outcome.plan.stayed) == (0, 1)
 
 
-def test_a_guard_sends_nothing_and_keeps_what_is_held(known, service):
+def test_a_guard_lets_departures_pass_alone_and_once(known, service):
+    members(known, {"anna": 0.9, "bo": 0.8})
+    told(known, service)
+    members(known, {"anna": 0.7, "cleo": 0.6})
+    departed = told(known, service, min_size=3)
+    assert departed.plan.guard.startswith("min_size")
+    assert held(service) == {"ep-anna-email": "0.9000"}  # as last told
+    assert [(r["members"], r["joined"], r["left"], r["rows_sent"]) for r in ledger(known)] == [
+        (2, 2, 0, 2),
+        (1, 0, 1, 1),
+    ]
+    assert [bool(r["guard"]) for r in ledger(known)] == [False, True]
+    again = told(known, service, min_size=3)
+    assert again.receipt is None
+    assert again.plan.why_nothing.startswith("min_size")
+    assert again.holds == departed.holds
+    assert len(jobs(service)) == 2
+    told(known, service)  # the limit was lowered
+    assert held(service) == {"ep-anna-email": "0.7000", "ep-cleo-email": "0.6000"}
+
+
+def test_where_nobody_left_a_guard_sends_nothing_and_keeps_what_is_held(known, service):
     members(known, {"anna": 0.9, "bo": 0.8})
     first = told(known, service)
-    members(known, {"anna": 0.9})
-    refused = told(known, service, min_size=2)
-    assert refused.plan.why_nothing.startswith("min_size")
+    members(known, {"anna": 0.9, "bo": 0.8, "cleo": 0.7})
+    refused = told(known, service, max_change=0.1)
+    assert refused.plan.why_nothing.startswith("max_change")
     assert refused.holds == first.holds
     assert len(jobs(service)) == 1
-    assert len(held(service)) == 2
+
+
+def test_joiners_wait_for_the_limit_and_not_for_a_second_run(known, service):
+    """With bo gone, cleo would be one of two, which the limit allows; what counts is the last whole activation."""
+    members(known, {"anna": 0.9, "bo": 0.8})
+    told(known, service)
+    members(known, {"anna": 0.9, "cleo": 0.7})
+    for _ in range(3):
+        told(known, service, max_change=0.5)
+        assert set(held(service)) == {"ep-anna-email"}
+    members(known, {"anna": 0.9, "bo": 0.8})  # mended: nothing has changed since the last whole activation
+    told(known, service, max_change=0.5)
+    assert set(held(service)) == {"ep-anna-email", "ep-bo-email"}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_kill_while_departures_are_sent_loses_nothing_and_sends_nothing_twice(known, service, step):
+    members(known, {"anna": 0.9, "bo": 0.8})
+    told(known, service)
+    members(known, {"anna": 0.9})
+    limit = order(min_size=2)
+    for done in stages(known, pinpoint_import(service), limit, wanted(known, "win_back", "endpoints"), "run"):
+        if done == step:
+            break
+    told(known, service, min_size=2)
+    told(known, service, min_size=2)
+    assert set(held(service)) == {"ep-anna-email"}
+    assert len(jobs(service)) == len(ledger(known)) == 2
+
+
+def test_a_ledger_of_before_guards_let_departures_pass_is_read_on(known, service):
+    members(known, {"anna": 0.9, "bo": 0.8})
+    told(known, service)
+    for table, added in (
+        (ACTIVATION_LEDGER, ["guard"]),
+        (active_members("pinpoint", "win_back"), ["channel", "address_sha256", "score", "band"]),
+    ):
+        kept = [name for name in table.schema.names if name not in added]
+        old = replace(table, schema=pa.schema([table.schema.field(name) for name in kept]))
+        known.write(old, known.read(table).select(kept), "run", as_of=DAY)
+    assert told(known, service).plan.why_nothing.startswith("unchanged")
+    members(known, {"anna": 0.9})
+    told(known, service, min_size=2)
+    assert told(known, service, min_size=2).receipt is None
+    assert set(held(service)) == {"ep-anna-email"}
+    assert told(known, service).receipt  # what exactly is held was not known
+    assert not told(known, service).receipt
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -65,16 +65,22 @@ def test_what_was_sent_is_shown_and_unchanged_content_says_why_not(lake, service
     assert not set(re.findall(r"\w+", everything)) & {*PEOPLE, "example"}
 
 
-def test_a_guard_is_said_and_the_version_stays_that_of_what_is_held(lake, service, tmp_path):
+def test_a_guard_is_said_where_nothing_is_sent_and_where_only_departures_are(lake, service, tmp_path):
     addresses(lake)
     members(lake, {"anna": 0.9, "bo": 0.8})
     first = materialize(lake, service, tmp_path, min_size=2)
-    members(lake, {"anna": 0.9})
+    members(lake, {"anna": 0.7})
+    departed = materialize(lake, service, tmp_path, min_size=2)
     refused = materialize(lake, service, tmp_path, min_size=2)
-    assert shown(refused["pinpoint_import"])["why_nothing_was_sent"].startswith("min_size: the segment has 1 members")
-    assert (
-        refused["pinpoint_import"].tags["dagster/data_version"] == first["pinpoint_import"].tags["dagster/data_version"]
-    )
+    says = "min_size: the segment has 1 members"
+    for key in ("pinpoint_import", "file_handoff"):
+        sent, unsent = shown(departed[key]), shown(refused[key])
+        assert (sent["state"], sent["rows_sent"], sent["left"], sent["members"]) == ("SUCCEEDED", 1, 1, 1)
+        assert sent["why_only_departures_were_sent"].startswith(says)
+        assert unsent["state"] == "NOTHING_SENT"
+        assert unsent["why_nothing_was_sent"].startswith(says)
+        versions = [m[key].tags["dagster/data_version"] for m in (first, departed, refused)]
+        assert versions[0] != versions[1] == versions[2]
 
 
 def test_without_decisions_the_asset_says_what_to_materialise(lake, service, tmp_path):

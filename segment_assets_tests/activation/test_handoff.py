@@ -85,6 +85,18 @@ def test_who_leaves_is_in_the_file_as_out(lake, exports):
     assert "anna,out,,," in content.decode().splitlines()
 
 
+def test_a_file_of_departures_alone_says_that_it_is_not_the_whole_segment(lake, exports):
+    members(lake, {"anna": 0.9, "bo": 0.8})
+    handed(lake, exports)
+    assert last(exports)[0]["mode"] == "full"
+    members(lake, {"bo": 0.8})
+    handed(lake, exports, min_size=2)
+    described, content = last(exports)
+    assert described["mode"] == "delta"
+    assert described["counts"] == {"in": 0, "out": 1, "joined": 0, "left": 1}
+    assert content.decode().splitlines()[1:] == ["anna,out,,,"]
+
+
 def test_unchanged_on_a_later_day_writes_nothing(lake, exports):
     members(lake, {"anna": 0.9})
     handed(lake, exports)
