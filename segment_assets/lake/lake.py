@@ -99,7 +99,8 @@ class Lake:
 
     @cached_property
     def _database(self) -> duckdb.DuckDBPyConnection:
-        # DuckDB makes the folder when it spills, and removes it with the database.
+        # DuckDB makes its own folder when it spills, and removes it with the database.
+        self.scratch.mkdir(parents=True, exist_ok=True)
         spill = str(self.scratch / f"duckdb-{uuid4().hex[:12]}")
         db = duckdb.connect(
             config={

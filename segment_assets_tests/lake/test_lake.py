@@ -142,3 +142,14 @@ def test_duckdb_sees_only_the_tables_it_was_given(lake: Lake) -> None:
         assert db.sql("SELECT who FROM people").fetchall() == [("a",)]
         with pytest.raises(Exception, match="visits"):
             db.sql("SELECT * FROM visits")
+
+
+def test_a_query_larger_than_its_memory_spills(tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    small = Lake(partial(open_catalog, root), root / "scratch", memory_limit="60MB", threads=1)
+    with small.connect() as db:
+        [(rows,)] = db.sql(
+            "SELECT COUNT(*) FROM (SELECT LAG(n) OVER (PARTITION BY hash(n) % 7 ORDER BY s) AS l "
+            "FROM (SELECT n, repeat(n::VARCHAR, 20) AS s FROM range(600_000) AS t(n)))"
+        ).fetchall()
+    assert rows == 600_000

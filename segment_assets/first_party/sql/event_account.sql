@@ -1,9 +1,13 @@
 -- Where every good record went: good = events + duplicates + probes. And what the events look like.
-WITH ordered AS (
-  SELECT arrival_date,
-         LAG(arrival_date) OVER (PARTITION BY event_id ORDER BY arrival_date, object_key, position) AS copied_from,
+WITH flagged AS (
+  SELECT arrival_date, object_key, position, event_id,
          CASE WHEN record LIKE '%_test.event_stream%' THEN GET_JSON_OBJECT(record, '$.event_type') END AS probe
   FROM raw_events
+),
+ordered AS (
+  SELECT arrival_date, probe,
+         LAG(arrival_date) OVER (PARTITION BY event_id ORDER BY arrival_date, object_key, position) AS copied_from
+  FROM flagged
 ),
 marked AS (
   SELECT copied_from IS NOT NULL AND DATEDIFF(arrival_date, copied_from) <= :window AS copy,
