@@ -4,51 +4,77 @@
 what is wrong and the nearest valid choice.
 """
 
-import difflib
 import os
 import re
-from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from segment_assets.config_file import ConfigError as ConfigError
+from segment_assets.config_file import nearest as nearest
+from segment_assets.config_file import read, sentence
+from segment_assets.sql import SqlError, predicate
 
 CONFIG_VARIABLE = "SEGMENTATION_FILE"
 DEMO_FILE = Path(__file__).parent / "demo" / "segmentation.yaml"
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
+LONGEST = 36_500  # days: a hundred years
 
 Channel = Literal["email", "sms", "push"]
 
 
-class ConfigError(Exception):
-    """What is wrong in segmentation.yaml, where, and how to mend it."""
-
-
-def nearest(word: str, choices: Iterable[str]) -> str:
-    """`(did you mean "purchase"?)` where something is near, else the choices."""
-    known = sorted(choices)
-    close = difflib.get_close_matches(word, known, n=1)
-    return f'(did you mean "{close[0]}"?)' if close else f"(one of: {', '.join(known) or 'none'})"
-
-
 def _days(value: Any) -> Any:
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+)\s*(d|day|days|w|week|weeks)", value.strip())):
-        return timedelta(days=int(found[1]) * (7 if found[2].startswith("w") else 1))
     if isinstance(value, timedelta):
         return value
-    raise ValueError("must be a number of days or weeks, such as 28d or 4w")
+    found = re.fullmatch(r"(\d{1,6})\s*(d|day|days|w|week|weeks)", value.strip()) if isinstance(value, str) else None
+    days = int(found[1]) * (7 if found[2].startswith("w") else 1) if found else 0
+    if not 1 <= days <= LONGEST:
+        raise ValueError(f"must be a number of days or weeks, such as 28d or 4w: at least 1d, at most {LONGEST}d")
+    return timedelta(days=days)
+
+
+def _prefix(value: str) -> str:
+    if any(part in ("", ".", "..") for part in value.removesuffix("/").split("/")) and value:
+        raise ValueError(f'"{value}" must be a path below the place, such as events/: no / before it, no . or .. in it')
+    return value
+
+
+def _condition(value: str) -> str:
+    try:
+        predicate(value, None)
+    except SqlError as bad:
+        raise ValueError(str(bad)) from bad
+    return value
+
+
+def _region(value: str) -> str:
+    from phonenumbers import SUPPORTED_REGIONS  # 0.1 s, for the few who need it
+
+    if value not in SUPPORTED_REGIONS:
+        raise ValueError(f'"{value}" is no country (ISO 3166 alpha-2), such as DE or GB')
+    return value
+
+
+def _url(value: str) -> str:
+    if not re.match(r"https?://[^/\s]", value):
+        raise ValueError("must be an address that begins with https:// or http://")
+    return value
 
 
 Days = Annotated[timedelta, BeforeValidator(_days)]
 Name = Annotated[str, Field(pattern=NAME)]
+Prefix = Annotated[str, AfterValidator(_prefix)]
+Condition = Annotated[str, AfterValidator(_condition)]
+Region = Annotated[str, AfterValidator(_region)]
+Url = Annotated[str, AfterValidator(_url)]
 
 
 class Model(BaseModel):
     """Unknown keys are refused: a misspelt key must not pass for a default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class EventTable(Model):
@@ -86,8 +112,8 @@ class CustomerTable(Model):
 class EventsLanding(Model):
     """Where engagement events arrive, and in which format."""
 
-    path: str = Field("events/", description="prefix in the landing place")
-    errors_path: str = Field("errors/", description="Firehose's error prefix: never read as events")
+    path: Prefix = Field("events/", description="prefix in the landing place")
+    errors_path: Prefix = Field("errors/", description="Firehose's error prefix: never read as events")
     format: Literal["pinpoint", "table"] = Field(
         "pinpoint", description="pinpoint: an event stream as Firehose delivers it; table: one's own CSV or Parquet"
     )
@@ -103,7 +129,7 @@ class EventsLanding(Model):
 class CustomersLanding(Model):
     """Where the customers' addresses, consent and devices arrive."""
 
-    path: str = Field("customers/", description="prefix in the landing place; the latest export in it is read")
+    path: Prefix = Field("customers/", description="prefix in the landing place; the latest export in it is read")
     format: Literal["pinpoint_endpoints", "table"] = Field(
         "pinpoint_endpoints", description="pinpoint_endpoints: an endpoint export; table: one's own CSV or Parquet"
     )
@@ -112,7 +138,7 @@ class CustomersLanding(Model):
     opt_out_none_is_consent: bool = Field(
         False, description="read OptOut=NONE as consent; by default it is unknown, and unknown is no consent"
     )
-    phone_region: str | None = Field(None, description="country (ISO 3166 alpha-2) of numbers written without one")
+    phone_region: Region | None = Field(None, description="country (ISO 3166 alpha-2) of numbers written without one")
 
     @model_validator(mode="after")
     def _mapping(self) -> "CustomersLanding":
@@ -135,7 +161,7 @@ class Audience(Model):
     place: str | None = Field(
         None, description="the partner's folder, relative to this file; default: partner_landing in the home folder"
     )
-    path: str = Field("partner/audience/", description="prefix in the partner's place; CSV, JSON lines or Parquet")
+    path: Prefix = Field("partner/audience/", description="prefix in the partner's place; CSV, JSON lines or Parquet")
     email: str = Field("email", description="column with the e-mail address")
     attributes: dict[Name, str] = Field(min_length=1, description="attribute name -> the partner's column")
     owner: str = Field("partner", description="who owns the columns: shown on column lineage")
@@ -226,10 +252,10 @@ class Target(Model):
     event: str = Field(description="event name, or source event type for custom events")
     metric: str | None = Field(None, description="kind value: the metric summed")
     horizon: Days = Field(description="how far ahead, such as 28d")
-    eligible: str = Field("TRUE", description="SQL predicate over features: who can be scored at all")
+    eligible: Condition = Field("TRUE", description="SQL predicate over features: who can be scored at all")
     cutoffs: Days = Field(timedelta(days=28), description="distance between training cutoffs")
     history: Days = Field(timedelta(days=365), description="how far back features look")
-    seed: int = Field(0, description="seed of whatever is drawn in training")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="seed of whatever is drawn in training")
 
     @model_validator(mode="after")
     def _metric_for_value(self) -> "Target":
@@ -244,7 +270,7 @@ class Segment(Model):
     target: str = Field(description="the target whose scores decide")
     purpose: str = Field(description="what the segment is for: shown to marketers, recorded with every activation")
     channels: list[Channel] = Field(min_length=1, description="consent is checked per channel")
-    where: str | None = Field(None, description="SQL predicate over scores and features")
+    where: Condition | None = Field(None, description="SQL predicate over scores and features")
     top: float | None = Field(None, gt=0, description="the highest scores: a share below 1, or a number of customers")
     holdout: float = Field(0.1, ge=0, le=0.5, description="share of households kept out to measure the effect")
     min_size: int = Field(1, ge=0, description="fewer members than this are not activated")
@@ -287,8 +313,8 @@ class Policy(Model):
 class Alerts(Model):
     """Where run failures, blocked checks and stale assets are told, besides the log."""
 
-    webhook: str | None = Field(None, description="URL that gets a JSON POST")
-    command: list[str] | None = Field(None, description="command that gets the message on standard input")
+    webhook: Url | None = Field(None, description="URL that gets a JSON POST")
+    command: list[str] | None = Field(None, min_length=1, description="command that gets the message on standard input")
 
 
 class AwsPartner(Model):
@@ -380,68 +406,6 @@ def load(path: Path | None = None) -> Segmentation:
     """
     path = path or default_path()
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as missing:
-        raise ConfigError(f"{path}: no such file; `segment-assets init DIR` writes one") from missing
-    except yaml.YAMLError as bad:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(bad).split())}") from bad
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: must hold keys such as name, landing and targets")
-    try:
-        return Segmentation.model_validate(content)
+        return Segmentation.model_validate(read(path))
     except ValidationError as bad:
-        raise ConfigError("\n".join(f"{path.name}: {_sentence(e)}" for e in bad.errors())) from bad
-
-
-def _sentence(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"] if part not in ("pinpoint_import", "file_handoff"))
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        known = _fields_at(error["loc"][:-1])
-        message = f'no such key "{error["loc"][-1]}" {nearest(str(error["loc"][-1]), known)}'
-    elif error["type"] == "missing":
-        message = "is missing"
-    elif error["type"] == "union_tag_invalid":
-        kind = str(error["ctx"]["tag"])
-        message = f'kind "{kind}" is not a choice {nearest(kind, _quoted(error["ctx"]["expected_tags"]))}'
-    elif error["type"] == "literal_error":
-        message = (
-            f'"{error["input"]}" is not a choice {nearest(str(error["input"]), _quoted(error["ctx"]["expected"]))}'
-        )
-    elif error["type"] == "string_pattern_mismatch":
-        message = f'"{error["input"]}" must be lower case letters, digits and underscores, starting with a letter'
-    return f"{where}: {message}" if where else message
-
-
-def _quoted(text: str) -> list[str]:
-    return re.findall(r"'([^']*)'", text)
-
-
-def _fields_at(location: tuple[Any, ...]) -> list[str]:
-    """The keys that are known at a place in the file, found by walking the models' JSON schema."""
-    schema: Any = Segmentation.model_json_schema()
-    definitions, node = schema["$defs"], schema
-    for part in location:
-        node = _step(node, part, definitions)
-    return list(_resolve(node, definitions).get("properties", {}))
-
-
-def _step(node: Any, part: Any, definitions: Any) -> Any:
-    node = _resolve(node, definitions)
-    for option in node.get("oneOf", []):
-        resolved = _resolve(option, definitions)
-        if part == resolved.get("properties", {}).get("kind", {}).get("const"):
-            return resolved
-    any_key = next(iter(node.get("patternProperties", {}).values()), None)
-    return (
-        node.get("properties", {}).get(part) or any_key or node.get("additionalProperties") or node.get("items") or {}
-    )
-
-
-def _resolve(node: Any, definitions: Any) -> Any:
-    while isinstance(node, dict) and ("$ref" in node or "anyOf" in node):
-        if "$ref" in node:
-            node = definitions[node["$ref"].rsplit("/", 1)[1]]
-        else:
-            node = next((o for o in node["anyOf"] if o.get("type") != "null"), {})
-    return node if isinstance(node, dict) else {}
+        raise ConfigError("\n".join(f"{path.name}: {sentence(e, Segmentation)}" for e in bad.errors())) from bad

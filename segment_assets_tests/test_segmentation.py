@@ -42,8 +42,41 @@ MISTAKES = [
     ("collaboration.configured_tables.audience_list.list", None, "give exactly one analysis rule"),
     ("audience", None, "audience and collaboration belong together"),
     ("landng", {}, 'landng: no such key "landng" (did you mean "landing"?)'),
-    ("targets", {}, "targets: "),
-    ("segments.win_back.holdout", 0.9, "segments.win_back.holdout: "),
+    ("targets", {}, "targets: must not be empty"),
+    ("targets", [1], "targets: must be keys with values, and is a list"),
+    ("targets", {"Churn 28": {}}, 'targets.Churn 28: "Churn 28" must be lower case letters, digits and underscores'),
+    ("targets.churn_28d.horizon", "0d", "targets.churn_28d.horizon: must be a number of days or weeks"),
+    ("targets.churn_28d.horizon", "99999999999d", "targets.churn_28d.horizon: must be a number of days or weeks"),
+    ("targets.churn_28d.seed", "x", 'targets.churn_28d.seed: must be a whole number, and is "x"'),
+    ("targets.churn_28d.seed", -1, "targets.churn_28d.seed: must be at least 0"),
+    (
+        "targets.churn_28d.eligible",
+        "purchase_count_84d >",
+        'eligible: "purchase_count_84d >" is not a condition in SQL: it stops making sense at line 1, column 20',
+    ),
+    ("targets.churn_28d.eligible", "read_csv('x') > 0", "READCSV is not allowed in a condition"),
+    ("targets.churn_28d.eligible", True, "targets.churn_28d.eligible: must be a text, and is on"),
+    ("segments.win_back.where", "score > (SELECT 1)", "SUBQUERY is not allowed in a condition"),
+    ("segments.win_back.where", "score > 1; SELECT 1", "must be one condition"),
+    ("segments.win_back.holdout", 0.9, "segments.win_back.holdout: must be at most 0.5"),
+    ("segments.win_back.top", "20%", 'segments.win_back.top: must be a number, such as 0.3, and is "20%"'),
+    ("segments.win_back.top", float("inf"), "segments.win_back.top: must be a number"),
+    ("segments.win_back.channels", "email", 'channels: must be a list, such as [a, b], and is "email"'),
+    ("destinations.handoff", {}, "destinations.handoff: kind is missing"),
+    ("destinations.handoff", "csv", 'destinations.handoff: must be keys with values, and is "csv"'),
+    (
+        "destinations.file_handoff",
+        {"kind": "file_handoff", "formt": "csv"},
+        'destinations.file_handoff.formt: no such key "formt" (did you mean "format"?)',
+    ),
+    ("identity_graph", "maybe", 'identity_graph: must be on or off, and is "maybe"'),
+    ("version", "1", "version: must be 1 as a number, without quotes"),
+    ("version", 2, 'version: "2" is not a choice (one of: 1)'),
+    ("landing", {"events": {"path": "/events/"}}, 'landing.events.path: "/events/" must be a path below the place'),
+    ("landing", {"customers": {"path": "../people/"}}, "landing.customers.path: "),
+    ("landing", {"customers": {"phone_region": "UK"}}, 'landing.customers.phone_region: "UK" is no country'),
+    ("alerts", {"webhook": "chat.example"}, "alerts.webhook: must be an address that begins with https://"),
+    ("alerts", {"command": []}, "alerts.command: must not be empty"),
 ]
 
 
@@ -68,3 +101,30 @@ def test_what_is_no_yaml_or_no_file_is_said_so(tmp_path: Path) -> None:
         load(broken)
     with pytest.raises(ConfigError, match="segment-assets init"):
         load(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="can't be read: Is a directory"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "must hold keys such as name"),
+        (b"name:\n\tx: 1", "not YAML: line 2, column 1: a tab stands where YAML takes spaces alone"),
+        (b"name: a\nname: b", 'not YAML: line 2, column 1: the key "name" is there twice'),
+        (b"name: a\nalerts:\n  webhook: a\n  webhook: b", 'line 4, column 3: the key "webhook" is there twice'),
+        ("name: Läden".encode("latin-1"), r"is not UTF-8 \(byte 7\)"),
+        (b"[" * 10_000, "not YAML"),
+    ],
+)
+def test_a_file_that_can_t_be_read_says_where_it_stops(tmp_path: Path, content: bytes, sentence: str) -> None:
+    file = tmp_path / "segmentation.yaml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=sentence) as mistake:
+        load(file)
+    assert len(str(mistake.value).splitlines()) == 1
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "segmentation.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + DEMO_FILE.read_bytes())
+    assert load(file) == load(DEMO_FILE)

@@ -15,8 +15,12 @@ _ALLOWED = (
 )  # fmt: skip
 
 
-def predicate(text: str, columns: Collection[str]) -> exp.Expr:
+def predicate(text: str, columns: Collection[str] | None) -> exp.Expr:
     """A condition over the columns, as a tree.
+
+    Args:
+        text: the condition.
+        columns: what it may name; None where that is not known yet: any name will do.
 
     Raises:
         SqlError: it does not parse, names an unknown column, or uses what a predicate may not.
@@ -25,7 +29,7 @@ def predicate(text: str, columns: Collection[str]) -> exp.Expr:
         # parse_one drops what comes after a semicolon without a word.
         statements = parse(text, read="spark")
     except errors.SqlglotError as bad:
-        raise SqlError(f'"{text}" is not a condition in SQL: {str(bad).splitlines()[0]}') from bad
+        raise SqlError(f'"{text}" is not a condition in SQL{_place(bad)}') from bad
     except RecursionError as bad:
         raise SqlError("a condition is nested too deeply") from bad
     if len(statements) != 1 or statements[0] is None:
@@ -34,9 +38,15 @@ def predicate(text: str, columns: Collection[str]) -> exp.Expr:
     for node in tree.walk():
         if not isinstance(node, _ALLOWED):
             raise SqlError(f'"{text}": {node.key.upper()} is not allowed in a condition')
-        if isinstance(node, exp.Column):
+        if isinstance(node, exp.Column) and columns is not None:
             _known(text, node, columns)
     return tree
+
+
+def _place(bad: errors.SqlglotError) -> str:
+    """Where it stops making sense; sqlglot's own words name its classes."""
+    found = bad.errors[0] if isinstance(bad, errors.ParseError) and bad.errors else {}
+    return f": it stops making sense at line {found['line']}, column {found['col']}" if found.get("col") else ""
 
 
 def _known(text: str, column: exp.Column, columns: Collection[str]) -> None:
