@@ -58,6 +58,7 @@ def stages(
     lake: Lake, destination: Destination, order: Order, wanted: pa.Table, run_id: str, deadline: float = DEADLINE
 ) -> Generator[str, None, Outcome]:
     """`activate`, step by step: yields the name of each step once it is done. Tests stop between any two."""
+    destination.ready()
     held = ledger.held(lake, order.destination, order.segment)
     planned = plan(order, wanted, held)
     yield "plan"

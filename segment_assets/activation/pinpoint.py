@@ -55,6 +55,10 @@ class PinpointImport(Destination):
         self.attribute = attribute
         self.poll_seconds = service.poll_seconds
 
+    def ready(self) -> None:
+        """The application takes imports."""
+        self.service.ready(self.application_id)
+
     def submit(self, lake: Lake, plan: Plan) -> Receipt:
         """Write the file and start the job, unless a job for this very folder is there already."""
         url = self.service.url(plan.folder)

@@ -51,6 +51,14 @@ class Destination(ABC):
 
     poll_seconds: float = 0.0
 
+    def ready(self) -> None:
+        """Look whether anything can be told at all, before anything is written.
+
+        Raises:
+            ActivationError: it can't, and what can be done.
+        """
+        return
+
     @abstractmethod
     def submit(self, lake: Lake, plan: Plan) -> Receipt:
         """Hand the rows over; the same content at the same number is handed over once."""
@@ -106,6 +114,14 @@ class PinpointService(ABC):
 
     role_arn: str
     poll_seconds: float = 10.0
+
+    def ready(self, application_id: str) -> None:
+        """Look whether the application takes imports.
+
+        Raises:
+            ActivationError: it does not, and what can be done.
+        """
+        return
 
     @abstractmethod
     def put(self, key: str, content: bytes) -> None:

@@ -1,8 +1,9 @@
 """The services of our own that stand before moto."""
 
+from segment_assets_tests.aws_double.cleanrooms import CleanRooms
 from segment_assets_tests.aws_double.service import FakeService
 
-OWN: tuple[type[FakeService], ...] = ()
+OWN: tuple[type[FakeService], ...] = (CleanRooms,)
 
 
 def own() -> list[FakeService]:
