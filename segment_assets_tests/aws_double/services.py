@@ -1,11 +1,20 @@
 """The services of our own that stand before moto."""
 
-from segment_assets_tests.aws_double.cleanrooms import CleanRooms
+from typing import TypeVar
+
+from segment_assets_tests.aws_double.front import AwsDouble
+from segment_assets_tests.aws_double.pinpoint import Pinpoint
 from segment_assets_tests.aws_double.service import FakeService
 
-OWN: tuple[type[FakeService], ...] = (CleanRooms,)
+OWN: tuple[type[FakeService], ...] = (Pinpoint,)
+S = TypeVar("S", bound=FakeService)
 
 
 def own() -> list[FakeService]:
     """One of each, with nothing in it."""
     return [service() for service in OWN]
+
+
+def the(double: AwsDouble, kind: type[S]) -> S:
+    """The double's service of a kind: to look at, and to put things into."""
+    return next(service for service in double.services if isinstance(service, kind))
