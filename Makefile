@@ -1,6 +1,6 @@
 # What a person types. Everything is installed into .venv from requirements.lock, pinned with hashes.
 .DEFAULT_GOAL := help
-.PHONY: help demo next-day dev test check format bench lock clean
+.PHONY: help demo next-day dev aws-demo aws-stop test check format bench lock clean
 
 PORT ?= 3000
 # The first Python on the path that is 3.11, 3.12 or 3.13.
@@ -9,6 +9,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(SUITABLE)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 READY := .venv/.ready
+DEPLOYMENT ?= embedded
+ON_embedded :=
+ON_aws := SEGMENT_ASSETS_HOME=.home/aws $(BIN)/python -m segment_assets_tests.aws_double
 
 help: ## what can be typed
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,8 +22,15 @@ demo: $(READY) ## replay a year of a real grocer's data and build everything (ag
 next-day: $(READY) ## drop the next day of data into the landing place
 	@$(BIN)/segment-assets next-day
 
-dev: $(READY) ## open the Dagster UI on the same instance (PORT=3000)
-	@$(BIN)/segment-assets dev --port $(PORT)
+dev: $(READY) ## open the Dagster UI on the same instance (PORT=3000, DEPLOYMENT=embedded or aws)
+	@$(ON_$(DEPLOYMENT)) $(BIN)/segment-assets dev --port $(PORT)
+
+aws-demo: $(READY) ## the whole demo with the AWS adapters, on a double of AWS on this machine
+	@$(ON_aws) $(BIN)/segment-assets demo
+
+aws-stop: ## stop that double; what it holds is gone
+	@pkill -f segment_assets_tests.aws_double$$ || true
+	@rm -rf .home/aws
 
 test: $(READY) ## run every test
 	@$(BIN)/python -m pytest

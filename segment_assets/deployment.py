@@ -24,6 +24,7 @@ EMBEDDED = {
     "models": "segment_assets.lake.embedded:models",
     "clean_room": "segment_assets.clean_room.embedded:clean_room",
     "graph": "segment_assets.identity.embedded:graph",
+    "trainer": "segment_assets.modelling.embedded:trainer",
     "pinpoint": "segment_assets.activation.embedded:pinpoint",
 }
 AWS = {
@@ -34,6 +35,7 @@ AWS = {
     "models": "segment_assets.lake.aws:models",
     "clean_room": "segment_assets.clean_room.aws:clean_room",
     "graph": "segment_assets.identity.aws:graph",
+    "trainer": "segment_assets.modelling.aws:trainer",
     "pinpoint": "segment_assets.activation.aws:pinpoint",
 }
 DEPLOYMENTS = {"embedded": EMBEDDED, "aws": AWS}
@@ -108,11 +110,23 @@ def resources(settings: Settings, deployment: str | None = None) -> dict[str, An
     Raises:
         DeploymentError: no such deployment, or the file does not say where things are in it.
     """
+    return {port: _adapter(path)(settings) for port, path in _adapters(deployment).items()}
+
+
+def resource(settings: Settings, port: str) -> Any:
+    """One of them, for a command that needs no other.
+
+    Raises:
+        DeploymentError: as `resources`.
+    """
+    return _adapter(_adapters()[port])(settings)
+
+
+def _adapters(deployment: str | None = None) -> dict[str, str]:
     name = deployment or os.environ.get(DEPLOYMENT_VARIABLE, "embedded")
     if name not in DEPLOYMENTS:
         raise DeploymentError(f'{DEPLOYMENT_VARIABLE}: no deployment is named "{name}" (one of: embedded, aws)')
-    adapters = DEPLOYMENTS[name]
-    return {port: _adapter(path)(settings) for port, path in adapters.items()}
+    return DEPLOYMENTS[name]
 
 
 def _adapter(path: str) -> Any:

@@ -17,10 +17,14 @@ def test_every_port_has_an_embedded_adapter(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [], "making the adapters must touch nothing"
 
 
-def test_aws_declares_the_same_ports_and_says_which_are_not_built(tmp_path: Path) -> None:
+def test_aws_has_the_same_ports() -> None:
     assert deployment.AWS.keys() == deployment.EMBEDDED.keys()
-    with pytest.raises(deployment.DeploymentError, match="no adapter yet: clean_room"):
-        deployment.resources(settings(tmp_path), "aws")
+
+
+def test_aws_without_places_says_which_section_is_missing(tmp_path: Path) -> None:
+    nowhere = load(DEMO_FILE).model_copy(update={"aws": None})
+    with pytest.raises(deployment.DeploymentError, match=r"segmentation\.yaml has no section aws"):
+        deployment.resources(deployment.settings(nowhere, base=tmp_path, under=tmp_path), "aws")
 
 
 def test_an_unknown_deployment_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from segment_assets import deployment, segmentation
-from segment_assets.lake.embedded import landing, partner_landing
+from segment_assets.lake import ObjectStore
 from segment_assets.operations import command
 
 NEXT = "Next: `make dev` opens the Dagster UI on this instance; `make next-day` drops the next day of data."
@@ -42,11 +42,12 @@ def next_day(console: Console, home: Path) -> bool:
     from segment_assets.demo.replay import next_day as drop
 
     settings = deployment.settings(segmentation.load(), under=home)
-    newest = last_day(landing(settings))
+    landing, partner_landing = _places(settings)
+    newest = last_day(landing)
     if newest is None:
         console.print("There is no data yet: run `make demo` first.")
         return False
-    dropped = drop(landing(settings), partner_landing(settings))
+    dropped = drop(landing, partner_landing)
     console.print(f"Dropped {dropped.last_day}: {dropped.baskets} baskets in {dropped.objects} objects.")
     return command.refresh(console, home, NEXT)
 
@@ -60,9 +61,14 @@ def _replay(console: Console, settings: deployment.Settings, today: date) -> Non
         def on_progress(done: int, days: int) -> None:
             bar.update(task, completed=done, total=days)
 
-        replayed = replay(landing(settings), partner_landing(settings), today, on_progress=on_progress)
+        replayed = replay(*_places(settings), today, on_progress=on_progress)
     console.print(
         f"Replayed {replayed.first_day} to {replayed.last_day}: {replayed.baskets:,} baskets, {replayed.sends:,} "
         f"campaign sends, {replayed.redemptions:,} coupon redemptions; among them {replayed.duplicates:,} duplicates, "
         f"{replayed.late:,} late and {replayed.malformed:,} malformed records."
     )
+
+
+def _places(settings: deployment.Settings) -> tuple[ObjectStore, ObjectStore]:
+    """Where the first party's data lands, and the partner's."""
+    return deployment.resource(settings, "landing"), deployment.resource(settings, "partner_landing")

@@ -10,8 +10,7 @@ import dagster as dg
 from rich.console import Console
 
 from segment_assets import deployment, segmentation
-from segment_assets.lake import garbage
-from segment_assets.lake.embedded import lake
+from segment_assets.lake import ObjectStore, garbage
 from segment_assets.lake.workers import keep_what_is_loaded, peak_memory_mb
 from segment_assets.operations.dagster_share import seconds_in_assets
 from segment_assets.operations.failures import Failure, blocked, failures
@@ -40,11 +39,12 @@ def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
         progress = RunProgress(instance, console)
         with progress.following(), _errors_alone(logging.getLogger("dagster")):
             runs = Refresh(defs, instance, home / "state", progress.on_run).run()
-        Summary(config, settings, (defs.resources or {})["lake"]).show(console)
+        resources = defs.resources or {}
+        Summary(config, settings, resources["lake"], resources["exports"]).show(console)
         spent = time.monotonic() - started
         _tell_runs(console, instance, runs)
         _tell_cost(console, spent, seconds_in_assets(instance, [r.run_id for r in runs]), at_rest)
-        _tell_nothing_landed(console, instance, config, settings)
+        _tell_nothing_landed(console, instance, config, resources["landing"])
         wrong = list(dict.fromkeys(_failures(defs, instance, runs)))
         _tell_failures(console, wrong)
     console.print(next_steps)
@@ -83,7 +83,7 @@ def validate(console: Console) -> bool:
 def clean_lake(console: Console, home: Path, *, dry_run: bool) -> bool:
     """Remove what no snapshot needs, and say how much that was."""
     settings = deployment.settings(segmentation.load(), under=home)
-    removed = garbage.collect(lake(settings), dry_run=dry_run)
+    removed = garbage.collect(deployment.resource(settings, "lake"), dry_run=dry_run)
     files, size = sum(r.files for r in removed), sum(r.size for r in removed)
     console.print(f"{'Would remove' if dry_run else 'Removed'} {files:,} files, {size / 1e6:,.1f} MB.")
     return True
@@ -115,7 +115,7 @@ def _tell_failures(console: Console, wrong: list[Failure]) -> None:
 
 
 def _tell_nothing_landed(
-    console: Console, instance: dg.DagsterInstance, config: Segmentation, settings: deployment.Settings
+    console: Console, instance: dg.DagsterInstance, config: Segmentation, place: ObjectStore
 ) -> None:
     """Where nothing lands nothing fails either: say what is waited for."""
     landing = config.landing
@@ -129,7 +129,7 @@ def _tell_nothing_landed(
     }
     for asset, (what, path, meaning) in waited.items():
         if instance.get_latest_materialization_event(dg.AssetKey(asset)) is None:
-            line = f"{what} have landed in {settings.landing_place / path}: {meaning}"
+            line = f"{what} have landed in {place.uri(path)}: {meaning}"
             console.print(line, style="yellow", markup=False, soft_wrap=True)
 
 

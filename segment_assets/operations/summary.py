@@ -11,7 +11,7 @@ from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.deployment import Settings
 from segment_assets.first_party.tables import ARRIVAL_DAYS, CUSTOMERS, ENGAGEMENT_EVENTS
 from segment_assets.identity.tables import HOUSEHOLDS, PERSONS
-from segment_assets.lake import Lake, Table
+from segment_assets.lake import Lake, ObjectStore, Table
 from segment_assets.modelling.tables import model_evaluation
 from segment_assets.segmentation import Segmentation, Target
 from segment_assets.segments.tables import predictive_segments
@@ -29,11 +29,13 @@ class Summary:
         config: the user's file.
         settings: where things are.
         lake: the tables.
+        exports: where files for people are.
     """
 
     config: Segmentation
     settings: Settings
     lake: Lake
+    exports: ObjectStore
 
     def show(self, console: Console) -> None:
         """Print it."""
@@ -106,11 +108,10 @@ class Summary:
 
     def _places(self) -> Grid:
         grid = _grid("Where", "", "")
-        home = self.settings.home
-        grid.add_row("import files", str(home / "exports"))
+        grid.add_row("import files", self.exports.uri("").rstrip("/"))
         if self.config.dashboard:
-            grid.add_row("dashboard", str(home / "exports" / "dashboard" / "index.html"))
-        grid.add_row("Dagster home", str(home / "dagster"))
+            grid.add_row("dashboard", self.exports.uri("dashboard/index.html"))
+        grid.add_row("Dagster home", str(self.settings.home / "dagster"))
         return grid
 
     def _row(self, table: Table, columns: str) -> tuple[Any, ...]:

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import yaml
 
 from segment_assets import deployment
 from segment_assets.definitions import platform
-from segment_assets.lake import FolderStore, Lake
-from segment_assets.lake.embedded import lake, landing, partner_landing
+from segment_assets.lake import Lake
 from segment_assets.operations.instance import opened
 from segment_assets.operations.refresh import Refresh
 from segment_assets.segmentation import Segmentation, load
@@ -55,16 +55,17 @@ class World:
         assert refresh.execute([dg.AssetKey.from_user_string(key)], days).success
 
     @property
-    def landing(self) -> FolderStore:
-        return landing(self.settings)
+    def landing(self) -> Any:
+        return deployment.resource(self.settings, "landing")
 
     @property
-    def partner_landing(self) -> FolderStore:
-        return partner_landing(self.settings)
+    def partner_landing(self) -> Any:
+        return deployment.resource(self.settings, "partner_landing")
 
     @property
     def lake(self) -> Lake:
-        return lake(self.settings)
+        found: Lake = deployment.resource(self.settings, "lake")
+        return found
 
     def hashes(self) -> dict[str, dict[str, str]]:
         """The content hashes of every table."""

@@ -1,0 +1,68 @@
+"""The double as a process of its own, with the demo's buckets in it.
+
+    python -m segment_assets_tests.aws_double              listens on port 5055 until it is stopped
+    python -m segment_assets_tests.aws_double COMMAND ...  runs a command on it, and goes on listening if it was there
+
+What was told to it is in memory: it is gone with the process.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import click
+
+from segment_assets import segmentation
+from segment_assets_tests.aws_double.front import AwsDouble
+from segment_assets_tests.aws_double.services import own
+from segment_assets_tests.aws_double.world import make_buckets
+
+PORT = 5055
+
+
+def serve() -> None:
+    with AwsDouble(own(), port=PORT) as aws:
+        os.environ |= aws.environment()
+        where = segmentation.load(segmentation.DEMO_FILE).aws
+        assert where
+        make_buckets(where)
+        click.echo(f"A double of AWS listens on {aws.endpoint}; what it holds is gone when it stops.")
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            pass
+
+
+def listens() -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", PORT)) == 0
+
+
+def start() -> None:
+    """The double in the background, unless it is there already."""
+    if listens():
+        return
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    subprocess.Popen([sys.executable, "-m", __spec__.name.removesuffix(".__main__")], **quiet)
+    for _ in range(100):
+        if listens():
+            return
+        time.sleep(0.2)
+    sys.exit(f"the double of AWS does not listen on port {PORT}")
+
+
+def main() -> None:
+    if sys.argv[1:]:
+        start()
+        deployment = {"SEGMENT_ASSETS_DEPLOYMENT": "aws"}
+        sys.exit(
+            subprocess.run(sys.argv[1:], env=os.environ | AwsDouble(port=PORT).environment() | deployment).returncode
+        )
+    serve()
+
+
+if __name__ == "__main__":
+    main()
