@@ -17,7 +17,7 @@ import click
 from segment_assets import segmentation
 from segment_assets_tests.aws_double.front import AwsDouble
 from segment_assets_tests.aws_double.services import own
-from segment_assets_tests.aws_double.world import make_buckets
+from segment_assets_tests.aws_double.world import make_applications, make_buckets
 
 PORT = 5055
 
@@ -25,9 +25,10 @@ PORT = 5055
 def serve() -> None:
     with AwsDouble(own(), port=PORT) as aws:
         os.environ |= aws.environment()
-        where = segmentation.load(segmentation.DEMO_FILE).aws
-        assert where
-        make_buckets(where)
+        config = segmentation.load(segmentation.DEMO_FILE)
+        assert config.aws
+        make_buckets(config.aws)
+        make_applications(aws, config)
         click.echo(f"A double of AWS listens on {aws.endpoint}; what it holds is gone when it stops.")
         try:
             while True:

@@ -14,9 +14,10 @@ from moto.core.model_instances import reset_model_data
 from segment_assets import aws as accounts
 from segment_assets.lake import Lake
 from segment_assets.lake import aws as lake_on_aws
-from segment_assets.segmentation import Aws
+from segment_assets.segmentation import Aws, PinpointDestination, Segmentation
 from segment_assets_tests.aws_double.front import OURS, PARTNER, REGION, AwsDouble
-from segment_assets_tests.aws_double.services import own
+from segment_assets_tests.aws_double.pinpoint import Pinpoint
+from segment_assets_tests.aws_double.services import own, the
 
 PLACES = Aws.model_validate(
     {
@@ -55,6 +56,13 @@ def make_buckets(where: Aws) -> None:
     for name in (where.landing_bucket, where.lake_bucket, where.exports_bucket):
         ours.create_bucket(Bucket=name, CreateBucketConfiguration=region)
     theirs.create_bucket(Bucket=where.partner.bucket, CreateBucketConfiguration=region)
+
+
+def make_applications(aws: AwsDouble, config: Segmentation) -> None:
+    """The Pinpoint applications that the file sends to, as if they were made before Pinpoint's end."""
+    for to in config.destinations.values():
+        if isinstance(to, PinpointDestination):
+            the(aws, Pinpoint).know(to.application_id)
 
 
 @contextmanager

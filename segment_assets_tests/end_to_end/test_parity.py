@@ -8,7 +8,7 @@ from segment_assets import deployment
 from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.lake import Lake
 from segment_assets.segmentation import load
-from segment_assets_tests.aws_double.world import world
+from segment_assets_tests.aws_double.world import make_applications, world
 from segment_assets_tests.end_to_end.world import opened_world
 from segment_assets_tests.small_world import SMALL_SEGMENTATION
 
@@ -25,7 +25,8 @@ def test_every_table_is_the_same_embedded_and_on_aws(tmp_path: Path, monkeypatch
     with opened_world(tmp_path / "embedded", config) as here:
         here.refresh()
         tables, ledger = here.hashes(), rows_where_places_differ(here.lake)
-    with world(monkeypatch) as (_, where):
+    with world(monkeypatch) as (aws, where):
+        make_applications(aws, config)
         monkeypatch.setenv(deployment.DEPLOYMENT_VARIABLE, "aws")
         with opened_world(tmp_path / "aws", config.model_copy(update={"aws": where})) as there:
             there.refresh()
