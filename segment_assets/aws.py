@@ -4,6 +4,8 @@ Credentials, region and endpoint come from the environment, as for every AWS too
 its role and by nothing else.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -78,3 +80,19 @@ def sentence(error: BaseException, doing: str) -> str:
         return f"{doing}: the credentials have expired; sign in again, and run the same command"
     told = error.response["Error"].get("Message", "") if isinstance(error, ClientError) else str(error)
     return f"{doing} failed: {name or type(error).__name__}: {' '.join(str(told).split())}"
+
+
+@contextmanager
+def telling(doing: str) -> Iterator[None]:
+    """Turn what boto3 raises into one sentence.
+
+    Args:
+        doing: the permission and the thing.
+
+    Raises:
+        AwsRefusedError: AWS refused for good.
+    """
+    try:
+        yield
+    except (ClientError, BotoCoreError) as refused:
+        raise AwsRefusedError(sentence(refused, doing)) from refused

@@ -125,7 +125,7 @@ def _result(config: Segmentation, query: ProtectedQuery) -> dg.AssetsDefinition:
             ],
             rows_depend_on=dg.MetadataValue.json(results.rows_depend_on(query.resolved)),
             reused=outcome.reused,
-            **_match_rate(query, outcome, lake),
+            **(_match_rate(query, outcome, lake) | dict(outcome.cost)),
         )
 
     return clean_room_result

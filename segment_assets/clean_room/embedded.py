@@ -59,7 +59,7 @@ class EmbeddedCleanRoom(CleanRoom):
         self.threads = threads
         self.deadline = deadline
 
-    def run(self, query: Resolved, read: ReadTable, as_of: date | None = None) -> pa.Table:
+    def run(self, query: Resolved, read: ReadTable, as_of: date | None = None, key: str = "") -> pa.Table:
         """Rewrite with the output constraints, execute from the tree, name the columns."""
         rewritten = self.rewrite(query, as_of)
         tables = {t.name: read(t).select(list(t.columns)) for t in _needed(query)}

@@ -1,7 +1,7 @@
 """Where protected queries run."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date
 
@@ -29,17 +29,22 @@ class CleanRoom(ABC):
     """Runs accepted queries under the rules of their tables."""
 
     @abstractmethod
-    def run(self, query: Resolved, read: ReadTable, as_of: date | None = None) -> pa.Table:
+    def run(self, query: Resolved, read: ReadTable, as_of: date | None = None, key: str = "") -> pa.Table:
         """The result: rows that every rule lets out, in a total order.
 
         Args:
             query: an accepted query.
             read: reads the allowed columns of a configured table; an adapter that reaches them itself never calls it.
             as_of: day of the data: what CURRENT_DATE means.
+            key: hash of the query, its rules and its data; a query that was started under it is not started twice.
 
         Raises:
             QueryFailedError: it ran out of memory or time, or failed while running.
         """
+
+    def cost(self, key: str) -> Mapping[str, float]:
+        """What the query of this content cost in this process, by unit; nothing where nothing is billed."""
+        return {}
 
     @abstractmethod
     def exclusively(self) -> AbstractContextManager[None]:

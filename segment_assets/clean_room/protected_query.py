@@ -3,6 +3,7 @@
 Charged before it runs, by content: a kill at any point and a second try cost one query, and end with the same tables.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -61,6 +62,7 @@ class Outcome:
         minimum_kept: every row has its minimum of identities.
         keys_unique: every row has its own key.
         reused: the content was known, and nothing ran.
+        cost: what was billed, by unit.
     """
 
     written: Written
@@ -68,6 +70,7 @@ class Outcome:
     minimum_kept: bool
     keys_unique: bool
     reused: bool
+    cost: Mapping[str, float]
 
 
 def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outcome:
@@ -84,21 +87,22 @@ def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outc
         lake.write(QUERY_LOG, budget.charge(log, entry, query.per_day), run_id)
     reused = known and lake.inputs(query.table).get(KEY) == entry.content_key
     try:
-        rows = lake.read(query.table) if reused else _execute(query, lake, room)
+        rows = lake.read(query.table) if reused else _execute(query, lake, room, entry.content_key)
     except QueryFailedError:
         _close(entry, "FAILED", lake, room, run_id)
         raise
+    cost = room.cost(entry.content_key)
     table = results.with_unique_key(query.table, rows)
     kept = thresholds.minimum_kept(query.resolved, rows, lambda column: _members(query, lake, column))
     unique = rows.num_rows < 2 or rows.group_by(list(table.key)).aggregate([]).num_rows == rows.num_rows
     if not (kept and unique):
         # Nothing that breaks the rules is written, not even for the runner.
         _close(entry, "FAILED", lake, room, run_id)
-        return Outcome(lake.state(query.table), rows.slice(0, 0), kept, unique, reused)
+        return Outcome(lake.state(query.table), rows.slice(0, 0), kept, unique, reused, cost)
     as_of = lake.as_of(*query.inputs)
     written = lake.write(table, rows, run_id, inputs={KEY: entry.content_key}, as_of=as_of)
     _close(entry, "SUCCESS", lake, room, run_id)
-    return Outcome(written, rows, kept, unique, reused)
+    return Outcome(written, rows, kept, unique, reused, cost)
 
 
 def _entry(query: ProtectedQuery, lake: Lake) -> budget.Entry:
@@ -119,11 +123,11 @@ def _entry(query: ProtectedQuery, lake: Lake) -> budget.Entry:
     )
 
 
-def _execute(query: ProtectedQuery, lake: Lake, room: CleanRoom) -> pa.Table:
+def _execute(query: ProtectedQuery, lake: Lake, room: CleanRoom, key: str) -> pa.Table:
     def read(table: ConfiguredTable) -> pa.Table:
         return lake.read(query.sources[table.source], list(table.columns))
 
-    rows = room.run(query.resolved, read, _newest(query, lake))
+    rows = room.run(query.resolved, read, _newest(query, lake), key)
     return rows.cast(query.table.schema)
 
 

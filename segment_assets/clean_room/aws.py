@@ -1,0 +1,278 @@
+"""The clean room on AWS: a query that was accepted here runs in Clean Rooms, once per content.
+
+StartProtectedQuery takes no token that would make it safe to repeat. So a note is put beside the result before the
+query is started and again when its id is known: whoever comes later follows the note, and where the answer was lost
+finds the query among all of them by the prefix its result goes to.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import Any, Protocol
+from urllib.parse import urlparse
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from segment_assets.aws import AwsRefusedError, client, code, sentence, session, telling
+from segment_assets.clean_room import aws_text
+from segment_assets.clean_room.aws_lock import Lock
+from segment_assets.clean_room.aws_patience import tries
+from segment_assets.clean_room.aws_plan import resource_name
+from segment_assets.clean_room.names import Resolved
+from segment_assets.clean_room.port import CleanRoom, QueryFailedError, ReadTable
+from segment_assets.segmentation import Aws, Segmentation
+
+DEADLINE_SECONDS = 3600.0
+IAM_SECONDS = 120.0  # "changes might not be immediately visible": IAM user guide, eventual consistency
+ATTEMPTS = 2  # of a query that AWS says may be tried again; each is paid for
+YOUNG = timedelta(minutes=10)
+_BUSY = {
+    "InternalServerException", "InternalServerError", "500", "502", "503", "504",
+    "ThrottlingException", "TooManyRequestsException", "429",
+}  # fmt: skip
+_ENDED_BADLY = {"FAILED", "CANCELLED", "CANCELLING", "TIMED_OUT"}
+_LIMITS = {"INSUFFICIENT_COMPUTE", "TIMED_OUT"}
+_GONE = {"NoSuchKey", "404"}
+
+
+class Settings(Protocol):
+    """What this adapter needs to know."""
+
+    @property
+    def aws(self) -> Aws:
+        """Where things are on AWS."""
+
+    @property
+    def segmentation(self) -> Segmentation:
+        """The user's file, with the collaboration's name."""
+
+
+class AwsCleanRoom(CleanRoom):
+    """Runs queries as protected queries of our membership.
+
+    Args:
+        aws: where things are.
+        collaboration: its declared name; None where there is none.
+        deadline: seconds until a query is cancelled.
+        pause: seconds between the first two looks at a query; later ones are further apart.
+        patience: seconds to wait for roles that are not known everywhere yet, and for AWS to take calls again.
+    """
+
+    def __init__(
+        self,
+        aws: Aws,
+        collaboration: str | None,
+        deadline: float = DEADLINE_SECONDS,
+        pause: float = 1.0,
+        patience: float = IAM_SECONDS,
+    ) -> None:
+        self.aws, self.collaboration = aws, collaboration
+        self.deadline, self.pause, self.patience = deadline, pause, patience
+        self._costs: dict[str, dict[str, float]] = {}
+
+    def run(self, query: Resolved, read: ReadTable, as_of: date | None = None, key: str = "") -> pa.Table:
+        """Start the query or follow the one that was started, await it, bring its result."""
+        key = key or uuid4().hex
+        text = aws_text.submitted(query, as_of)
+        for attempt in range(1, ATTEMPTS + 1):
+            answer = self._awaited(self._id(key, text))
+            if answer["status"] == "SUCCESS":
+                break
+            if attempt == ATTEMPTS or not answer.get("error", {}).get("retry", {}).get("retryable"):
+                raise _failed(answer)
+        billed = answer.get("statistics", {})
+        units = billed.get("billedResourceUtilization", {}).get("units", 0.0)
+        self._costs[key] = {"cost_units": units, "seconds": billed.get("totalDurationInMillis", 0) / 1000}
+        return aws_text.ordered(query, self._brought(_location(answer)))
+
+    def cost(self, key: str) -> Mapping[str, float]:
+        """CRPU hours billed (`cost_units`) and the seconds the query took."""
+        return self._costs.get(key, {})
+
+    def exclusively(self) -> AbstractContextManager[None]:
+        """A lock in the bucket of exports."""
+        bucket, prefix = self.aws.exports_bucket, f"{self.aws.deployment}/clean_room"
+        return Lock(lambda: self._s3, bucket, f"{prefix}/lock").held()
+
+    @cached_property
+    def _s3(self) -> Any:
+        return client("s3")
+
+    @cached_property
+    def _rooms(self) -> Any:
+        return client("cleanrooms")
+
+    @cached_property
+    def _once(self) -> Any:
+        # Tried again by us alone: boto3 can't know that a lost answer may have started a query.
+        return session().client("cleanrooms", config=Config(retries={"total_max_attempts": 1, "mode": "standard"}))
+
+    @cached_property
+    def _membership(self) -> dict[str, Any]:
+        """Our membership in the declared collaboration."""
+        if self.collaboration is None:
+            raise AwsRefusedError("segmentation.yaml: no collaboration is declared, so no query can run")
+        wanted = resource_name(self.aws.deployment, self.collaboration)
+        pages = self._rooms.get_paginator("list_memberships").paginate(status="ACTIVE")
+        with telling("cleanrooms:ListMemberships"):
+            found = [m for page in pages for m in page["membershipSummaries"] if m["collaborationName"] == wanted]
+        if len(found) != 1:
+            many = "no membership" if not found else f"{len(found)} memberships"
+            raise AwsRefusedError(
+                f'Clean Rooms: this account has {many} in a collaboration named "{wanted}": '
+                "`segment-assets aws plan` shows what is there, `segment-assets aws apply` makes what is not"
+            )
+        return dict(found[0])
+
+    def _id(self, key: str, text: str) -> str:
+        """The query of this content: the one that runs or ended well, or a new one."""
+        began = time.monotonic()
+        for last in tries(self.deadline, self.pause):
+            with self.exclusively():
+                # A lost answer is looked for here, in the next round: the note says that a query may have begun.
+                if known := self._known(key):
+                    return known
+                self._write_note(key, {"begun": datetime.now(UTC).isoformat()})
+                try:
+                    ident = self._start(key, text)
+                except (ClientError, BotoCoreError) as refused:
+                    waited = time.monotonic() - began
+                    if last or not self._again(refused, waited):
+                        raise AwsRefusedError(sentence(refused, "cleanrooms:StartProtectedQuery")) from refused
+                else:
+                    self._write_note(key, {"begun": datetime.now(UTC).isoformat(), "id": ident})
+                    return ident
+        raise AssertionError("the last try returns or raises")
+
+    def _known(self, key: str) -> str | None:
+        note = self._note(key)
+        known = note.get("id") or (self._search(key, note["begun"]) if note else None)
+        answer = self._get(known) if known else {"status": "FAILED"}
+        # A result may have been removed since, by a rule of the bucket.
+        gone = answer["status"] == "SUCCESS" and not self._parts(_location(answer))
+        return None if gone or answer["status"] in _ENDED_BADLY else known
+
+    def _start(self, key: str, text: str) -> str:
+        where = {"resultFormat": "PARQUET", "bucket": self.aws.exports_bucket, "keyPrefix": self._prefix(key)}
+        answer = self._once.start_protected_query(
+            type="SQL",
+            membershipIdentifier=self._membership["id"],
+            sqlParameters={"queryString": text},
+            resultConfiguration={"outputConfiguration": {"s3": where}},
+        )
+        return str(answer["protectedQuery"]["id"])
+
+    def _again(self, refused: Exception, waited: float) -> bool:
+        """Whether the same call may be taken later: AWS is busy, or does not know a new role everywhere yet."""
+        if code(refused) == "ServiceQuotaExceededException":
+            return True  # five queries at a time: until the deadline
+        delay = isinstance(refused, ClientError) and refused.response.get("reason") == "IAM_SYNCHRONIZATION_DELAY"
+        young = datetime.now(UTC) - self._membership["createTime"] < YOUNG
+        denied = young and code(refused) == "AccessDeniedException"
+        busy = isinstance(refused, BotoCoreError) or code(refused) in _BUSY
+        return waited < self.patience and (delay or denied or busy)
+
+    def _search(self, key: str, begun: str) -> str | None:
+        """The query whose result goes to this content's prefix, among those started since."""
+        since = datetime.fromisoformat(begun) - timedelta(minutes=5)  # clocks differ
+        of = {"membershipIdentifier": self._membership["id"]}
+        pages = self._rooms.get_paginator("list_protected_queries").paginate(**of)
+        with telling("cleanrooms:ListProtectedQueries"):
+            every = [q for page in pages for q in page["protectedQueries"] if q["createTime"] >= since]
+        for one in sorted(every, key=lambda q: q["createTime"], reverse=True):
+            if one["status"] in _ENDED_BADLY:
+                continue
+            to = self._get(one["id"]).get("resultConfiguration", {}).get("outputConfiguration", {}).get("s3", {})
+            if to.get("keyPrefix") == self._prefix(key):
+                return str(one["id"])
+        return None
+
+    def _get(self, ident: str) -> dict[str, Any]:
+        with telling("cleanrooms:GetProtectedQuery"):
+            of = {"membershipIdentifier": self._membership["id"], "protectedQueryIdentifier": ident}
+            answer: dict[str, Any] = self._rooms.get_protected_query(**of)["protectedQuery"]
+        return answer
+
+    def _awaited(self, ident: str) -> dict[str, Any]:
+        """The query at its end; cancelled when this run is interrupted or the deadline is over."""
+        try:
+            for last in tries(self.deadline, self.pause, ceiling=30.0):
+                answer = self._get(ident)
+                if answer["status"] == "SUCCESS" or answer["status"] in _ENDED_BADLY - {"CANCELLING"}:
+                    return answer
+                if last:
+                    break
+        except BaseException as stopped:
+            # A fault of the network leaves the query to the next run; a run that is stopped stops its query.
+            if not isinstance(stopped, Exception):
+                self._cancel(ident)
+            raise
+        self._cancel(ident)
+        raise QueryFailedError(
+            "RESOURCE_LIMIT", f"the query did not end within {self.deadline:.0f} s and was cancelled"
+        )
+
+    def _cancel(self, ident: str) -> None:
+        with suppress(ClientError, BotoCoreError):
+            of = {"membershipIdentifier": self._membership["id"], "protectedQueryIdentifier": ident}
+            self._rooms.update_protected_query(**of, targetStatus="CANCELLED")
+
+    def _brought(self, location: str) -> pa.Table:
+        parts = self._parts(location)
+        if not parts:
+            raise QueryFailedError("FAILED", f"the query ended well, and {location} holds no Parquet file")
+        bucket = urlparse(location).netloc
+        with telling(f"s3:GetObject on {location}"):
+            bodies = [self._s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in parts]
+        return pa.concat_tables([pq.read_table(pa.BufferReader(body)) for body in bodies], promote_options="permissive")
+
+    def _parts(self, location: str) -> list[str]:
+        where = urlparse(location)
+        asked = {"Bucket": where.netloc, "Prefix": where.path.removeprefix("/")}
+        with telling(f"s3:ListBucket on {location}"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(**asked)
+            found = [o["Key"] for page in pages for o in page.get("Contents", ())]
+        return sorted(key for key in found if key.endswith(".parquet"))
+
+    def _prefix(self, key: str) -> str:
+        return f"{self.aws.deployment}/clean_room/{key}/"
+
+    def _note(self, key: str) -> dict[str, str]:
+        try:
+            body = self._s3.get_object(Bucket=self.aws.exports_bucket, Key=f"{self._prefix(key)[:-1]}.json")["Body"]
+        except ClientError as refused:
+            if code(refused) in _GONE:
+                return {}
+            raise AwsRefusedError(sentence(refused, f"s3:GetObject on {self._prefix(key)[:-1]}.json")) from refused
+        note: dict[str, str] = json.loads(body.read())
+        return note
+
+    def _write_note(self, key: str, note: dict[str, str]) -> None:
+        place = f"{self._prefix(key)[:-1]}.json"
+        with telling(f"s3:PutObject on {place}"):
+            self._s3.put_object(Bucket=self.aws.exports_bucket, Key=place, Body=json.dumps(note).encode())
+
+
+def _location(answer: Mapping[str, Any]) -> str:
+    return str(answer["result"]["output"]["s3"]["location"])
+
+
+def _failed(answer: Mapping[str, Any]) -> QueryFailedError:
+    """One fixed sentence: AWS's own message stays in the console, for it may hold a value."""
+    told = str(answer.get("error", {}).get("code", answer["status"]))
+    what = {"CANCELLED": "was cancelled", "TIMED_OUT": "ran out of time"}.get(answer["status"], f"failed with {told}")
+    where = f"protected query {answer['id']} in the Clean Rooms console says why"
+    return QueryFailedError("RESOURCE_LIMIT" if told in _LIMITS else "FAILED", f"the query {what}: {where}")
+
+
+def clean_room(settings: Settings) -> AwsCleanRoom:
+    """The clean room of the AWS deployment."""
+    declared = settings.segmentation.collaboration
+    return AwsCleanRoom(settings.aws, declared.name if declared else None)

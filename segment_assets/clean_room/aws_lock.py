@@ -1,0 +1,98 @@
+"""One at a time, across processes and machines: an object that only one of them can make.
+
+It rests on S3's conditional writes: `If-None-Match: *` lets one writer make the object, `If-Match` lets one take over
+a lock whose holder died. Who holds it is judged by S3's own clock, so the clocks of the machines do not matter.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import Any
+from uuid import uuid4
+
+from segment_assets.aws import AwsRefusedError, code, sentence
+
+LEASE_SECONDS = 180.0
+PATIENCE_SECONDS = 900.0
+_TAKEN = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+_GONE = {"NoSuchKey", "404"}
+
+
+class Lock:
+    """A lock in a bucket.
+
+    Args:
+        s3: makes the client that may write there.
+        bucket: the bucket.
+        key: the object that is the lock.
+        lease: seconds after which a lock counts as left behind; what is done under it takes seconds.
+        patience: seconds to wait for it.
+    """
+
+    def __init__(
+        self,
+        s3: Callable[[], Any],
+        bucket: str,
+        key: str,
+        lease: float = LEASE_SECONDS,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._client, self.bucket, self.key, self.lease, self.patience = s3, bucket, key, lease, patience
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Wait for the lock, hold it, give it back.
+
+        Raises:
+            AwsRefusedError: S3 refused, or another holds it for too long.
+        """
+        s3 = self._client()
+        try:
+            etag = self._take(s3)
+        except s3.exceptions.ClientError as refused:
+            raise AwsRefusedError(sentence(refused, f"s3:PutObject on {self._place}")) from refused
+        try:
+            yield
+        finally:
+            self._give_back(s3, etag)
+
+    @property
+    def _place(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    def _take(self, s3: Any) -> str:
+        until, pause = time.monotonic() + self.patience, 0.05
+        owner = uuid4().hex.encode()
+        while True:
+            try:
+                return str(s3.put_object(Bucket=self.bucket, Key=self.key, Body=owner, **self._left_behind(s3))["ETag"])
+            except s3.exceptions.ClientError as refused:
+                if code(refused) not in _TAKEN | _GONE:
+                    raise
+            if time.monotonic() > until:
+                raise AwsRefusedError(f"{self._place} is held by another run; remove it if no run is going on")
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  spreads waiters, hides nothing
+            pause = min(pause * 1.5, 2.0)
+
+    def _left_behind(self, s3: Any) -> dict[str, str]:
+        """The condition to write under: there is no lock, or it is still the one whose lease has ended."""
+        try:
+            found = s3.get_object(Bucket=self.bucket, Key=self.key)
+        except s3.exceptions.ClientError as refused:
+            if code(refused) in _GONE:
+                return {"IfNoneMatch": "*"}
+            raise
+        now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
+        if (now - found["LastModified"]).total_seconds() > self.lease:
+            return {"IfMatch": found["ETag"]}
+        return {"IfNoneMatch": "*"}
+
+    def _give_back(self, s3: Any, etag: str) -> None:
+        try:
+            s3.delete_object(Bucket=self.bucket, Key=self.key, IfMatch=etag)
+        except s3.exceptions.ClientError as refused:
+            # Another took it over after the lease: it is not ours to remove.
+            if code(refused) not in _TAKEN | _GONE:
+                raise AwsRefusedError(sentence(refused, f"s3:DeleteObject on {self._place}")) from refused

@@ -1,0 +1,162 @@
+"""What segmentation.yaml declares in Clean Rooms, what two accounts hold, and what would make them agree.
+
+Pure: nothing here asks AWS. Names that belong to an account carry the deployment's, so that several share one.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from segment_assets.clean_room import rules
+from segment_assets.clean_room.collaboration import Collaboration
+from segment_assets.lake import Table
+from segment_assets.segmentation import Aws, nearest
+
+OURS, PARTNERS = "ours", "partner"
+# In the order in which each rests on those before it.
+KINDS = ("collaboration", "membership", "configured_table", "analysis_rule", "association")
+# What AWS can't change in place.
+_FIXED = {"collaboration": {"members"}, "association": {"configuredTable"}}
+Action = Literal["create", "change", "blocked", "unchanged", "not declared"]
+
+
+class PlanError(Exception):
+    """A plan that can't be carried out: what stands in the way, and how to name it."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One thing in Clean Rooms.
+
+    Attributes:
+        account: `ours` or `partner`.
+        kind: one of KINDS.
+        name: a rule's is its table's and its type: a table may have one rule, and its type can't be changed.
+        settings: what is compared, in one order.
+    """
+
+    account: str
+    kind: str
+    name: str
+    settings: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def label(self) -> str:
+        """How it is shown and named on the command line."""
+        return f"{self.account}/{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of one resource.
+
+    Attributes:
+        action: `blocked` is a difference that AWS can't change in place.
+        resource: as declared; as found where it is not declared.
+        differs: settings that are not as declared.
+    """
+
+    action: Action
+    resource: Resource
+    differs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call to make: `create`, `change` or `delete`."""
+
+    verb: Literal["create", "change", "delete"]
+    resource: Resource
+
+
+def resource_name(deployment: str, name: str) -> str:
+    """A name in an account, with the deployment's before it."""
+    return f"{deployment}_{name}"
+
+
+def declared(collaboration: Collaboration, aws: Aws, catalog: Mapping[str, Table]) -> list[Resource]:
+    """Everything segmentation.yaml asks for, in the order of making.
+
+    Args:
+        collaboration: as declared.
+        aws: where things are.
+        catalog: catalog table by the name that configured tables use.
+    """
+    whole = resource_name(aws.deployment, collaboration.name)
+    members = {
+        collaboration.runner: sorted(["CAN_QUERY", "CAN_RECEIVE_RESULTS"]),
+        collaboration.provider: [],
+    }
+    found = [
+        Resource(OURS, "collaboration", whole, {"members": members, "analyticsEngine": "SPARK"}),
+        Resource(OURS, "membership", whole, {"queryLogStatus": "ENABLED"}),
+        Resource(PARTNERS, "membership", whole, {"queryLogStatus": "ENABLED"}),
+    ]
+    for table in collaboration.tables.values():
+        account = OURS if table.owner == collaboration.runner else PARTNERS
+        name = resource_name(aws.deployment, table.name)
+        namespace, _, short = catalog[table.source].name.partition(".")
+        offered = {
+            "table": f"{resource_name(aws.deployment, namespace)}.{short}",
+            "allowedColumns": sorted(table.columns),
+        }
+        found.append(Resource(account, "configured_table", name, offered))
+        if isinstance(table.rule, rules.Aggregation | rules.List):
+            policy = canonical(rules.to_aws(table.rule))
+            found.append(Resource(account, "analysis_rule", f"{name}.{table.rule.type}", {"policy": policy}))
+        role = aws.clean_rooms.service_role_arn if account == OURS else aws.clean_rooms.partner_service_role_arn
+        found.append(Resource(account, "association", table.name, {"configuredTable": name, "roleArn": role}))
+    return sorted(found, key=lambda r: KINDS.index(r.kind))
+
+
+def plan(wanted: Iterable[Resource], found: Iterable[Resource]) -> list[Change]:
+    """What each resource needs; things of this deployment that nobody declares come last."""
+    there, changes = {r.label: r for r in found}, []
+    for resource in wanted:
+        other = there.pop(resource.label, None)
+        if other is None:
+            changes.append(Change("create", resource))
+            continue
+        differs = tuple(k for k, v in resource.settings.items() if other.settings.get(k) != v)
+        fixed = set(differs) & _FIXED.get(resource.kind, set())
+        changes.append(Change("blocked" if fixed else "change" if differs else "unchanged", resource, differs))
+    return [*changes, *(Change("not declared", resource) for resource in there.values())]
+
+
+def steps(changes: Collection[Change], delete: Collection[str] = ()) -> list[Step]:
+    """The calls that carry a plan out: what is named is deleted first, in the reverse order of making.
+
+    Args:
+        changes: the plan.
+        delete: labels of resources to delete; nothing else is.
+
+    Raises:
+        PlanError: a label names nothing that is there, or a difference can't be changed in place.
+    """
+    there = {c.resource.label: c.resource for c in changes if c.action != "create"}
+    if unknown := sorted(set(delete) - set(there)):
+        raise PlanError(f"--delete {unknown[0]}: no resource has that name {nearest(unknown[0], there)}")
+    blocked = [c for c in changes if c.action == "blocked" and c.resource.label not in delete]
+    if blocked:
+        one = blocked[0]
+        raise PlanError(
+            f"{one.resource.label}: AWS can't change {', '.join(one.differs)} in place: "
+            f"name it with --delete {one.resource.label}, and it is made anew"
+        )
+    gone = sorted((there[label] for label in set(delete)), key=lambda r: (-KINDS.index(r.kind), r.label))
+    made = [
+        Step("change" if c.action == "change" else "create", c.resource)
+        for c in changes
+        if (c.action in ("create", "change") and c.resource.label not in delete) or c.action == "blocked"
+    ]
+    return [*(Step("delete", resource) for resource in gone), *made]
+
+
+def canonical(value: Any) -> Any:
+    """JSON with lists in one order and without what says nothing: AWS gives it back in its own form."""
+    if isinstance(value, Mapping):
+        parts = {k: canonical(v) for k, v in sorted(value.items())}
+        return {k: v for k, v in parts.items() if v is not None and (k, v) != ("allowedJoinOperators", [])}
+    if isinstance(value, list):
+        return sorted((canonical(v) for v in value), key=repr)
+    return value
