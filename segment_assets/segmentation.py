@@ -339,6 +339,16 @@ class AwsNeptune(Model):
     load_role_arn: str = Field(description="role that Neptune takes to read the files it loads")
 
 
+class AwsSageMaker(Model):
+    """Jobs that train models and score customers."""
+
+    image_uri: str = Field(description="this package and its libraries as an image in ECR, as deploy/ builds it")
+    role_arn: str = Field(description="role that SageMaker takes to read what a job is given and write what it makes")
+    instance_type: str = Field("ml.m5.xlarge", description="machine of a job")
+    volume_gb: int = Field(30, ge=1, description="disk of a training job, in GB")
+    minutes: int = Field(120, ge=1, description="a job that runs longer is stopped")
+
+
 class Aws(Model):
     """Where things are on AWS: read when SEGMENT_ASSETS_DEPLOYMENT=aws."""
 
@@ -349,6 +359,9 @@ class Aws(Model):
     partner: AwsPartner = Field(description="the partner's account")
     clean_rooms: AwsCleanRooms = Field(description="the collaboration")
     neptune: AwsNeptune | None = Field(None, description="step 6; leave out together with identity_graph: off")
+    sagemaker: AwsSageMaker | None = Field(
+        None, description="step 8; leave out to train and score in the run's own process"
+    )
     pinpoint_role_arn: str | None = Field(None, description="role that Pinpoint takes to read import files")
 
 

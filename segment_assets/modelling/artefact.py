@@ -126,7 +126,12 @@ def current(store: ObjectStore, target: str) -> Stored | None:
 
 
 def load(store: ObjectStore, stored: Stored) -> Model:
-    """The model in service, after its hash and the library versions were checked.
+    """The model in service, after its hash and the library versions were checked; see `read`."""
+    return loads(read(store, stored), store.uri(stored.key))
+
+
+def read(store: ObjectStore, stored: Stored) -> bytes:
+    """The file of the model in service, after its hash and the library versions were checked.
 
     Raises:
         ModelError: missing, not the file that was written, or trained with another scikit-learn.
@@ -143,7 +148,7 @@ def load(store: ObjectStore, stored: Stored) -> Model:
         )
     if not readable(stored):
         raise ModelError(f"{where} was trained with {stored.libraries}, and here are {libraries()}: {mend}")
-    return loads(content, where)
+    return content
 
 
 def readable(stored: Stored) -> bool:

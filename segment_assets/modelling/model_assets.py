@@ -11,6 +11,7 @@ from segment_assets.automation import (
     when_stale_and_changed,
 )
 from segment_assets.lake import Lake, ObjectStore
+from segment_assets.modelling.port import Trainer
 from segment_assets.modelling.tables import FEATURES, backtest, customer_scores, model_evaluation, training_examples
 from segment_assets.reporting import Result, blocking, report, spec_metadata
 from segment_assets.segmentation import Segmentation, Target
@@ -50,12 +51,15 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
         ),
     )
     def trained_model(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], models: dg.ResourceParam[ObjectStore]
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        models: dg.ResourceParam[ObjectStore],
+        trainer: dg.ResourceParam[Trainer],
     ) -> Result:
         from segment_assets.modelling import service
 
         as_of = lake.as_of(training_examples(name))
-        trained = service.train(lake, models, name, target, _spend(config), code)
+        trained = service.train(lake, models, name, target, _spend(config), code, trainer)
         if trained.backtest is not None:
             lake.write(table, trained.backtest, context.run.run_id, as_of=as_of)
             trained.commit(models)
@@ -66,6 +70,7 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
             model_version=stored.version,
             sha256=stored.sha256,
             training_rows=stored.training_rows,
+            trained_in=trained.where,
             installed=trained.contest["installed"],
             candidates=dg.MetadataValue.md(trained.contest["candidates"]),
             why=dg.MetadataValue.md("\n".join(f"- {reason}" for reason in trained.contest["reasons"])),
@@ -151,11 +156,14 @@ def _customer_scores(config: Segmentation, name: str, target: Target) -> dg.Asse
         ],
     )
     def scores(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], models: dg.ResourceParam[ObjectStore]
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        models: dg.ResourceParam[ObjectStore],
+        trainer: dg.ResourceParam[Trainer],
     ) -> Result:
         from segment_assets.modelling import service
 
-        scored = service.score(lake, models, name, target)
+        scored = service.score(lake, models, name, target, trainer)
         written = lake.write(table, scored.rows, context.run.run_id, as_of=lake.as_of(FEATURES))
         return report(
             written,
@@ -163,6 +171,7 @@ def _customer_scores(config: Segmentation, name: str, target: Target) -> dg.Asse
             model_version=scored.stored.version,
             sha256=scored.stored.sha256,
             mean_score=scored.mean,
+            scored_in=scored.where,
             features_not_known_any_more=", ".join(scored.missing) or "none",
         )
 

@@ -1,5 +1,6 @@
 """Today's customers scored, ranked, and told apart by what moved their score."""
 
+from collections.abc import Iterable
 from datetime import date
 
 import numpy as np
@@ -12,6 +13,9 @@ from segment_assets.modelling.model import DECIMALS, Model
 REASONS = 3
 # Rows explained at a time: 16 MB of contributions at 200 features.
 _BATCH = 10_000
+# Rows asked about at a time, here and in a transform job alike: 64 features of them are 26 MB, and a payload of
+# SageMaker's has at most 100.
+PART = 50_000
 # A few columns may go missing: events that no longer occur, a partner who left. Then they are not known of anybody.
 MOST_MISSING = 0.25
 
@@ -49,16 +53,32 @@ def scores(rows: pa.Table, model: Model, version: str) -> pa.Table:
         one row per row given. Decile 1 holds the highest scores; equal scores are ranked by customer_id. Reasons
         are the three features with the largest contributions, larger first, equal ones by name; null for no more.
     """
+    return ranked(rows, said_of((part, model) for part in parts(rows)), version)
+
+
+def parts(rows: pa.Table) -> list[pa.Table]:
+    """The rows in parts that are asked about one by one; a single empty one where there are none."""
+    return [rows.slice(start, PART) for start in range(0, max(rows.num_rows, 1), PART)]
+
+
+def said(rows: pa.Table, model: Model) -> pa.Table:
+    """What the model says of each row: `customer_id`, `score`, `base_value`, reasons and contributions."""
     score = model.score(rows) if rows.num_rows else np.empty(0)
-    columns: dict[str, pa.Array] = {
-        "customer_id": rows["customer_id"],
-        "as_of": rows["cutoff"],
-        "score": pa.array(score),
-        "decile": pa.array(deciles(score, rows["customer_id"].to_pylist()), pa.int32()),
-    }
-    return pa.table(
-        columns | _reasons(rows, model) | {"model_version": pa.array([version] * rows.num_rows, pa.string())}
-    )
+    return pa.table({"customer_id": rows["customer_id"], "score": pa.array(score)} | _reasons(rows, model))
+
+
+def said_of(asked: Iterable[tuple[pa.Table, Model]]) -> pa.Table:
+    """The same of parts, as one table."""
+    return pa.concat_tables(said(part, model) for part, model in asked).combine_chunks()
+
+
+def ranked(rows: pa.Table, said: pa.Table, version: str) -> pa.Table:
+    """What was said of the rows, ranked among all of them: the rows that `scores` returns."""
+    decile = deciles(said["score"].to_numpy(), rows["customer_id"].to_pylist())
+    columns = {"customer_id": rows["customer_id"], "as_of": rows["cutoff"], "score": said["score"]}
+    reasons = {name: said[name] for name in said.column_names if name not in columns}
+    versions = pa.array([version] * rows.num_rows, pa.string())
+    return pa.table(columns | {"decile": pa.array(decile, pa.int32())} | reasons | {"model_version": versions})
 
 
 def deciles(score: Floats, customers: list[str]) -> np.ndarray:

@@ -3,21 +3,19 @@
 Reads; `Training.commit` alone writes, once the rows behind it are safe.
 """
 
-import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_assets.lake import Lake, ObjectStore
-from segment_assets.modelling import artefact, baselines, card, evaluation, scoring
-from segment_assets.modelling.contest import Contest, hold
-from segment_assets.modelling.matrix import examples, feature_columns, scoring_rows
-from segment_assets.modelling.model import Kind
+from segment_assets.modelling import artefact, evaluation, scoring
+from segment_assets.modelling.embedded import InProcess
+from segment_assets.modelling.learning import kind_of
+from segment_assets.modelling.matrix import examples, scoring_rows
+from segment_assets.modelling.port import ScoringOrder, Trainer, TrainingOrder
 from segment_assets.modelling.tables import backtest
-from segment_assets.modelling.training import Task
 from segment_assets.segmentation import Target
 
 
@@ -30,16 +28,22 @@ class Training:
         contest: the contest's facts: `version` of the challenger, `installed`, `reasons`, `losses`, `candidates`.
         backtest: rows of table `backtest`; None where this very contest was held before.
         content: the new model file; None where the champion stays.
+        trainer: who held the contest; None where it was held before.
+        where: the same for the asset's page.
     """
 
     stored: artefact.Stored
     contest: dict[str, Any]
     backtest: pa.Table | None = None
     content: bytes | None = None
+    trainer: Trainer | None = None
+    where: str = "an earlier run: the same examples hold no second contest"
 
     def commit(self, store: ObjectStore) -> None:
-        """Put the model in service; the pointer is written last."""
+        """Put the model in service: its trainer is told first, and the pointer is written last."""
         if self.content is not None:
+            if self.trainer:
+                self.trainer.promote(self.stored)
             artefact.save(store, self.content, self.stored)
         else:
             artefact.point(store, self.stored)
@@ -65,17 +69,28 @@ class Scored:
     missing: list[str]
     mean: float
     stored: artefact.Stored
-
-
-def kind_of(target: Target) -> Kind:
-    """Probabilities for absence and presence, amounts for values."""
-    return "value" if target.kind == "value" else "event"
+    where: str
 
 
 def train(
-    lake: Lake, store: ObjectStore, name: str, target: Target, spend: tuple[str, str] | None, code: str
+    lake: Lake,
+    store: ObjectStore,
+    name: str,
+    target: Target,
+    spend: tuple[str, str] | None,
+    code: str,
+    trainer: Trainer | None = None,
 ) -> Training:
     """Hold the contest that today's examples ask for; the same examples and code hold none again.
+
+    Args:
+        lake: where the examples are.
+        store: where models are kept.
+        name: the target's.
+        target: what is predicted.
+        spend: event and metric that count as past spend.
+        code: version of code, configuration and libraries.
+        trainer: who holds it; default: this process.
 
     Raises:
         TrainingError: the examples do not carry a model.
@@ -89,15 +104,14 @@ def train(
         return Training(stored, stored.last_contest)
     # A champion that this scikit-learn can't read has no say, nor has the challenger itself.
     rival = stored if stored and artefact.readable(stored) and stored.version != version else None
-    champion = artefact.load(store, rival) if rival else None
-    numeric, categorical = feature_columns(rows)
-    known = baselines.columns([*numeric, *categorical], target.event, spend)
-    held = hold(rows, Task(name, kind_of(target), target.horizon, target.seed, known), champion)
-    facts = _facts(held, version, kind_of(target))
-    tested = _complete(held.backtest, name)
-    if held.model is None and rival:
-        return Training(replace(rival, last_contest=facts), facts, tested)
-    return _installed(rows, name, target, held, facts, tested)
+    champion = artefact.read(store, rival) if rival else None
+    trainer = trainer or InProcess()
+    learnt = trainer.learn(TrainingOrder(name, target, spend, version, rows, champion))
+    if learnt.stored is None:
+        assert rival  # noqa: S101 - without a rival the verdict is to install
+        stays = replace(rival, last_contest=learnt.facts)
+        return Training(stays, learnt.facts, learnt.backtest, None, trainer, learnt.where)
+    return Training(learnt.stored, learnt.facts, learnt.backtest, learnt.content, trainer, learnt.where)
 
 
 def evaluate(lake: Lake, store: ObjectStore, name: str, target: Target) -> Evaluation:
@@ -113,66 +127,22 @@ def evaluate(lake: Lake, store: ObjectStore, name: str, target: Target) -> Evalu
     return Evaluation(evaluation.table(measured), text, contest["beats_baselines"], reasons, stored.version)
 
 
-def score(lake: Lake, store: ObjectStore, name: str, target: Target) -> Scored:
-    """Everyone eligible today, by the model in service.
+def score(lake: Lake, store: ObjectStore, name: str, target: Target, trainer: Trainer | None = None) -> Scored:
+    """Everyone eligible today, by the model in service; asked by the trainer, or by this process.
 
     Raises:
         ModelError: its file is missing, was tampered with, or was trained with another scikit-learn.
         ScoringError: too many of its features are gone.
     """
     stored = _in_service(store, name)
-    model = artefact.load(store, stored)
+    content = artefact.read(store, stored)
+    model = artefact.loads(content, store.uri(stored.key))
     rows = scoring_rows(lake, target.eligible)
     missing = scoring.missing_features(rows, model, name)
-    scored = scoring.scores(rows, model, stored.version)
+    said = (trainer or InProcess()).say(ScoringOrder(name, stored.version, content, model, rows))
+    scored = scoring.ranked(rows, said.rows, stored.version)
     mean = pc.mean(scored["score"]).as_py() or 0.0
-    return Scored(scored, scoring.problems(scored, rows, model), missing, round(mean, 6), stored)
-
-
-def _installed(
-    rows: pa.Table, name: str, target: Target, held: Contest, facts: dict[str, Any], tested: pa.Table
-) -> Training:
-    assert held.model is not None  # noqa: S101 - without a rival the verdict is to install
-    content = artefact.dumps(held.model)
-    days = pc.min_max(rows["cutoff"]).as_py()
-    subject = card.Subject(
-        name, _meaning(name, target), target.eligible, days["min"], days["max"], rows.num_rows, facts["version"],
-        artefact.libraries(),
-    )  # fmt: skip
-    stored = artefact.Stored(
-        target=name,
-        version=facts["version"],
-        sha256=hashlib.sha256(content).hexdigest(),
-        libraries=subject.libraries,
-        features=held.model.features,
-        trained_until=held.model.trained_until.isoformat(),
-        training_rows=rows.num_rows,
-        won=facts,
-        last_contest=facts,
-        card=card.card(subject, held.model, held.measured, held.verdict, held.cutoffs),
-    )
-    return Training(stored, facts, tested, content)
-
-
-def _facts(held: Contest, version: str, kind: Kind) -> dict[str, Any]:
-    return {
-        "version": version,
-        "installed": held.verdict.install,
-        "beats_baselines": held.verdict.beats_baselines,
-        "reasons": held.verdict.reasons,
-        "recipe": held.recipe,
-        "losses": held.losses,
-        "candidates": card.candidates(held.losses, held.recipe, kind),
-        "test_cutoffs": [str(c) for c in held.cutoffs],
-        "tests": [{"contender": m.contender, "metric": m.metric} | asdict(m.interval) for m in held.measured],
-    }
-
-
-def _complete(tested: pa.Table, name: str) -> pa.Table:
-    for column in backtest(name).schema.names:
-        if column not in tested.column_names:
-            tested = tested.append_column(column, pa.array(np.full(tested.num_rows, np.nan), from_pandas=True))
-    return tested
+    return Scored(scored, scoring.problems(scored, rows, model), missing, round(mean, 6), stored, said.where)
 
 
 def _in_service(store: ObjectStore, name: str) -> artefact.Stored:
@@ -180,11 +150,3 @@ def _in_service(store: ObjectStore, name: str) -> artefact.Stored:
     if stored is None:
         raise artefact.ModelError(f"no model of {name} is in service yet: materialise trained_model/{name}")
     return stored
-
-
-def _meaning(name: str, target: Target) -> str:
-    days = target.horizon.days
-    if target.kind == "value":
-        return f"Expected sum of {target.metric} over {target.event} events in the {days} days after the cutoff."
-    happens = "no" if target.kind == "absence" else "at least one"
-    return f"Probability of {happens} {target.event} event in the {days} days after the cutoff."

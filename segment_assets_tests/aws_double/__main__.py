@@ -1,21 +1,24 @@
 """The double as a process of its own, with the demo's buckets in it.
 
     python -m segment_assets_tests.aws_double              listens on port 5055 until it is stopped
-    python -m segment_assets_tests.aws_double COMMAND ...  runs a command on it, and goes on listening if it was there
+    python -m segment_assets_tests.aws_double COMMAND ...  runs a command on it, started in the background where needed
+    python -m segment_assets_tests.aws_double calls        prints what was called since it started, for docs/aws.md
 
 What was told to it is in memory: it is gone with the process.
 """
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 import click
 
 from segment_assets import segmentation
-from segment_assets_tests.aws_double.front import AwsDouble
+from segment_assets_tests.aws_double.front import CALLS, AwsDouble
 from segment_assets_tests.aws_double.services import own
 from segment_assets_tests.aws_double.world import make_applications, make_buckets
 
@@ -55,8 +58,18 @@ def start() -> None:
     sys.exit(f"the double of AWS does not listen on port {PORT}")
 
 
+def calls() -> None:
+    with urllib.request.urlopen(f"http://127.0.0.1:{PORT}{CALLS}") as answer:
+        told = json.load(answer)
+    click.echo("| service | operation | calls |\n|---|---|---:|")
+    for service, operation, status, times in told:
+        click.echo(f"| {service} | {operation} | {times:,}{'' if status < 300 else f' answered {status}'} |")
+
+
 def main() -> None:
-    if sys.argv[1:]:
+    if sys.argv[1:] == ["calls"]:
+        calls()
+    elif sys.argv[1:]:
         start()
         deployment = {"SEGMENT_ASSETS_DEPLOYMENT": "aws"}
         sys.exit(

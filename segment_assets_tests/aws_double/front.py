@@ -7,8 +7,10 @@ It proves that requests are valid by AWS's published models, and that our code l
 started. It does not prove AWS's behaviour: quotas, IAM's delays, Clean Rooms' own dialect.
 """
 
+import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -20,11 +22,12 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
-from segment_assets_tests.aws_double import glue_lock
+from segment_assets_tests.aws_double import glue_lock, names
 from segment_assets_tests.aws_double.service import AwsError, Caller, FakeService, NotBuiltError
 
 REGION = "eu-west-1"
 OURS, PARTNER = DEFAULT_ACCOUNT_ID, "222222222222"
+CALLS = "/_double/calls"  # what was called, how it ended, how often: [service, operation, status, times]
 KEY = "AKIALOOPBACKLOOPBACK"
 _SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -138,8 +141,9 @@ class AwsDouble:
     def _through_moto(
         self, environ: dict[str, Any], start_response: Callable[..., Any], service: str
     ) -> Iterable[bytes]:
-        target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-        name = target or f"{environ['REQUEST_METHOD']}"
+        if environ["PATH_INFO"] == CALLS:
+            return self._all_calls()(environ, start_response)
+        name = names.operation(service, environ)
         if fault := self._fault(f"{service}.{name}"):
             if fault.after:
                 list(self._moto(environ, lambda *_: None))
@@ -151,11 +155,14 @@ class AwsDouble:
 
         if service == "glue" and name == "UpdateTable":
             with glue_lock.LOCK:
-                stale = glue_lock.stale(environ)
-                return (
-                    self._told(service, name, stale)(environ, start_response) if stale else self._moto(environ, noted)
-                )
+                if refused := glue_lock.stale(environ):
+                    return self._told(service, name, refused)(environ, start_response)
+                return self._moto(environ, noted)
         return self._moto(environ, noted)
+
+    def _all_calls(self) -> Response:
+        counted = Counter((c.service, c.operation, c.status) for c in self.calls)
+        return Response(json.dumps(sorted([*call, times] for call, times in counted.items())))
 
     def _fault(self, operation: str) -> Fault | None:
         for fault in self.faults:

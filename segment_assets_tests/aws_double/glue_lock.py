@@ -1,6 +1,5 @@
 """Glue's optimistic lock, which moto leaves out: without it concurrent commits of Iceberg tables lose rows."""
 
-import io
 import json
 import re
 import threading
@@ -10,15 +9,15 @@ from moto.backends import get_backend
 from moto.iam.models import get_account_id_from
 from werkzeug.wrappers import Response
 
+from segment_assets_tests.aws_double.names import peeked
+
 LOCK = threading.Lock()
 _SCOPE = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/")
 
 
 def stale(environ: dict[str, Any]) -> Response | None:
     """The refusal of an UpdateTable whose VersionId is not the table's; None where it may go on."""
-    content = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = io.BytesIO(content)
-    asked = json.loads(content)
+    asked = json.loads(peeked(environ))
     found = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
     if not asked.get("VersionId") or not found:
         return None

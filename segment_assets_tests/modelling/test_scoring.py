@@ -12,6 +12,7 @@ from segment_assets.lake import FolderStore
 from segment_assets.modelling import scoring
 from segment_assets.modelling.calibration import logit, sigmoid
 from segment_assets.modelling.contributions import _shapley
+from segment_assets.modelling.embedded import InProcess
 from segment_assets.modelling.model import Model, Part
 from segment_assets.modelling.model_assets import model_assets
 from segment_assets.modelling.tables import backtest, customer_scores, model_evaluation
@@ -135,7 +136,7 @@ def test_no_one_to_score_is_an_empty_table():
 
 def test_assets_train_evaluate_and_score_and_a_second_time_come_out_equal(lake, tmp_path):
     put(lake, rows(cutoffs=7))
-    resources = {"lake": lake, "models": FolderStore(tmp_path / "models")}
+    resources = {"lake": lake, "models": FolderStore(tmp_path / "models"), "trainer": InProcess()}
     with dg.DagsterInstance.ephemeral() as instance:
         first = dg.materialize(model_assets(CONFIG), resources=resources, instance=instance)
         states = [lake.state(t("churn")).version for t in (backtest, model_evaluation, customer_scores)]

@@ -1,0 +1,137 @@
+"""Jobs of SageMaker by content key: found again after a kill, waited for with a deadline, stopped when the run is."""
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Literal, Protocol
+
+from segment_assets.aws import AwsRefusedError
+from segment_assets.modelling.port import TrainerError
+
+Kind = Literal["Training", "Transform"]
+Described = dict[str, Any]
+_ENDED_BADLY = {"Failed", "Stopped", "Stopping"}
+
+
+class Api(Protocol):
+    """The calls of SageMaker, each by its operation's name; a refusal is raised as `AwsRefusedError`."""
+
+    def ask(self, operation: str, on: str, **request: Any) -> Described:
+        """Do it."""
+
+    def find(self, operation: str, on: str, **request: Any) -> Described | None:
+        """Do it; None where there is no such thing."""
+
+    def make(self, operation: str, on: str, **request: Any) -> None:
+        """Do it; that the thing is there already is as good: its name says what is in it."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a job is watched: pauses that grow, so that a short job ends soon and a long one is asked about seldom.
+
+    Attributes:
+        first: seconds of the first pause.
+        most: of the longest.
+        growth: of one to the next.
+        pause: what waits.
+    """
+
+    first: float = 5.0
+    most: float = 60.0
+    growth: float = 1.5
+    pause: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """Training and transform jobs.
+
+    Attributes:
+        api: SageMaker.
+        pace: of looking.
+        deadline: seconds after which a job is given up and stopped.
+    """
+
+    api: Api
+    pace: Pace
+    deadline: float
+
+    def run(
+        self, kind: Kind, name: str, start: Callable[[], Described], is_there: Callable[[Described], bool]
+    ) -> Described:
+        """Have the job done: the one that an earlier run started is taken up, a failed one is tried anew.
+
+        Args:
+            kind: of job.
+            name: from the content key; a number is added per attempt, for names can't be used twice.
+            start: puts what the job reads and returns its request.
+            is_there: whether a completed job's output still is.
+
+        Raises:
+            TrainerError: it failed, was stopped, or took too long.
+        """
+        for attempt in count(1):
+            full = f"{name}-{attempt}"
+            found = self._describe(kind, full)
+            if found is None:
+                self.api.make(f"Create{kind}Job", full, **start(), **{f"{kind}JobName": full})
+            elif found[f"{kind}JobStatus"] in _ENDED_BADLY or _lost(kind, found, is_there):
+                continue
+            return self._wait(kind, full)
+        raise AssertionError  # pragma: no cover - the count has no end
+
+    def _wait(self, kind: Kind, name: str) -> Described:
+        what = f"{kind.lower()} job {name}"
+        ends, pause = time.monotonic() + self.deadline, self.pace.first
+        try:
+            while True:
+                found = self.api.ask(f"Describe{kind}Job", name, **{f"{kind}JobName": name})
+                state = found[f"{kind}JobStatus"]
+                if state == "Completed":
+                    return found
+                if state == "Failed":
+                    reason = (found.get("FailureReason") or "no reason was given").strip().splitlines()[0]
+                    raise TrainerError(f"SageMaker's {what} failed: {reason}; a re-run starts another")
+                if state == "Stopped":
+                    raise TrainerError(f"SageMaker's {what} was stopped; a re-run starts another")
+                if time.monotonic() > ends:
+                    self._stop(kind, name)
+                    raise TrainerError(
+                        f"SageMaker's {what} was not done after {self.deadline / 60:.0f} minutes and was stopped: "
+                        "raise aws.sagemaker.minutes, or take a larger aws.sagemaker.instance_type"
+                    )
+                self.pace.pause(pause)
+                pause = min(pause * self.pace.growth, self.pace.most)
+        except BaseException as ended:
+            # A run that is cancelled takes its job with it. An error of looking does not: the next run finds the job.
+            if not isinstance(ended, Exception):
+                self._stop(kind, name)
+            raise
+
+    def _stop(self, kind: Kind, name: str) -> None:
+        with suppress(AwsRefusedError):  # what ends the run is told, not what came of tidying up
+            self.api.ask(f"Stop{kind}Job", name, **{f"{kind}JobName": name})
+
+    def _describe(self, kind: Kind, name: str) -> Described | None:
+        return self.api.find(f"Describe{kind}Job", name, **{f"{kind}JobName": name})
+
+
+def content_key(*parts: str) -> str:
+    """What a job is asked, as 16 hex digits: the same question has the same."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def name_of(deployment: str, target: str, *more: str) -> str:
+    """A name as SageMaker allows it (letters, digits, single dashes), with room for an attempt's number in its 63."""
+    words = re.sub(r"[^a-zA-Z0-9]+", "-", f"{deployment[:12]}-{target[:24]}").strip("-")
+    return "-".join([words, *more])
+
+
+def _lost(kind: Kind, found: Described, is_there: Callable[[Described], bool]) -> bool:
+    return bool(found[f"{kind}JobStatus"] == "Completed" and not is_there(found))
