@@ -193,11 +193,16 @@ class Lake:
             return {}
 
     def read(self, table: Table, columns: list[str] | None = None) -> pa.Table:
-        """The table's rows in key order; empty where it was never written."""
+        """The table's rows in key order; empty where it was never written, and so is a column described since then."""
+        wanted = columns or table.schema.names
         with self.connect(table) as db:
-            names = ", ".join(f'"{c}"' for c in columns or table.schema.names)
+            there = db.table(table.short_name).columns
+            names = ", ".join(f'"{c}"' for c in wanted if c in there)
             order = ", ".join(f'"{c}"' for c in table.key)
-            return db.sql(f'SELECT {names} FROM "{table.short_name}" ORDER BY {order}').to_arrow_table()
+            rows = db.sql(f'SELECT {names} FROM "{table.short_name}" ORDER BY {order}').to_arrow_table()
+        for name in (c for c in wanted if c not in there):
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, table.schema.field(name).type))
+        return rows.select(wanted)
 
     @contextmanager
     def connect(self, *tables: Table, **extra: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -223,12 +228,11 @@ class Lake:
             db.register(table.short_name, table.empty())
             return
         tasks = list(iceberg.scan().plan_files())
-        added = set(table.schema.names) - set(iceberg.schema().column_names)
         if not tasks:
-            db.register(table.short_name, _widened(iceberg.schema().as_arrow().empty_table(), table))
-        elif added or any(task.delete_files for task in tasks) or len(iceberg.metadata.schemas) > 1:
+            db.register(table.short_name, iceberg.schema().as_arrow().empty_table())
+        elif any(task.delete_files for task in tasks) or len(iceberg.metadata.schemas) > 1:
             # Deletes or an older schema in a file: pyiceberg resolves both, at about six times the time.
-            db.register(table.short_name, _widened(iceberg.scan().to_arrow(), table))
+            db.register(table.short_name, iceberg.scan().to_arrow())
         else:
             files = self._fetch([task.file.file_path for task in tasks])
             quoted = ", ".join(f"'{file.replace(chr(39), chr(39) * 2)}'" for file in files)
@@ -312,14 +316,6 @@ def _these(table: Table, partitions: list[str] | None) -> BooleanExpression:
     # pyiceberg builds In in __new__, which the pydantic plugin of mypy cannot see.
     found: BooleanExpression = cast(Any, In)(Reference(str(table.partition)), set(partitions))
     return found
-
-
-def _widened(rows: pa.Table, table: Table) -> pa.Table:
-    """With the columns that the description has gained since the table was last written, empty."""
-    for field in table.schema:
-        if field.name not in rows.column_names:
-            rows = rows.append_column(field.with_nullable(True), pa.nulls(rows.num_rows, field.type))
-    return rows
 
 
 def _evolve(commit: Transaction, schema: pa.Schema) -> None:
