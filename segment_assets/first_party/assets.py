@@ -81,7 +81,8 @@ def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
         """
         objects = event_objects(landing, landing_config)
         lost: list[str] = []
-        for loaded in load(landing, form, objects, [date.fromisoformat(k) for k in context.partition_keys]):
+        days = [date.fromisoformat(key) for key in context.partition_keys]
+        for loaded in load(landing, form, objects, days, lake.scratch):
             versions = raw_events.write(lake, loaded, context.run.run_id)
             counts = raw_events.verify(lake, loaded)
             lost += [day for day, count in counts.items() if not count.nothing_lost]

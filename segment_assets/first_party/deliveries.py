@@ -4,14 +4,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_assets.first_party.formats import Format
+from segment_assets.first_party.formats import Delivered, Format
+from segment_assets.first_party.staging import Staged
 from segment_assets.first_party.tables import QUARANTINED_RECORDS, RAW_EVENTS
-from segment_assets.lake import ObjectStore, StoredObject, content_hash
+from segment_assets.lake import ObjectStore, StoredObject, combined, content_hash
 from segment_assets.lake.arrivals import arrival_day, fingerprint
 from segment_assets.lake.workers import one_ahead, spread
 from segment_assets.segmentation import EventsLanding
@@ -63,11 +67,15 @@ def event_objects(store: ObjectStore, landing: EventsLanding) -> list[StoredObje
 
 def days_of(store: ObjectStore, form: Format, stored: StoredObject) -> dict[str, str]:
     """Arrival days of an object that tells them by its records, each with the hash of what it holds of that day."""
-    records, refused = _read(form, stored.key, store.read(stored.key))
+    good: dict[date, list[str]] = {}
+    bad: dict[date, list[str]] = {}
+    for _, records, refused in _undated(store, form, [stored]):
+        for hashes, rows, names in ((good, records, ["position", "event_id"]), (bad, refused, ["position", "reason"])):
+            for day, its in _by_day(rows.select(["arrival_date", *names])):
+                hashes.setdefault(day, []).append(content_hash(its.select(names)))
     return {
-        day.isoformat(): content_hash(_of(records, day).select(["position", "event_id"]))[:16]
-        + content_hash(_of(refused, day).select(["position", "reason"]))[:8]
-        for day in sorted(_days(records) | _days(refused))
+        day.isoformat(): _hash_of(good.get(day, []))[:16] + _hash_of(bad.get(day, []))[:8]
+        for day in sorted(good.keys() | bad.keys())
     }
 
 
@@ -102,14 +110,17 @@ def landing_days(
     }
 
 
-def load(store: ObjectStore, form: Format, objects: list[StoredObject], days: Collection[date]) -> Iterator[Loaded]:
-    """Everything that arrived on the days, in chunks of neighbouring days that fit in memory.
+def load(
+    store: ObjectStore, form: Format, objects: list[StoredObject], days: Collection[date], scratch: Path
+) -> Iterator[Loaded]:
+    """Everything that arrived on the days, in chunks of neighbouring days that fit in memory; each object is read once.
 
     Args:
         store: the landing place.
         form: the format of its objects.
         objects: everything in it, as `event_objects` gives it.
         days: arrival days to load.
+        scratch: private folder for what is read of objects without a day in their key, until its day is written.
     """
     dated: dict[date, list[StoredObject]] = {day: [] for day in sorted(days)}
     others = []
@@ -119,15 +130,79 @@ def load(store: ObjectStore, form: Format, objects: list[StoredObject], days: Co
             others.append(stored)
         elif day in dated:
             dated[day].append(stored)
-    each = sum(map(_weight, others)) // max(1, len(dated))
-    chunks = _chunks({day: each + sum(map(_weight, group)) for day, group in dated.items()})
-    yield from one_ahead(_load(store, form, days, [o for day in days for o in dated[day]] + others) for days in chunks)
+    with Staged(RAW_EVENTS.schema, scratch) as raw, Staged(QUARANTINED_RECORDS.schema, scratch) as quarantined:
+        told = _Others(raw, quarantined, {day: set() for day in dated})
+        told.read(store, form, others)
+        chunks = _chunks({day: told.bytes(day) + sum(map(_weight, group)) for day, group in dated.items()})
+        yield from one_ahead(
+            told.added_to(_load(store, form, days, [o for day in days for o in dated[day]])) for days in chunks
+        )
+
+
+@dataclass(frozen=True)
+class _Others:
+    """What objects whose records tell their days hold of some days.
+
+    Attributes:
+        raw: their rows of raw_events.
+        quarantined: their rows of quarantined_records.
+        objects: the keys of the objects that delivered something, by day.
+    """
+
+    raw: Staged
+    quarantined: Staged
+    objects: dict[date, set[str]]
+
+    def read(self, store: ObjectStore, form: Format, objects: list[StoredObject]) -> None:
+        wanted = pa.array(list(self.objects), pa.date32())
+        for key, records, refused in _undated(store, form, objects):
+            for into, rows in ((self.raw, records), (self.quarantined, refused)):
+                its = rows.filter(pc.is_in(rows["arrival_date"], value_set=wanted))
+                into.add(its)
+                for day in _days(its):
+                    self.objects[day].add(key)
+
+    def bytes(self, day: date) -> int:
+        return self.raw.bytes[day] + self.quarantined.bytes[day]
+
+    def added_to(self, loaded: Loaded) -> Loaded:
+        days = loaded.days
+        return Loaded(
+            days,
+            pa.concat_tables([loaded.raw, self.raw.of(days)]),
+            pa.concat_tables([loaded.quarantined, self.quarantined.of(days)]),
+            {day: loaded.objects[day] + len(self.objects[day]) for day in days},
+        )
+
+
+def _undated(store: ObjectStore, form: Format, objects: list[StoredObject]) -> Iterator[tuple[str, pa.Table, pa.Table]]:
+    """Rows of raw_events and of quarantined_records, piece by piece, with the object's key.
+
+    What was refused comes after the last piece of its object: a broken row has no day, and stays with the first day.
+    """
+    pieces = ((o.key, piece) for o in objects for piece in form.pieces(o.key, store.read(o.key)))
+    read = spread(partial(_read_piece, form), pieces, worthwhile=sum(map(_weight, objects)) > PART)
+    for key, found in groupby(read, key=itemgetter(0)):
+        refused, first = [], None
+        for _, delivered in found:
+            records = delivered.records
+            refused.append(delivered.quarantined)
+            first = min((d for d in (first, pc.min(records["arrived"]).as_py()) if d), default=None)
+            yield key, _placed(RAW_EVENTS.schema, records, key, records["arrived"]), QUARANTINED_RECORDS.empty()
+        bad = pa.concat_tables(refused)
+        days = _repeat(first or NO_DAY, pa.date32(), bad.num_rows)
+        yield key, RAW_EVENTS.empty(), _placed(QUARANTINED_RECORDS.schema, bad, key, days)
+
+
+def _read_piece(form: Format, part: tuple[str, Any]) -> tuple[str, Delivered]:
+    key, piece = part
+    return key, form.read(key, piece)
 
 
 def _load(store: ObjectStore, form: Format, days: list[date], objects: list[StoredObject]) -> Loaded:
     parts = list(_parts(objects))
     contents = ([(stored.key, store.read(stored.key)) for stored in part] for part in parts)
-    read = partial(_read_all, form, days)
+    read = partial(_read_all, form)
     raw, quarantined, present = zip(*spread(read, contents, worthwhile=len(parts) > 1), strict=True)
     counts = dict.fromkeys(days, 0)
     for day in chain.from_iterable(present):
@@ -135,19 +210,18 @@ def _load(store: ObjectStore, form: Format, days: list[date], objects: list[Stor
     return Loaded(days, pa.concat_tables(raw), pa.concat_tables(quarantined), counts)
 
 
-def _read_all(
-    form: Format, days: list[date], contents: list[tuple[str, bytes]]
-) -> tuple[pa.Table, pa.Table, list[date]]:
-    """Records of the days, records refused, and the days of each object."""
+def _read_all(form: Format, contents: list[tuple[str, bytes]]) -> tuple[pa.Table, pa.Table, list[date]]:
+    """Records, records refused, and the day of each object."""
     raw, quarantined = [RAW_EVENTS.empty()], [QUARANTINED_RECORDS.empty()]
     present: list[date] = []
-    wanted = pa.array(days, pa.date32())
     for key, content in contents:
-        records, refused = (t.filter(pc.is_in(t["arrival_date"], value_set=wanted)) for t in _read(form, key, content))
-        day = day_of(form, key)
-        present += [day] if day else _days(records) | _days(refused)
-        raw.append(records)
-        quarantined.append(refused)
+        found, day = form.read(key, content), day_of(form, key)
+        for rows, table, into in (
+            (found.records, RAW_EVENTS, raw),
+            (found.quarantined, QUARANTINED_RECORDS, quarantined),
+        ):
+            into.append(_placed(table.schema, rows, key, _repeat(day, pa.date32(), rows.num_rows)))
+        present += [day] if day else []
     return pa.concat_tables(raw).combine_chunks(), pa.concat_tables(quarantined).combine_chunks(), present
 
 
@@ -165,19 +239,6 @@ def _parts(objects: list[StoredObject]) -> Iterator[list[StoredObject]]:
         yield part
 
 
-def _read(form: Format, key: str, content: bytes) -> tuple[pa.Table, pa.Table]:
-    found = form.read(key, content)
-    records, refused = found.records, found.quarantined
-    day = day_of(form, key)
-    arrived = records["arrived"] if day is None else _repeat(day, pa.date32(), records.num_rows)
-    # A broken row has no day: it stays with the first day of its object.
-    first = day or pc.min(records["arrived"]).as_py() or NO_DAY
-    return (
-        _placed(RAW_EVENTS.schema, records, key, arrived),
-        _placed(QUARANTINED_RECORDS.schema, refused, key, _repeat(first, pa.date32(), refused.num_rows)),
-    )
-
-
 def _days(rows: pa.Table) -> set[date]:
     return set(pc.unique(rows["arrival_date"]).to_pylist())
 
@@ -191,8 +252,13 @@ def _repeat(value: object, kind: pa.DataType, times: int) -> pa.Array:
     return pa.repeat(pa.scalar(value, kind), times)
 
 
-def _of(rows: pa.Table, day: date) -> pa.Table:
-    return rows.filter(pc.equal(rows["arrival_date"], pa.scalar(day, pa.date32())))
+def _by_day(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
+    for day in sorted(_days(rows)):
+        yield day, rows.filter(pc.equal(rows["arrival_date"], pa.scalar(day, pa.date32())))
+
+
+def _hash_of(hashes: list[str]) -> str:
+    return combined({f"{number:09}": found for number, found in enumerate(hashes)})
 
 
 def _chunks(weights: Mapping[date, int]) -> Iterator[list[date]]:

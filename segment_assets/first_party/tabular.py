@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from itertools import chain
 
 import duckdb
 import pyarrow as pa
@@ -17,17 +17,13 @@ from segment_assets.segmentation import nearest
 _DELIMITERS = ",;\t|"
 
 
-class _Reader(Protocol):
-    """What csv.reader returns: its class has no public name."""
-
-    @property
-    def line_num(self) -> int: ...
-    def __next__(self) -> list[str]: ...
+# Rows held at a time: a second of work, and about 40 MB.
+AT_ONCE = 20_000
 
 
 @dataclass
 class Rows:
-    """The rows of one object.
+    """Some rows of one object.
 
     Attributes:
         names: the columns' names; a name may repeat in a CSV.
@@ -39,9 +35,14 @@ class Rows:
     good: list[tuple[int, tuple[str | None, ...]]] = field(default_factory=list)
     bad: list[tuple[int, Piece]] = field(default_factory=list)
 
+    @property
+    def full(self) -> bool:
+        """As many rows as are held at a time."""
+        return len(self.good) + len(self.bad) >= AT_ONCE
 
-def read(key: str, content: bytes, wanted: Collection[str], place: str) -> Rows:
-    """Rows in file order; positions count from 0 over good and bad rows.
+
+def read(key: str, content: bytes, wanted: Collection[str], place: str) -> Iterator[Rows]:
+    """Rows in file order, some thousand at a time; positions count from 0 over good and bad rows.
 
     Args:
         key: the object's key, for the message.
@@ -52,37 +53,44 @@ def read(key: str, content: bytes, wanted: Collection[str], place: str) -> Rows:
     Raises:
         LandingError: a wanted column is missing.
     """
-    rows = _parquet(content) if content.startswith(b"PAR1") else _separated(content, wanted)
-    if missing := [name for name in wanted if rows.names and name not in rows.names]:
-        raise LandingError(
-            f'segmentation.yaml: {place}: {key} has no column "{missing[0]}" {nearest(missing[0], rows.names)}'
-        )
-    return rows
+    for rows in _parquet(content) if content.startswith(b"PAR1") else _separated(content, wanted):
+        if missing := [name for name in wanted if rows.names and name not in rows.names]:
+            raise LandingError(
+                f'segmentation.yaml: {place}: {key} has no column "{missing[0]}" {nearest(missing[0], rows.names)}'
+            )
+        yield rows
 
 
-def _parquet(content: bytes) -> Rows:
+def _parquet(content: bytes) -> Iterator[Rows]:
+    position = 0
     try:
-        table = pq.read_table(io.BytesIO(content))
+        file = pq.ParquetFile(io.BytesIO(content))
+        names = list(file.schema_arrow.names)
+        yield Rows(names)
         with duckdb.connect(config={"threads": 1}) as db:
-            db.execute("SET TimeZone='UTC'").register("own_table", table)
-            texts = db.sql("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM own_table").to_arrow_table()
+            db.execute("SET TimeZone='UTC'")
+            for batch in file.iter_batches(AT_ONCE):
+                db.register("own_table", pa.Table.from_batches([batch]))
+                texts = db.sql("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM own_table").to_arrow_table()
+                values = zip(*(column.to_pylist() for column in texts.columns), strict=True)
+                yield Rows(names, good=[(i, _without_blanks(v)) for i, v in enumerate(values, position)])
+                position += batch.num_rows
     except (pa.ArrowException, duckdb.Error, OSError) as unreadable:
         del unreadable  # its text may quote data
-        return Rows([], bad=[(0, Piece(content[:KEPT_IN_QUARANTINE], None, "bad_parquet"))])
-    values = zip(*(column.to_pylist() for column in texts.columns), strict=True)
-    return Rows(list(table.column_names), good=[(i, _without_blanks(v)) for i, v in enumerate(values)])
+        yield Rows([], bad=[(position, Piece(content[:KEPT_IN_QUARANTINE], None, "bad_parquet"))])
 
 
-def _separated(content: bytes, wanted: Collection[str]) -> Rows:
+def _separated(content: bytes, wanted: Collection[str]) -> Iterator[Rows]:
     plain, broken = decompress(content)
-    lines = list(io.StringIO(plain.decode("utf-8", "surrogateescape").removeprefix("\ufeff"), newline=""))
-    reader = csv.reader(iter(lines), delimiter=_delimiter(lines[0] if lines else "", wanted))
-    rows = Rows([name.strip() for name in next(reader, [])])
-    position = 0
+    lines = _Lines(plain)
+    reader = csv.reader(lines, delimiter=_delimiter(lines.first, wanted))
+    names = [name.strip() for name in next(reader, [])]
+    lines.taken.clear()
+    rows, position = Rows(names), 0
     for values, raw in _each(reader, lines):
         if values == []:
             continue
-        reason = "bad_csv" if values is None else "wrong_columns" if len(values) != len(rows.names) else None
+        reason = "bad_csv" if values is None else "wrong_columns" if len(values) != len(names) else None
         try:
             whole = raw.encode()
         except UnicodeEncodeError:
@@ -92,21 +100,39 @@ def _separated(content: bytes, wanted: Collection[str]) -> Rows:
         else:
             rows.good.append((position, _without_blanks(tuple(values))))
         position += 1
+        if rows.full:
+            yield rows
+            rows = Rows(names)
     if broken:
         rows.bad.append((position, broken))
-    return rows
+    yield rows
 
 
-def _each(reader: _Reader, lines: list[str]) -> Iterator[tuple[list[str] | None, str]]:
+class _Lines:
+    """A text's lines as csv.reader takes them, and those it took since last asked."""
+
+    def __init__(self, plain: bytes) -> None:
+        text = io.TextIOWrapper(io.BytesIO(plain), "utf-8-sig", "surrogateescape", newline="")
+        self.first = next(text, "")
+        self.taken: list[str] = []
+        self._rest = chain([self.first] if self.first else [], text)
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._rest:
+            self.taken.append(line)
+            yield line
+
+
+def _each(reader: Iterator[list[str]], lines: _Lines) -> Iterator[tuple[list[str] | None, str]]:
     """Values and raw text of each row; no values where the row is longer than any row should be."""
     while True:
-        before = reader.line_num
+        lines.taken.clear()
         try:
-            yield next(reader), "".join(lines[before : reader.line_num])
+            yield next(reader), "".join(lines.taken)
         except StopIteration:
             return
         except csv.Error:
-            yield None, "".join(lines[before : reader.line_num])
+            yield None, "".join(lines.taken)
 
 
 def _delimiter(header: str, wanted: Collection[str]) -> str:

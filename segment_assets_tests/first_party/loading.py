@@ -45,7 +45,7 @@ def days_in(landing, where=PINPOINT):
 def load_days(lake, landing, days=None, where=PINPOINT):
     wanted = [date.fromisoformat(d) for d in (days_in(landing, where) if days is None else days)]
     versions = {}
-    for loaded in load(landing, format_of(where), event_objects(landing, where), wanted):
+    for loaded in load(landing, format_of(where), event_objects(landing, where), wanted, lake.scratch):
         versions |= raw_events.write(lake, loaded, "run")
         assert all(c.nothing_lost for c in raw_events.verify(lake, loaded).values())
     return versions

@@ -1,13 +1,20 @@
 import gzip
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
+from segment_assets.first_party import deliveries, tabular
+from segment_assets.first_party.deliveries import event_objects, load
 from segment_assets.first_party.errors import LandingError
+from segment_assets.first_party.formats.choice import format_of
 from segment_assets.first_party.formats.own_table import OwnTable
-from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_RECORDS
+from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_RECORDS, RAW_EVENTS
+from segment_assets.lake import FolderStore, Lake
+from segment_assets.lake.embedded import open_catalog
 from segment_assets.segmentation import EventsLanding, EventTable
 from segment_assets_tests.first_party.loading import days_in, load_days, normalise
 
@@ -69,9 +76,10 @@ def test_a_table_reads_alike_however_it_is_written(how, landing):
         time = pa.array([datetime(2026, 1, 1, 10)], pa.timestamp("us"))
         pq.write_table(pa.table({"who": ["C1"], "when": time, "what": ["ORDER"], "paid": [12.5]}), sink)
         content = sink.getvalue().to_pybytes()
-    found = OwnTable(mapping).read("x", content)
-    assert found.quarantined.num_rows == 0
-    assert found.records["record"].to_pylist() == [
+    form = OwnTable(mapping)
+    found = [form.read("x", piece) for piece in form.pieces("x", content)]
+    assert sum(f.quarantined.num_rows for f in found) == 0
+    assert [r for f in found for r in f.records["record"].to_pylist()] == [
         '{"paid":"12.5","what":"ORDER","when":"2026-01-01 10:00:00","who":"C1"}'
     ]
 
@@ -111,7 +119,7 @@ def test_bad_rows_are_quarantined_and_the_rest_is_kept(lake, landing):
 
 def test_a_missing_column_is_one_clear_sentence(landing):
     with pytest.raises(LandingError, match=r'landing\.events\.table: events/o\.csv has no column "when" .*"wehn"'):
-        OwnTable(MAPPING).read("events/o.csv", b"who,wehn,what,paid,shop\n")
+        list(OwnTable(MAPPING).pieces("events/o.csv", b"who,wehn,what,paid,shop\n"))
 
 
 def test_rows_added_at_the_end_change_their_days_alone(landing):
@@ -130,3 +138,68 @@ def test_icebergs_metadata_and_marks_are_no_data(landing):
     landing.write("events/metadata/v1.metadata.json", b"{}")
     landing.write("events/data/_SUCCESS", b"x")
     assert days_in(landing, WHERE)["2026-01-01"].objects == 1
+
+
+class Counting(FolderStore):
+    """Remembers what was read."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.reads = []
+
+    def read(self, key):
+        self.reads.append(key)
+        return super().read(key)
+
+
+BAD = "C1,2026-01-02,ORDER,1\n"
+
+
+def many(days=range(1, 15), each=20):
+    rows = "".join(f"C{n},2026-01-{day:02}T{n:02}:00,ORDER,{n},A\n" for day in days for n in range(each))
+    return f"who,when,what,paid,shop\n{BAD}\n{rows}{BAD}".encode()
+
+
+def test_however_many_chunks_the_days_make_each_object_is_read_once(lake, landing, monkeypatch):
+    landing.write("events/a.csv", many())
+    landing.write("events/b.csv", many(range(9, 3, -1)))
+    store = Counting(landing.root)
+    days = days_in(store, WHERE)
+    assert store.reads == ["events/a.csv", "events/b.csv"]
+    store.reads.clear()
+    monkeypatch.setattr(deliveries, "CHUNK", 2_000)
+    wanted = [date.fromisoformat(day) for day in days]
+    loaded = list(load(store, format_of(WHERE), event_objects(store, WHERE), wanted, lake.scratch))
+    assert len(loaded) > 5
+    assert sum(part.raw.num_rows for part in loaded) == 20 * (14 + 6)
+    assert store.reads == ["events/a.csv", "events/b.csv"]
+    assert list(lake.scratch.iterdir()) == []  # what was set aside had no name, and is gone
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_chunks_pieces_and_processes_change_nothing(tmp_path, landing, monkeypatch, form):
+    content = many()
+    if form == "parquet":
+        text = content.replace(BAD.encode(), b"").replace(b"\n\n", b"\n")
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.csv.read_csv(pa.BufferReader(text)), sink)
+        content = sink.getvalue().to_pybytes()
+    landing.write("events/a", content)
+    whole, cut = (Lake(partial(open_catalog, tmp_path / n), tmp_path / n / "scratch") for n in ("whole", "cut"))
+    load_days(whole, landing, where=WHERE)
+    monkeypatch.setattr(tabular, "AT_ONCE", 30)
+    monkeypatch.setattr(deliveries, "CHUNK", 2_000)
+    monkeypatch.setattr(deliveries, "PART", 1_000)
+    load_days(cut, landing, where=WHERE)
+    for table in (RAW_EVENTS, QUARANTINED_RECORDS, ARRIVAL_DAYS):
+        assert cut.state(table).version == whole.state(table).version
+        assert cut.state(table).rows > 0 or form == "parquet"
+
+
+def test_rows_added_at_the_end_change_their_days_alone_in_files_of_many_pieces(landing, monkeypatch):
+    monkeypatch.setattr(tabular, "AT_ONCE", 30)
+    landing.write("events/a.csv", many())
+    before = days_in(landing, WHERE)
+    landing.write("events/a.csv", many() + b"C1,2026-01-14,ORDER,1,A\n")
+    after = days_in(landing, WHERE)
+    assert [day for day in after if before[day].version != after[day].version] == ["2026-01-14"]

@@ -1,7 +1,8 @@
 """The formats that events arrive in: one module each, behind the one signature `Format`."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -15,11 +16,11 @@ _ARRIVED = pa.field("arrived", pa.date32())
 
 @dataclass(frozen=True)
 class Delivered:
-    """What one object delivered.
+    """What one piece of an object delivered.
 
     Attributes:
         records: position, event_id, record, and arrived: the day the record itself says it arrived (UTC).
-        quarantined: position, reason, record. Positions are unique over both, and count from 0.
+        quarantined: position, reason, record. Positions are unique over both in the object.
     """
 
     records: pa.Table
@@ -35,13 +36,17 @@ class Format(Protocol):
 
     own_days: bool
 
-    def read(self, key: str, content: bytes) -> Delivered:
-        """Every record of an object, good or not: nothing is left out.
+    def pieces(self, key: str, content: bytes) -> Iterator[Any]:
+        """An object cut into what is read at a time; at least one piece, whose kind is the format's own.
 
         Args:
             key: the object's key, for messages.
             content: its bytes as delivered.
         """
+        ...
+
+    def read(self, key: str, piece: Any) -> Delivered:
+        """Every record of a piece, good or not: nothing is left out. Positions count from the object's beginning."""
         ...
 
     def normalise(self, raw: pa.Table) -> pa.Table:

@@ -99,12 +99,12 @@ def _endpoints(key: str, content: bytes) -> Iterator[tuple[int, Mapping[str, Any
         if broken:
             yield position + 1, broken, b""
         return
-    rows = tabular.read(key, content, ("Id", "ChannelType"), "landing.customers")
-    for position, values in rows.good:
-        endpoint = _nested(zip(rows.names, values, strict=True))
-        yield position, endpoint, json.dumps(endpoint, sort_keys=True).encode()
-    for position, piece in rows.bad:
-        yield position, piece, b""
+    for rows in tabular.read(key, content, ("Id", "ChannelType"), "landing.customers"):
+        for position, values in rows.good:
+            endpoint = _nested(zip(rows.names, values, strict=True))
+            yield position, endpoint, json.dumps(endpoint, sort_keys=True).encode()
+        for position, piece in rows.bad:
+            yield position, piece, b""
 
 
 def _nested(columns: Iterable[tuple[str, str | None]]) -> dict[str, Any]:

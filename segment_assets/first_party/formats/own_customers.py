@@ -23,13 +23,14 @@ def read(key: str, content: bytes, mapping: CustomerTable) -> Read:
         mapping.customer, mapping.email, mapping.phone, mapping.country, mapping.updated,
         mapping.email_consent, mapping.sms_consent, mapping.push_consent,
     )  # fmt: skip
-    rows = tabular.read(key, content, [name for name in mapped if name], PLACE)
-    found: Read = [*rows.bad]
-    for position, values in rows.good:
-        row = dict(zip(rows.names, values, strict=True))
-        reason, contacts = _contacts(row, mapping)
-        raw = json.dumps(row, sort_keys=True, ensure_ascii=False).encode()
-        found.append((position, Piece(raw, None, reason) if reason else contacts))
+    found: Read = []
+    for rows in tabular.read(key, content, [name for name in mapped if name], PLACE):
+        found += rows.bad
+        for position, values in rows.good:
+            row = dict(zip(rows.names, values, strict=True))
+            reason, contacts = _contacts(row, mapping)
+            raw = json.dumps(row, sort_keys=True, ensure_ascii=False).encode()
+            found.append((position, Piece(raw, None, reason) if reason else contacts))
     return sorted(found, key=lambda pair: pair[0])
 
 

@@ -1,6 +1,6 @@
 """One's own table of events, by a column mapping: a row per event, of whatever days the rows are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import isfinite
 
 import msgspec
@@ -9,6 +9,7 @@ import pyarrow as pa
 from segment_assets.first_party import tabular
 from segment_assets.first_party.formats import Delivered, delivered
 from segment_assets.first_party.records import MalformedError, Piece, event_id
+from segment_assets.first_party.tabular import Rows
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import (
     EARLIEST,
@@ -41,9 +42,12 @@ class OwnTable:
         named = (mapping.customer, mapping.time, mapping.event, mapping.received)
         self.columns = [*(n for n in named if n), *mapping.metrics.values(), *mapping.properties.values()]
 
-    def read(self, key: str, content: bytes) -> Delivered:
+    def pieces(self, key: str, content: bytes) -> Iterator[Rows]:
+        """Some thousand rows at a time."""
+        return tabular.read(key, content, self.columns, PLACE)
+
+    def read(self, key: str, rows: Rows) -> Delivered:
         """Every row; a row is good when it has a customer, an event, times of this century and numbers as metrics."""
-        rows = tabular.read(key, content, self.columns, PLACE)
         good, bad = [], rows.bad
         for position, values in rows.good:
             row = dict(zip(rows.names, values, strict=True))
