@@ -1,7 +1,7 @@
 """Models fitted and asked by SageMaker: training jobs, batch transform jobs, the model registry.
 
 The image is ours, with our scikit-learn (docs/decisions/0005-models-are-skops-files.md), and runs the functions that
-the embedded trainer calls. Files of a job lie in the exports bucket under its content key.
+the embedded trainer calls. Files of a job lie in the exports bucket below training/, under its content key.
 """
 
 import hashlib
@@ -122,7 +122,7 @@ class SageMaker(Trainer):
             return InProcess("nobody is eligible").say(order)
         sha = _sha256(order.content)
         key = content_key(order.target, order.version, sha, content_hash(order.rows), self._how.image_uri)
-        folder, name = f"scoring/{order.target}/{key}", name_of(self._deployment, order.target, key)
+        folder, name = f"training/{order.target}/scores/{key}", name_of(self._deployment, order.target, key)
         parts = scoring.parts(order.rows)
         outputs = [f"{folder}/output/{_part(i)}.out" for i in range(len(parts))]
 
@@ -160,7 +160,7 @@ class SageMaker(Trainer):
         }
 
     def _transform(self, order: ScoringOrder, sha: str, folder: str) -> dict[str, Any]:
-        how, place = self._how, f"scoring/{order.target}/models/{sha}/model.tar.gz"
+        how, place = self._how, f"training/{order.target}/models/{sha}/model.tar.gz"
         # The checked file itself, not the training job's archive: a model trained elsewhere is scored alike.
         self._store.write(place, exchange.to_tar({exchange.MODEL: order.content}))
         read = {"customer_id", *order.model.features}

@@ -15,6 +15,7 @@ from segment_assets.modelling.port import TrainerError
 
 Kind = Literal["Training", "Transform"]
 Described = dict[str, Any]
+_PREFIX = "segment-assets"  # roles in deploy/ reach what is named so, and nothing else
 _ENDED_BADLY = {"Failed", "Stopped", "Stopping"}
 
 
@@ -127,10 +128,18 @@ def content_key(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def name_of(deployment: str, target: str, *more: str) -> str:
-    """A name as SageMaker allows it (letters, digits, single dashes), with room for an attempt's number in its 63."""
-    words = re.sub(r"[^a-zA-Z0-9]+", "-", f"{deployment[:12]}-{target[:24]}").strip("-")
-    return "-".join([words, *more])
+def name_of(deployment: str, target: str, key: str) -> str:
+    """A job's or model's name: SageMaker allows 63 letters, digits and dashes, and an attempt takes 4 of them."""
+    return f"{_dashed(f'{_PREFIX}-{deployment[:12]}-{target[:14]}')}-{key}"
+
+
+def group_of(deployment: str, target: str) -> str:
+    """A model package group's name, as deploy/ makes it."""
+    return _dashed(f"{_PREFIX}-{deployment[:12]}-{target}")[:63].rstrip("-")
+
+
+def _dashed(text: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9]+", "-", text).strip("-")
 
 
 def _lost(kind: Kind, found: Described, is_there: Callable[[Described], bool]) -> bool:

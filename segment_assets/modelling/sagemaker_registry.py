@@ -6,7 +6,7 @@ from typing import Any
 from segment_assets.modelling.artefact import Stored
 from segment_assets.modelling.exchange import PARQUET_TYPE
 from segment_assets.modelling.port import TrainerError
-from segment_assets.modelling.sagemaker_jobs import Api, content_key, name_of
+from segment_assets.modelling.sagemaker_jobs import Api, content_key, group_of
 
 _LONGEST = 1024  # of an ApprovalDescription
 
@@ -30,12 +30,12 @@ class Registry:
     def register(self, stored: Stored, model_url: str, job: str) -> None:
         """Put a model that won its contest into its target's group, to be approved; once per version."""
         group = self._group(stored.target)
-        self.api.make(
-            "CreateModelPackageGroup",
-            group,
-            ModelPackageGroupName=group,
-            ModelPackageGroupDescription=f"What predicts {stored.target}",
-        )
+        if self.api.find("DescribeModelPackageGroup", group, ModelPackageGroupName=group) is None:
+            # deploy/ makes the groups of its targets; a new target's is made here, where the role may.
+            told = f"What predicts {stored.target}"
+            self.api.make(
+                "CreateModelPackageGroup", group, ModelPackageGroupName=group, ModelPackageGroupDescription=told
+            )
         if self._package(stored):
             return
         self.api.ask(
@@ -82,7 +82,7 @@ class Registry:
             )
 
     def _group(self, target: str) -> str:
-        return name_of(self.deployment, target, content_key(target)[:6])
+        return group_of(self.deployment, target)
 
     def _package(self, stored: Stored) -> dict[str, Any] | None:
         group = self._group(stored.target)

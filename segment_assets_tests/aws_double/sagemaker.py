@@ -97,6 +97,18 @@ class SageMaker(FakeService):
             self.groups[name] = asked
         return {"ModelPackageGroupArn": arn}
 
+    def describe_model_package_group(self, caller: Caller, ModelPackageGroupName: str) -> dict[str, Any]:  # noqa: N803
+        arn = _arn(caller, "model-package-group", ModelPackageGroupName)
+        if ModelPackageGroupName not in self.groups:
+            raise AwsError("ValidationException", f"ModelPackageGroup {arn} does not exist.")
+        return {
+            "ModelPackageGroupName": ModelPackageGroupName,
+            "ModelPackageGroupArn": arn,
+            "CreationTime": datetime.now(UTC),
+            "CreatedBy": {},
+            "ModelPackageGroupStatus": "Completed",
+        }
+
     def create_model_package(self, caller: Caller, **asked: Any) -> dict[str, Any]:
         group = asked["ModelPackageGroupName"]
         if group not in self.groups:

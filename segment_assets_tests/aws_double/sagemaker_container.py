@@ -48,7 +48,7 @@ def trained(asked: dict[str, Any], endpoint: str, stop: threading.Event) -> str:
             "SM_OUTPUT_DATA_DIR": str(root / "output/data"),
             "SM_INPUT_CONFIG_DIR": str(root / "input/config"),
         }
-        for channel in asked["InputDataConfig"]:
+        for channel in asked.get("InputDataConfig", ()):
             place = root / "input/data" / channel["ChannelName"]
             place.mkdir(parents=True)
             environment[f"SM_CHANNEL_{channel['ChannelName'].upper()}"] = str(place)
