@@ -93,6 +93,32 @@ def clean_lake(config: Path | None, dry_run: bool) -> None:
     _finish(lambda console: command.clean_lake(console, deployment.home(), dry_run=dry_run))
 
 
+@main.group()
+def aws() -> None:
+    """The deployment on AWS."""
+
+
+@aws.command("plan")
+@CONFIG_OPTION
+def aws_plan(config: Path | None) -> None:
+    """Show what differs between segmentation.yaml and Clean Rooms in both accounts."""
+    from segment_assets.operations import aws_command
+
+    _use(config)
+    _finish(aws_command.plan)
+
+
+@aws.command("apply")
+@CONFIG_OPTION
+@click.option("--delete", multiple=True, metavar="NAME", help="delete this, named as in the plan; may be repeated")
+def aws_apply(config: Path | None, delete: tuple[str, ...]) -> None:
+    """Make Clean Rooms in both accounts as segmentation.yaml declares it; delete nothing that is not named."""
+    from segment_assets.operations import aws_command
+
+    _use(config)
+    _finish(lambda console: aws_command.apply(console, delete))
+
+
 def _use(config: Path | None) -> None:
     if config:
         os.environ[segmentation.CONFIG_VARIABLE] = str(config.resolve())

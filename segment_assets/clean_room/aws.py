@@ -5,7 +5,6 @@ query is started and again when its id is known: whoever comes later follows the
 finds the query among all of them by the prefix its result goes to.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
@@ -23,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from segment_assets.aws import AwsRefusedError, client, code, sentence, session, telling
 from segment_assets.clean_room import aws_text
 from segment_assets.clean_room.aws_lock import Lock
+from segment_assets.clean_room.aws_note import Notes
 from segment_assets.clean_room.aws_patience import tries
 from segment_assets.clean_room.aws_plan import resource_name
 from segment_assets.clean_room.names import Resolved
@@ -39,7 +39,6 @@ _BUSY = {
 }  # fmt: skip
 _ENDED_BADLY = {"FAILED", "CANCELLED", "CANCELLING", "TIMED_OUT"}
 _LIMITS = {"INSUFFICIENT_COMPUTE", "TIMED_OUT"}
-_GONE = {"NoSuchKey", "404"}
 
 
 class Settings(Protocol):
@@ -106,6 +105,10 @@ class AwsCleanRoom(CleanRoom):
         return client("s3")
 
     @cached_property
+    def _notes(self) -> Notes:
+        return Notes(self._s3, self.aws.exports_bucket, f"{self.aws.deployment}/clean_room/")
+
+    @cached_property
     def _rooms(self) -> Any:
         return client("cleanrooms")
 
@@ -139,7 +142,7 @@ class AwsCleanRoom(CleanRoom):
                 # A lost answer is looked for here, in the next round: the note says that a query may have begun.
                 if known := self._known(key):
                     return known
-                self._write_note(key, {"begun": datetime.now(UTC).isoformat()})
+                self._notes.write(key, {"begun": datetime.now(UTC).isoformat()})
                 try:
                     ident = self._start(key, text)
                 except (ClientError, BotoCoreError) as refused:
@@ -147,12 +150,12 @@ class AwsCleanRoom(CleanRoom):
                     if last or not self._again(refused, waited):
                         raise AwsRefusedError(sentence(refused, "cleanrooms:StartProtectedQuery")) from refused
                 else:
-                    self._write_note(key, {"begun": datetime.now(UTC).isoformat(), "id": ident})
+                    self._notes.write(key, {"begun": datetime.now(UTC).isoformat(), "id": ident})
                     return ident
         raise AssertionError("the last try returns or raises")
 
     def _known(self, key: str) -> str | None:
-        note = self._note(key)
+        note = self._notes.read(key)
         known = note.get("id") or (self._search(key, note["begun"]) if note else None)
         answer = self._get(known) if known else {"status": "FAILED"}
         # A result may have been removed since, by a rule of the bucket.
@@ -160,7 +163,7 @@ class AwsCleanRoom(CleanRoom):
         return None if gone or answer["status"] in _ENDED_BADLY else known
 
     def _start(self, key: str, text: str) -> str:
-        where = {"resultFormat": "PARQUET", "bucket": self.aws.exports_bucket, "keyPrefix": self._prefix(key)}
+        where = {"resultFormat": "PARQUET", "bucket": self.aws.exports_bucket, "keyPrefix": self._notes.prefix(key)}
         answer = self._once.start_protected_query(
             type="SQL",
             membershipIdentifier=self._membership["id"],
@@ -190,7 +193,7 @@ class AwsCleanRoom(CleanRoom):
             if one["status"] in _ENDED_BADLY:
                 continue
             to = self._get(one["id"]).get("resultConfiguration", {}).get("outputConfiguration", {}).get("s3", {})
-            if to.get("keyPrefix") == self._prefix(key):
+            if to.get("keyPrefix") == self._notes.prefix(key):
                 return str(one["id"])
         return None
 
@@ -240,24 +243,6 @@ class AwsCleanRoom(CleanRoom):
             pages = self._s3.get_paginator("list_objects_v2").paginate(**asked)
             found = [o["Key"] for page in pages for o in page.get("Contents", ())]
         return sorted(key for key in found if key.endswith(".parquet"))
-
-    def _prefix(self, key: str) -> str:
-        return f"{self.aws.deployment}/clean_room/{key}/"
-
-    def _note(self, key: str) -> dict[str, str]:
-        try:
-            body = self._s3.get_object(Bucket=self.aws.exports_bucket, Key=f"{self._prefix(key)[:-1]}.json")["Body"]
-        except ClientError as refused:
-            if code(refused) in _GONE:
-                return {}
-            raise AwsRefusedError(sentence(refused, f"s3:GetObject on {self._prefix(key)[:-1]}.json")) from refused
-        note: dict[str, str] = json.loads(body.read())
-        return note
-
-    def _write_note(self, key: str, note: dict[str, str]) -> None:
-        place = f"{self._prefix(key)[:-1]}.json"
-        with telling(f"s3:PutObject on {place}"):
-            self._s3.put_object(Bucket=self.aws.exports_bucket, Key=place, Body=json.dumps(note).encode())
 
 
 def _location(answer: Mapping[str, Any]) -> str:

@@ -67,7 +67,10 @@ class Lock:
         owner = uuid4().hex.encode()
         while True:
             try:
-                return str(s3.put_object(Bucket=self.bucket, Key=self.key, Body=owner, **self._left_behind(s3))["ETag"])
+                condition = self._condition(s3, owner)
+                if ours := condition.get("Ours"):
+                    return ours
+                return str(s3.put_object(Bucket=self.bucket, Key=self.key, Body=owner, **condition)["ETag"])
             except s3.exceptions.ClientError as refused:
                 if code(refused) not in _TAKEN | _GONE:
                     raise
@@ -76,14 +79,16 @@ class Lock:
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  spreads waiters, hides nothing
             pause = min(pause * 1.5, 2.0)
 
-    def _left_behind(self, s3: Any) -> dict[str, str]:
-        """The condition to write under: there is no lock, or it is still the one whose lease has ended."""
+    def _condition(self, s3: Any, owner: bytes) -> dict[str, str]:
+        """What must be so when we write: there is no lock, or it is still the one whose lease has ended."""
         try:
             found = s3.get_object(Bucket=self.bucket, Key=self.key)
         except s3.exceptions.ClientError as refused:
             if code(refused) in _GONE:
                 return {"IfNoneMatch": "*"}
             raise
+        if found["Body"].read() == owner:
+            return {"Ours": found["ETag"]}  # boto3 wrote it twice: the first answer was lost
         now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
         if (now - found["LastModified"]).total_seconds() > self.lease:
             return {"IfMatch": found["ETag"]}

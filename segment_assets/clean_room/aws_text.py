@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import duckdb
 import pyarrow as pa
-from sqlglot import TokenType, exp
+from sqlglot import exp
 
 from segment_assets.clean_room import aggregation_rule, conditions, rules
 from segment_assets.clean_room.dialect import SPARK, CleanRoomsSpark
@@ -32,6 +32,7 @@ class _Documented(CleanRoomsSpark):
 
 
 DOCUMENTED = _Documented()
+_WORDS = {word for keyword in SPARK.tokenizer_class.KEYWORDS for word in keyword.split()}
 
 
 def submitted(query: Resolved, as_of: date | None) -> str:
@@ -98,6 +99,5 @@ def _is_getdate(node: exp.Expr) -> bool:
 
 
 def _is_plain(name: str) -> bool:
-    """A name that Spark and Clean Rooms read without quotes: no reserved word, no sign."""
-    tokens = SPARK.tokenize(name)
-    return len(tokens) == 1 and tokens[0].token_type == TokenType.VAR and tokens[0].text == name and name.isascii()
+    """A name that Spark and Clean Rooms read without quotes: no word of SQL's, no sign."""
+    return name.isascii() and name.isidentifier() and name.upper() not in _WORDS
