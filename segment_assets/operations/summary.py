@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Console
@@ -44,10 +45,15 @@ class Summary:
 
     def _read(self) -> Grid:
         grid = _grid("What was read", "", "")
-        days = self._row(ARRIVAL_DAYS, "count(*), sum(delivered)::BIGINT, sum(quarantined)::BIGINT, max(arrival_date)")
+        # A day whose objects are gone stays in the table, empty: it is no arrival day any more.
+        counted = "count(*), sum(delivered)::BIGINT, sum(quarantined)::BIGINT, max(arrival_date)"
+        days = self._row(ARRIVAL_DAYS, counted, "objects > 0")
         events = self._row(ENGAGEMENT_EVENTS, "count(*)")[0]
         if days[0]:
             grid.add_row("records delivered", f"{days[1]:,} on {days[0]} arrival days, the last {days[3]}")
+            if days[3] > datetime.now(UTC).date() + timedelta(days=1):
+                grid.add_row("", f"{days[3]} is in the future, and the last day is the clock of all that follows: mend")
+                grid.add_row("", "or remove the records with that time")
             grid.add_row("quarantined", f"{days[2]:,}; {days[1] - days[2] - events:,} duplicates and probes dropped")
         grid.add_row("events", f"{events:,}")
         persons = self._row(PERSONS, "count(DISTINCT person_id)")[0]
@@ -61,7 +67,8 @@ class Summary:
     def _matched(self, audience: Table) -> str:
         with self.lake.connect(audience, CUSTOMERS, QUARANTINED_AUDIENCE) as db:
             [(rows, matched)] = db.sql(
-                "SELECT count(*), count_if(email_sha256 IN (SELECT email_sha256 FROM customers)) FROM partner_audience"
+                "SELECT count(*), count(*) FILTER (WHERE email_sha256 IN (SELECT email_sha256 FROM customers)) "
+                "FROM partner_audience"
             ).fetchall()
             [(bad,)] = db.sql("SELECT count(*) FROM quarantined_audience").fetchall()
         share = f"{matched / rows:.0%}" if rows else "none"
@@ -114,9 +121,9 @@ class Summary:
         grid.add_row("Dagster home", str(self.settings.home / "dagster"))
         return grid
 
-    def _row(self, table: Table, columns: str) -> tuple[Any, ...]:
+    def _row(self, table: Table, columns: str, where: str = "true") -> tuple[Any, ...]:
         with self.lake.connect(table) as db:
-            [row] = db.sql(f"SELECT {columns} FROM {table.short_name}").fetchall()
+            [row] = db.sql(f"SELECT {columns} FROM {table.short_name} WHERE {where}").fetchall()
         return tuple(row)
 
 
