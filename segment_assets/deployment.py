@@ -26,6 +26,7 @@ EMBEDDED = {
     "graph": "segment_assets.identity.embedded:graph",
     "trainer": "segment_assets.modelling.embedded:trainer",
     "pinpoint": "segment_assets.activation.embedded:pinpoint",
+    "customer_profiles": "segment_assets.activation.customer_profiles.embedded:customer_profiles",
 }
 AWS = {
     "lake": "segment_assets.lake.aws:lake",
@@ -37,6 +38,7 @@ AWS = {
     "graph": "segment_assets.identity.aws:graph",
     "trainer": "segment_assets.modelling.aws:trainer",
     "pinpoint": "segment_assets.activation.aws:pinpoint",
+    "customer_profiles": "segment_assets.activation.customer_profiles.aws:customer_profiles",
 }
 DEPLOYMENTS = {"embedded": EMBEDDED, "aws": AWS}
 

@@ -295,11 +295,46 @@ class PinpointDestination(Model):
     attribute_prefix: str = Field("pred_", description="put before the names of the attributes and metrics written")
 
 
+class CustomerProfilesDestination(Model):
+    """Attributes of profiles in Amazon Connect Customer Profiles, and a segment definition that asks for them.
+
+    The embedded service is a folder that does with an upload what the documentation says.
+    """
+
+    kind: Literal["customer_profiles_import"] = Field(description="the kind of destination")
+    domain: str = Field(description="the Customer Profiles domain")
+    attribute_prefix: str = Field("pred_", description="put before the names of attributes and segment definitions")
+    matching_key: str = Field(
+        "AccountNumber", description="profile field that holds the customer's id: AccountNumber or Attributes.NAME"
+    )
+    create_profiles: bool = Field(
+        False, description="the domain may get new customers by this; off: an upload that makes a profile fails"
+    )
+    expires_after: Days = Field(
+        timedelta(days=90), description="how long the service keeps what it was told; told again after half of it"
+    )
+
+    @model_validator(mode="after")
+    def _allowed(self) -> "CustomerProfilesDestination":
+        if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", self.domain):
+            raise ValueError("domain is letters, digits, _ and -, at most 64")
+        if not re.fullmatch(r"[a-zA-Z0-9_-]{0,20}", self.attribute_prefix):
+            raise ValueError("attribute_prefix is letters, digits, _ and -, at most 20")
+        if not re.fullmatch(r"AccountNumber|Attributes\.[a-zA-Z0-9_-]{1,64}", self.matching_key):
+            raise ValueError("matching_key is AccountNumber or Attributes.NAME")
+        if not timedelta(days=2) <= self.expires_after <= timedelta(days=1098):
+            raise ValueError("expires_after is 2 to 1098 days")
+        return self
+
+
 class FileDestination(Model):
     """Files with a manifest, written last, for any tool that reads files."""
 
     kind: Literal["file_handoff"] = Field(description="the kind of destination")
     format: Literal["csv", "parquet"] = Field("csv", description="of the files")
+
+
+Destination = PinpointDestination | CustomerProfilesDestination | FileDestination
 
 
 class Policy(Model):
@@ -363,6 +398,9 @@ class Aws(Model):
         None, description="step 8; leave out to train and score in the run's own process"
     )
     pinpoint_role_arn: str | None = Field(None, description="role that Pinpoint takes to read import files")
+    customer_profiles_role_arn: str | None = Field(
+        None, description="role that Customer Profiles takes to write snapshots of segments"
+    )
 
 
 class Segmentation(Model):
@@ -377,7 +415,7 @@ class Segmentation(Model):
     dashboard: bool = Field(True, description="step 7")
     targets: dict[Name, Target] = Field(min_length=1, description="what to predict, by name")
     segments: dict[Name, Segment] = Field({}, description="whom to reach, by name")
-    destinations: dict[Name, Annotated[PinpointDestination | FileDestination, Field(discriminator="kind")]] = Field(
+    destinations: dict[Name, Annotated[Destination, Field(discriminator="kind")]] = Field(
         {}, description="where segments are sent, by name"
     )
     policy: Policy = Field(Policy(), description="what runs when")

@@ -6,6 +6,9 @@ import dagster as dg
 import pyarrow.compute as pc
 
 from segment_assets.activation.activate import Outcome, activate
+from segment_assets.activation.customer_profiles.destination import CustomerProfilesImport
+from segment_assets.activation.customer_profiles.port import CustomerProfilesService
+from segment_assets.activation.customer_profiles.segment import attribute_names as profile_attributes
 from segment_assets.activation.handoff import FileHandoff
 from segment_assets.activation.pinpoint import WORDING, PinpointImport, attribute_names, segment_definition
 from segment_assets.activation.plan import Order
@@ -15,7 +18,12 @@ from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data
 from segment_assets.lake import Lake, ObjectStore
 from segment_assets.reporting import Result, as_of_text, spec_metadata
-from segment_assets.segmentation import FileDestination, PinpointDestination, Segmentation
+from segment_assets.segmentation import (
+    CustomerProfilesDestination,
+    FileDestination,
+    PinpointDestination,
+    Segmentation,
+)
 from segment_assets.segments.tables import predictive_segments
 
 
@@ -23,14 +31,13 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """One asset per segment and destination.
 
     Raises:
-        ConfigError: an attribute's name would be too long for Pinpoint.
+        ConfigError: an attribute's name would be too long for the destination.
     """
     found: list[dg.AssetsDefinition | dg.AssetSpec] = []
     for segment, asked in config.segments.items():
         for destination in dict.fromkeys(asked.destinations):
             to = config.destinations[destination]
-            build = _pinpoint_import if isinstance(to, PinpointDestination) else _file_handoff
-            found.append(build(config, segment, destination))
+            found.append(_BUILDERS[to.kind](config, segment, destination))
     return found
 
 
@@ -69,6 +76,36 @@ def _pinpoint_import(config: Segmentation, segment: str, destination: str) -> dg
     return pinpoint_import
 
 
+def _customer_profiles_import(config: Segmentation, segment: str, destination: str) -> dg.AssetsDefinition:
+    to, asked = config.destinations[destination], config.segments[segment]
+    assert isinstance(to, CustomerProfilesDestination)  # noqa: S101  narrowed by the caller
+    profile_attributes(segment, to.attribute_prefix)
+
+    @dg.asset(
+        key=asset_key(config, segment, destination),
+        description=f"{asked.purpose}: the customers to reach, as attributes of their Customer Profiles.",
+        deps=[dg.AssetKey(["predictive_segments", segment]), dg.AssetKey("customers")],
+        group_name="activation",
+        kinds={"csv"},
+        owners=OWNERS,
+        code_version=code_version("activation", asked, to),
+        freshness_policy=fresh_within(config.policy.fresh_within),
+        automation_condition=on_changed_data,
+        metadata=spec_metadata(ACTIVATION_LEDGER) | {"purpose": asked.purpose},
+    )
+    def customer_profiles_import(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        customer_profiles: dg.ResourceParam[CustomerProfilesService],
+    ) -> Result:
+        job = CustomerProfilesImport(customer_profiles, to, segment)
+        order = job.renewed(_order(lake, config, segment, destination, job.wording))
+        outcome = activate(lake, job, order, wanted(lake, segment, "members"), context.run.run_id)
+        return _report(lake, outcome, target_with=dg.MetadataValue.json(job.target))
+
+    return customer_profiles_import
+
+
 def _file_handoff(config: Segmentation, segment: str, destination: str) -> dg.AssetsDefinition:
     to, asked = config.destinations[destination], config.segments[segment]
     assert isinstance(to, FileDestination)  # noqa: S101  narrowed by the caller
@@ -93,6 +130,13 @@ def _file_handoff(config: Segmentation, segment: str, destination: str) -> dg.As
         return _report(lake, activate(lake, files, order, wanted(lake, segment, "members"), context.run.run_id))
 
     return file_handoff
+
+
+_BUILDERS = {
+    "pinpoint_import": _pinpoint_import,
+    "customer_profiles_import": _customer_profiles_import,
+    "file_handoff": _file_handoff,
+}
 
 
 def _order(lake: Lake, config: Segmentation, segment: str, destination: str, wording: str) -> Order:

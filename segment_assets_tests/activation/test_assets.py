@@ -6,8 +6,9 @@ import dagster as dg
 import pytest
 
 from segment_assets.activation.assets import assets
+from segment_assets.activation.customer_profiles.embedded import FolderCustomerProfiles
 from segment_assets.lake import FolderStore
-from segment_assets.segmentation import ConfigError
+from segment_assets.segmentation import ConfigError, CustomerProfilesDestination
 from segment_assets_tests.activation.world import PEOPLE, addresses, members
 from segment_assets_tests.segments.world import config
 
@@ -81,6 +82,38 @@ def test_a_guard_is_said_where_nothing_is_sent_and_where_only_departures_are(lak
         assert unsent["why_nothing_was_sent"].startswith(says)
         versions = [m[key].tags["dagster/data_version"] for m in (first, departed, refused)]
         assert versions[0] != versions[1] == versions[2]
+
+
+def with_profiles(**settings):
+    """The segment goes to a domain of Customer Profiles."""
+    asked = config(destinations=["handoff"])
+    to = CustomerProfilesDestination(kind="customer_profiles_import", domain="customers", **settings)
+    segment = asked.segments["win_back"].model_copy(update={"destinations": ["profiles"]})
+    return asked.model_copy(update={"segments": {"win_back": segment}, "destinations": {"profiles": to}})
+
+
+def test_customer_profiles_are_an_asset_that_names_the_segment_to_send_to(lake, tmp_path):
+    addresses(lake)
+    members(lake, {"anna": 0.9})
+    found = assets(with_profiles(create_profiles=True))
+    assert [key.to_user_string() for asset in found for key in asset.keys] == ["customer_profiles_import/win_back"]
+    service = FolderCustomerProfiles(tmp_path / "home" / "exports" / "customer_profiles")
+    states = []
+    for _ in range(2):
+        result = dg.materialize(found, resources={"lake": lake, "customer_profiles": service})
+        (event,) = result.get_asset_materialization_events()
+        sent = shown(event.step_materialization_data.materialization)
+        states.append((sent["state"], sent["rows_sent"]))
+    assert states == [("SUCCEEDED", 1), ("NOTHING_SENT", 0)]
+    assert sent["target_with"]["SegmentDefinitionName"] == "pred_win_back"
+    assert not set(re.findall(r"\w+", str(sent))) & {*PEOPLE, "example"}
+
+
+def test_a_name_too_long_for_customer_profiles_is_refused_when_the_definitions_load():
+    settings = with_profiles()
+    long = settings.model_copy(update={"segments": {"a" * 60: settings.segments["win_back"]}})
+    with pytest.raises(ConfigError, match="Customer Profiles allows 64 characters"):
+        assets(long)
 
 
 def test_without_decisions_the_asset_says_what_to_materialise(lake, service, tmp_path):

@@ -14,7 +14,8 @@ from moto.core.model_instances import reset_model_data
 from segment_assets import aws as accounts
 from segment_assets.lake import Lake
 from segment_assets.lake import aws as lake_on_aws
-from segment_assets.segmentation import Aws, PinpointDestination, Segmentation
+from segment_assets.segmentation import Aws, CustomerProfilesDestination, PinpointDestination, Segmentation
+from segment_assets_tests.aws_double.customer_profiles import CustomerProfiles
 from segment_assets_tests.aws_double.front import OURS, PARTNER, REGION, AwsDouble
 from segment_assets_tests.aws_double.pinpoint import Pinpoint
 from segment_assets_tests.aws_double.services import own, the
@@ -39,6 +40,7 @@ PLACES = Aws.model_validate(
             "load_role_arn": f"arn:aws:iam::{OURS}:role/NeptuneLoad",
         },
         "pinpoint_role_arn": f"arn:aws:iam::{OURS}:role/PinpointImport",
+        "customer_profiles_role_arn": f"arn:aws:iam::{OURS}:role/ProfileSnapshots",
     }
 )
 
@@ -59,10 +61,12 @@ def make_buckets(where: Aws) -> None:
 
 
 def make_applications(aws: AwsDouble, config: Segmentation) -> None:
-    """The Pinpoint applications that the file sends to, as if they were made before Pinpoint's end."""
+    """What the file sends to: Pinpoint's applications, as if made before its end, and domains without profiles."""
     for to in config.destinations.values():
         if isinstance(to, PinpointDestination):
             the(aws, Pinpoint).know(to.application_id)
+        if isinstance(to, CustomerProfilesDestination):
+            the(aws, CustomerProfiles).know(to.domain)
 
 
 @contextmanager
