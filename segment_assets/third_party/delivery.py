@@ -102,18 +102,36 @@ def _open(key: str, content: bytes) -> tuple[list[str] | None, Iterator[Mapping[
 
 
 def _csv(key: str, text: str) -> tuple[list[str], Iterator[Mapping[str, Any] | None]]:
-    reader = csv.reader(io.StringIO(text, newline=""))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     header = [name.strip() for name in next(reader, [])]
     if not header:
         raise DeliveryError(f"{key}: is empty; a CSV file starts with a line of column names")
     width = len(header)
     # A blank line is no row; a row of another width can't be read: which value belongs to which column is unknown.
-    records = (dict(zip(header, r, strict=True)) if len(r) == width else None for r in reader if r)
+    whole = (r if r is None or len(r) == width else None for r in _each(reader) if r != [])
+    records = (None if r is None else dict(zip(header, r, strict=True)) for r in whole)
     return header, records
 
 
+def _delimiter(text: str) -> str:
+    """The one that gives most columns."""
+    first = text[: text.find("\n")] if "\n" in text else text
+    return max(",;\t|", key=lambda delimiter: len(next(csv.reader([first], delimiter=delimiter), [])))
+
+
+def _each(reader: Iterator[list[str]]) -> Iterator[list[str] | None]:
+    """Values of each row; None where a field is longer than any should be, such as after a quote that never closes."""
+    while True:
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield None
+
+
 def _json_lines(text: str) -> tuple[list[str] | None, Iterator[Mapping[str, Any] | None]]:
-    records = [_object(line) for line in text.splitlines() if line.strip()]
+    records = [_object(line) for line in text.split("\n") if line.strip()]  # JSON may hold U+2028
     known = sorted({name for record in records if record for name in record})
     # A key may be left out of some records, but not of all.
     return (known if known else None), iter(records)
@@ -122,7 +140,7 @@ def _json_lines(text: str) -> tuple[list[str] | None, Iterator[Mapping[str, Any]
 def _object(line: str) -> Mapping[str, Any] | None:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -131,9 +149,18 @@ def _parquet(key: str, content: bytes) -> tuple[list[str], Iterator[Mapping[str,
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
         header = file.schema_arrow.names
-    except pa.ArrowInvalid as bad:
+    except (pa.ArrowException, OSError) as bad:
         raise DeliveryError(f"{key}: is no Parquet file, or half of one; deliver it again") from bad
-    return header, (record for batch in file.iter_batches() for record in batch.to_pylist())
+    return header, _records(key, file)
+
+
+def _records(key: str, file: pq.ParquetFile) -> Iterator[Mapping[str, Any]]:
+    try:
+        for batch in file.iter_batches():
+            yield from batch.to_pylist()
+    except (pa.ArrowException, OSError):
+        # Not `from` the cause: its message may quote data.
+        raise DeliveryError(f"{key}: is no Parquet file, or half of one; deliver it again") from None
 
 
 def _refuse_missing(key: str, header: list[str], columns: Mapping[str, str]) -> None:
@@ -142,6 +169,8 @@ def _refuse_missing(key: str, header: list[str], columns: Mapping[str, str]) -> 
             raise DeliveryError(
                 f'{key}: there is no column "{name}" {nearest(name, header)}; segmentation.yaml: {place} names it'
             )
+        if header.count(name) > 1:
+            raise DeliveryError(f'{key}: the column "{name}" is there {header.count(name)} times; name it once')
 
 
 def _text(value: Any) -> str | None:

@@ -28,9 +28,15 @@ def parquet() -> bytes:
 FILES = {
     "csv": b'\xef\xbb\xbfemail,age,other\r\nx@a.org,19,1.5\r\n,,"a, b"\r\n',
     "csv.gz": gzip.compress(b"email,age\nx@a.org,19\n,\n"),
+    "semicolons.csv": b"email;age\nx@a.org;19\n;\n",
     "jsonl": b'{"email": "x@a.org", "age": 19}\n\n{"email": null, "other": {}}\n',
     "parquet": parquet(),
 }
+
+
+def damaged(content: bytes) -> bytes:
+    """The first bytes and the last, which hold the schema, are whole."""
+    return content[:8] + bytes(len(content[8:40])) + content[40:]
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -69,6 +75,15 @@ def test_rows_that_can_not_be_read_keep_their_place(store):
     ]
 
 
+def test_rows_that_break_the_reader_are_rows_that_can_not_be_read(store):
+    store.write(f"{KEY}.csv", b'email,age\n"never closed' + b"z" * 140_000 + b"\ny@a.org,1\n")
+    store.write(f"{KEY}.jsonl", b"[" * 100_000 + '\n{"email": "a\u2028b", "age": "1"}'.encode())
+    found = list(rows(store, latest(store.list("partner/")), COLUMNS))
+    by_file = [[r.values is None for r in found if r.object_key.endswith(name)] for name in (".csv", ".jsonl")]
+    assert by_file[0][0] is True
+    assert by_file[1] == [True, False]
+
+
 def test_numbers_are_written_one_way_whatever_file_they_came_in(store):
     store.write(
         f"{KEY}.jsonl", b'{"email": "a", "age": 3.0}\n{"email": "b", "age": true}\n{"email": "c", "age": 1e3}\n'
@@ -89,6 +104,8 @@ def test_numbers_are_written_one_way_whatever_file_they_came_in(store):
         ("csv", b"", "is empty; a CSV file starts with"),
         ("csv", "email,age\nä@b.org,1\n".encode("latin-1"), r"is not UTF-8 \(byte 10\)"),
         ("parquet", b"PAR1", "is no Parquet file, or half of one"),
+        ("parquet", damaged(FILES["parquet"]), "is no Parquet file, or half of one"),
+        ("csv", b"email,age,email\na@b.org,1,c@b.org\n", 'the column "email" is there 2 times'),
         ("csv.gz", gzip.compress(b"email,age\n" * 99, mtime=0)[:20], "is no gzip file, or half of one"),
         ("xlsx", b"", "is neither .csv, .jsonl nor .parquet"),
         ("jsonl", b'{"mail": "x@a.org", "age": 1}\n', 'there is no column "email"'),
