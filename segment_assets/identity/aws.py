@@ -194,6 +194,10 @@ class NeptuneGraph(GraphStore):
                 return ordered(rows) if asked.sort else rows
         raise GraphError(f"{self._cluster.place}: no graph is in service; materialise identity_graph first")
 
+    @cached_property
+    def _s3(self) -> Any:
+        return client("s3")
+
     def _tag(self, version: str) -> str:
         return layout.tag(self._aws.deployment, version)
 
@@ -247,9 +251,11 @@ class NeptuneGraph(GraphStore):
         for start in range(0, len(keys), _OBJECTS_AT_ONCE):
             named = [{"Key": self._bucket.prefix + key} for key in keys[start : start + _OBJECTS_AT_ONCE]]
             try:
-                client("s3").delete_objects(Bucket=self._bucket.name, Delete={"Objects": named, "Quiet": True})
+                told = self._s3.delete_objects(Bucket=self._bucket.name, Delete={"Objects": named, "Quiet": True})
             except (ClientError, BotoCoreError) as refused:
                 raise AwsRefusedError(sentence(refused, f"s3:DeleteObject on {self._bucket.uri('')}")) from refused
+            if kept := told.get("Errors"):  # a key that is denied does not fail the call
+                raise AwsRefusedError(f"s3:DeleteObject on {self._bucket.uri('')} failed: {kept[0]['Code']}")
 
 
 _COUNTS = QUERIES["graph_counts"].cypher
