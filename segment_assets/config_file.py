@@ -51,6 +51,14 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     return f'(did you mean "{close[0]}"?)' if close else f"(one of: {', '.join(known) or 'none'})"
 
 
+def nearest_column(word: str, names: Iterable[str]) -> str:
+    """`nearest` among a file's columns; where its first line is data and no header, nothing of it is shown."""
+    known = list(names)
+    if any("@" in name or name.lstrip('"+-')[:1].isdigit() for name in known):
+        return "(its first line does not look like column names)"
+    return nearest(word, known)
+
+
 def read(path: Path) -> dict[Any, Any]:
     """The file's keys and values.
 

@@ -10,9 +10,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from segment_assets.config_file import nearest_column
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.records import KEPT_IN_QUARANTINE, Piece, decompress
-from segment_assets.segmentation import nearest
 
 _DELIMITERS = ",;\t|"
 
@@ -55,8 +55,12 @@ def read(key: str, content: bytes, wanted: Collection[str], place: str) -> Itera
     """
     for rows in _parquet(content) if content.startswith(b"PAR1") else _separated(content, wanted):
         if missing := [name for name in wanted if rows.names and name not in rows.names]:
+            near = nearest_column(missing[0], rows.names)
+            raise LandingError(f'segmentation.yaml: {place}: {key} has no column "{missing[0]}" {near}')
+        if twice := [name for name in wanted if rows.names.count(name) > 1]:
             raise LandingError(
-                f'segmentation.yaml: {place}: {key} has no column "{missing[0]}" {nearest(missing[0], rows.names)}'
+                f'segmentation.yaml: {place}: {key} has the column "{twice[0]}" {rows.names.count(twice[0])} times: '
+                "name it once"
             )
         yield rows
 

@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from segment_assets.config_file import nearest_column
 from segment_assets.lake import ObjectStore, StoredObject
 from segment_assets.lake.arrivals import arrival_day
-from segment_assets.segmentation import nearest
 
 Columns = Mapping[str, str | None]
 
@@ -166,9 +166,8 @@ def _records(key: str, file: pq.ParquetFile) -> Iterator[Mapping[str, Any]]:
 def _refuse_missing(key: str, header: list[str], columns: Mapping[str, str]) -> None:
     for name, place in columns.items():
         if name not in header:
-            raise DeliveryError(
-                f'{key}: there is no column "{name}" {nearest(name, header)}; segmentation.yaml: {place} names it'
-            )
+            near = nearest_column(name, header)
+            raise DeliveryError(f'{key}: there is no column "{name}" {near}; segmentation.yaml: {place} names it')
         if header.count(name) > 1:
             raise DeliveryError(f'{key}: the column "{name}" is there {header.count(name)} times; name it once')
 

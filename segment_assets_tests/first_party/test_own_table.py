@@ -1,4 +1,5 @@
 import gzip
+import re
 from datetime import date, datetime
 from functools import partial
 
@@ -120,6 +121,18 @@ def test_bad_rows_are_quarantined_and_the_rest_is_kept(lake, landing):
 def test_a_missing_column_is_one_clear_sentence(landing):
     with pytest.raises(LandingError, match=r'landing\.events\.table: events/o\.csv has no column "when" .*"wehn"'):
         list(OwnTable(MAPPING).pieces("events/o.csv", b"who,wehn,what,paid,shop\n"))
+
+
+@pytest.mark.parametrize("row", [b"anna@b.org,yesterday,ORDER,x,A\n", b"Anna Smith,2026-01-01,ORDER,x,A\n"])
+def test_of_a_file_without_a_header_nothing_is_shown(row):
+    with pytest.raises(LandingError, match="its first line does not look like column names") as mistake:
+        list(OwnTable(MAPPING).pieces("events/o.csv", row))
+    assert not {"anna", "Anna", "Smith"} & set(re.findall(r"\w+", str(mistake.value)))
+
+
+def test_a_column_that_is_there_twice_is_one_clear_sentence():
+    with pytest.raises(LandingError, match=r'events/o\.csv has the column "when" 2 times: name it once'):
+        list(OwnTable(MAPPING).pieces("events/o.csv", b"who,when,what,paid,shop,when\n"))
 
 
 def test_rows_added_at_the_end_change_their_days_alone(landing):
