@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from segment_assets.aws import AwsRefusedError, client, code, sentence, session, telling
 from segment_assets.clean_room import aws_text
-from segment_assets.clean_room.aws_lock import Lock
+from segment_assets.clean_room.aws_lock import LEASE_SECONDS, Lock
 from segment_assets.clean_room.aws_note import Notes
 from segment_assets.clean_room.aws_patience import tries
 from segment_assets.clean_room.aws_plan import resource_name
@@ -62,6 +62,7 @@ class AwsCleanRoom(CleanRoom):
         deadline: seconds until a query is cancelled.
         pause: seconds between the first two looks at a query; later ones are further apart.
         patience: seconds to wait for roles that are not known everywhere yet, and for AWS to take calls again.
+        lease: seconds until the lock of a run that was killed is taken over.
     """
 
     def __init__(
@@ -71,9 +72,10 @@ class AwsCleanRoom(CleanRoom):
         deadline: float = DEADLINE_SECONDS,
         pause: float = 1.0,
         patience: float = IAM_SECONDS,
+        lease: float = LEASE_SECONDS,
     ) -> None:
         self.aws, self.collaboration = aws, collaboration
-        self.deadline, self.pause, self.patience = deadline, pause, patience
+        self.deadline, self.pause, self.patience, self.lease = deadline, pause, patience, lease
         self._costs: dict[str, dict[str, float]] = {}
 
     def run(self, query: Resolved, read: ReadTable, as_of: date | None = None, key: str = "") -> pa.Table:
@@ -98,7 +100,7 @@ class AwsCleanRoom(CleanRoom):
     def exclusively(self) -> AbstractContextManager[None]:
         """A lock in the bucket of exports."""
         bucket, prefix = self.aws.exports_bucket, f"{self.aws.deployment}/clean_room"
-        return Lock(lambda: self._s3, bucket, f"{prefix}/lock").held()
+        return Lock(lambda: self._s3, bucket, f"{prefix}/lock", self.lease).held()
 
     @cached_property
     def _s3(self) -> Any:

@@ -14,7 +14,8 @@ from uuid import uuid4
 
 from segment_assets.aws import AwsRefusedError, code, sentence
 
-LEASE_SECONDS = 180.0
+# What is done under the lock takes seconds; a run that was killed in it makes the next one wait this long at most.
+LEASE_SECONDS = 90.0
 PATIENCE_SECONDS = 900.0
 _TAKEN = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 _GONE = {"NoSuchKey", "404"}
@@ -27,7 +28,7 @@ class Lock:
         s3: makes the client that may write there.
         bucket: the bucket.
         key: the object that is the lock.
-        lease: seconds after which a lock counts as left behind; what is done under it takes seconds.
+        lease: seconds after which a lock counts as left behind.
         patience: seconds to wait for it.
     """
 

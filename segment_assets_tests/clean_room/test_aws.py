@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import dagster as dg
 import pyarrow as pa
 import pytest
 
@@ -19,12 +20,14 @@ from segment_assets.clean_room.port import QueryFailedError
 from segment_assets_tests.aws_double.front import Fault
 from segment_assets_tests.clean_room import world as worlds
 from segment_assets_tests.clean_room.conftest import aggregation, table
+from segment_assets_tests.clean_room.test_assets import materialise
 from segment_assets_tests.clean_room.world import World
 
 START = "cleanrooms.StartProtectedQuery"
 _CHILD = """
 import sys
 from segment_assets_tests.clean_room.test_aws import run
+from segment_assets_tests.clean_room.test_assets import materialise
 from segment_assets_tests.clean_room.world import World
 from segment_assets.segmentation import Aws
 run(World(None, Aws.model_validate_json(sys.argv[1]), None, None), "killed")
@@ -87,7 +90,7 @@ def test_a_run_that_was_killed_between_start_and_result_finds_its_query(world):
     child.kill()
     assert child.wait() == -9
     world.service.seconds = 0
-    assert run(world, "killed").num_rows == 1
+    assert run(world, "killed", lease=2.0).num_rows == 1  # it may have been killed while it held the lock
     assert world.started() == 1
 
 
@@ -226,6 +229,16 @@ def test_a_protected_query_is_charged_once_whatever_happens(world, tmp_path: Pat
     assert protected_query.run(query, world.lake, world.room(), "r2").cost["cost_units"] > 0
     again = protected_query.run(query, world.lake, world.room(), "r3")
     assert (again.reused, again.cost, world.started()) == (True, {}, 2)
+
+
+def test_the_assets_do_not_know_where_their_query_ran_and_show_what_it_cost(world):
+    result = materialise(world.config, world.lake, world.room())
+    assert result.success
+    wanted = dg.AssetKey(["clean_room_results", "audience_enrichment"])
+    [done] = [e for e in result.get_asset_materialization_events() if e.asset_key == wanted]
+    told = done.materialization.metadata
+    assert told["cost_units"].value > 0
+    assert told["dagster/row_count"].value == 90
 
 
 def test_the_text_names_its_columns_keeps_documented_functions_and_means_the_datas_day(collaboration):
