@@ -112,6 +112,23 @@ def test_a_kill_within_submit_makes_no_second_job(known, both, monkeypatch, when
     assert profiles_world.members(held()) == {"anna": "0.9000"}
 
 
+def test_an_upload_whose_work_is_gone_is_sent_again(known, both, monkeypatch):
+    """The ledger was lost, or the domain was told something else meanwhile: the old job must not count."""
+    service, held = both
+    members(known, {"anna": 0.9})
+    for step in staged(known, service):
+        if step == "poll":
+            break
+    for attributes in held().values():
+        attributes.clear()
+    if isinstance(service, FolderCustomerProfiles):
+        profiles_world.known(service)
+    monkeypatch.setattr(service, "settles_within", 0.0)
+    told(known, service)
+    assert len(jobs(service)) == 2
+    assert profiles_world.members(held()) == {"anna": "0.9000"}
+
+
 def test_whoever_a_killed_run_told_and_is_not_wanted_after_it_leaves(known, both):
     service, held = both
     members(known, {"anna": 0.9, "dan": 0.8})

@@ -4,6 +4,7 @@ import re
 import time
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from segment_assets.activation.customer_profiles.port import CustomerProfilesService, UploadJob, UploadJobRequest
 from segment_assets.activation.customer_profiles.rules import judge
@@ -118,13 +119,13 @@ class CustomerProfilesImport(Destination):
             )
 
     def _job(self, plan: Plan) -> tuple[UploadJob | None, str]:
-        """The job for this content that did not fail, and the name of the next: it is what a client token would be."""
+        """The job for this content whose work holds, and the name of the next: it is what a client token would be."""
         name = f"{self.definition}/{plan.order.destination}/{plan.folder.partition('/')[2]}{FILE.partition('.')[0]}"
         attempts = {n: job for job in self.service.list_upload_jobs(self.to.domain) if (n := _attempt(job, name))}
         if not attempts:
             return None, name
         last = attempts[max(attempts)]
-        return None if self._failed(last, plan.rows.num_rows) else last, f"{name}-r{max(attempts) + 1}"
+        return None if self._undone(last, plan) else last, f"{name}-r{max(attempts) + 1}"
 
     def _request(self, name: str) -> UploadJobRequest:
         return {
@@ -142,11 +143,20 @@ class CustomerProfilesImport(Destination):
                 f"Customer Profiles would refuse {len(problems):,} rows of {FILE}, so nothing was sent: {problems[0]}"
             )
 
-    def _failed(self, job: UploadJob, rows: int) -> bool:
-        if job["Status"] == "PARTIALLY_SUCCEEDED":
-            results = self.service.get_upload_job(self.to.domain, job["JobId"]).get("ResultsSummary", {})
-            return results.get("FailedRecords", 0) > TOLERANCE * rows
-        return job["Status"] in ("FAILED", "STOPPED")
+    def _undone(self, job: UploadJob, plan: Plan) -> bool:
+        """The job failed, or what it did is not there any more: the file must be sent again."""
+        if job["Status"] in ("FAILED", "STOPPED"):
+            return True
+        if job["Status"] in ("CREATED", "IN_PROGRESS"):
+            return False
+        results = self.service.get_upload_job(self.to.domain, job["JobId"]).get("ResultsSummary", {})
+        if results.get("FailedRecords", 0) > TOLERANCE * plan.rows.num_rows:
+            return True
+        done = job.get("CompletedAt")
+        if done and (datetime.now(UTC) - done).total_seconds() <= self.service.settles_within:
+            return False  # it may not show yet
+        # An upload of long ago, of a ledger that was lost, or overwritten since by somebody else.
+        return bool(self._difference(plan, self._ensure_definition(plan), time.monotonic()))
 
     def _ensure_definition(self, plan: Plan) -> str:
         """The definition that asks for our attributes. None is ever changed: campaigns may hang on it."""

@@ -5,6 +5,7 @@ Shapes are the API's: https://docs.aws.amazon.com/connect/latest/APIReference/AP
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, TypedDict
 
 SegmentGroups = dict[str, Any]
@@ -47,6 +48,7 @@ class UploadJob(TypedDict, total=False):
     Fields: dict[str, ObjectTypeField]
     UniqueKey: str
     DataExpiry: int
+    CompletedAt: datetime
     ResultsSummary: ResultsSummary
 
 
