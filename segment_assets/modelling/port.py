@@ -96,7 +96,7 @@ class Trainer(ABC):
 
         Raises:
             TrainingError: the rows do not carry a model.
-            TrainerError: the work did not come to its end.
+            TrainerError: the work did not come to its end; of a job whose rows carry no model, the same sentence.
         """
 
     @abstractmethod

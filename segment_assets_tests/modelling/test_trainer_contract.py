@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import pyarrow as pa
@@ -13,11 +12,11 @@ from segment_assets.lake.aws import Bucket
 from segment_assets.modelling import artefact, scoring
 from segment_assets.modelling.aws import SageMaker
 from segment_assets.modelling.embedded import InProcess
-from segment_assets.modelling.port import Learnt, ScoringOrder, Trainer, TrainingOrder
+from segment_assets.modelling.port import Learnt, ScoringOrder, Trainer, TrainerError, TrainingOrder
 from segment_assets.modelling.sagemaker_jobs import Pace
+from segment_assets.modelling.training import TrainingError
 from segment_assets.segmentation import AwsSageMaker, Target
 from segment_assets_tests.aws_double.front import OURS
-from segment_assets_tests.aws_double.sagemaker import SageMaker as Double
 from segment_assets_tests.aws_double.world import world
 from segment_assets_tests.modelling.synthetic import rows
 
@@ -50,27 +49,15 @@ def scoring_order() -> ScoringOrder:
     return ScoringOrder("churn", "version1", content, artefact.loads(content, "here"), today)
 
 
-@dataclass
-class Loopback:
-    """SageMaker on the double, and both ends of it."""
-
-    double: Double
-    trainer: SageMaker
-    aws: object
-
-
 @pytest.fixture
-def loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
-    with world(monkeypatch) as (aws, where):
-        [double] = [s for s in aws.services if isinstance(s, Double)]
-        store = Bucket(where.exports_bucket, "dev/exports/")
-        yield Loopback(double, SageMaker("dev", HOW, store, QUICK), aws)
+def on_the_double(monkeypatch: pytest.MonkeyPatch) -> Iterator[SageMaker]:
+    with world(monkeypatch) as (_, where):
+        yield SageMaker("dev", HOW, Bucket(where.exports_bucket, "dev/exports/"), QUICK)
 
 
 @pytest.fixture(params=["this process", "SageMaker"])
-def trainer(request: pytest.FixtureRequest) -> Iterator[Trainer]:
-    with ExitStack():
-        yield InProcess() if request.param == "this process" else request.getfixturevalue("loopback").trainer
+def trainer(request: pytest.FixtureRequest) -> Trainer:
+    return InProcess() if request.param == "this process" else request.getfixturevalue("on_the_double")
 
 
 def same(one: Learnt, other: Learnt) -> bool:
@@ -99,6 +86,12 @@ def test_values_are_learnt_alike(trainer):
     target = Target.model_validate({"kind": "value", "event": "purchase", "metric": "amount", "horizon": "4w"})
     asked = order(target="spend", definition=target, rows=rows("value", customers=80, cutoffs=4))
     assert same(trainer.learn(asked), InProcess().learn(asked))
+
+
+def test_rows_that_carry_no_model_are_refused_with_what_is_missing(trainer):
+    with pytest.raises((TrainingError, TrainerError), match=r"churn: a model needs at least three cutoffs") as refused:
+        trainer.learn(order(rows=rows(customers=80, cutoffs=2)))
+    assert "\n" not in str(refused.value)
 
 
 def test_scores_and_reasons_are_the_same_table(trainer):
