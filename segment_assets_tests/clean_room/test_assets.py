@@ -4,6 +4,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 import pytest
+import yaml
 
 from segment_assets import segmentation
 from segment_assets.clean_room import assets as clean_room_assets
@@ -172,13 +173,13 @@ def test_the_collaborations_version_changes_with_its_rules_alone(config):
     same = config.model_copy(update={"collaboration": config.collaboration.model_copy(update={"queries_per_day": 3})})
     assert declared(same).version == before
     looser = text.replace("minimum: 25", "minimum: 24")
-    other = Segmentation.model_validate(segmentation.yaml.safe_load(looser))
+    other = Segmentation.model_validate(yaml.safe_load(looser))
     assert declared(other).version != before
 
 
 def test_an_unknown_column_is_one_sentence_with_path_and_nearest_choice():
     text = segmentation.DEMO_FILE.read_text().replace("dimension_columns: [country]", "dimension_columns: [contry]")
-    config = Segmentation.model_validate(segmentation.yaml.safe_load(text))
+    config = Segmentation.model_validate(yaml.safe_load(text))
     with pytest.raises(CollaborationError) as bad:
         clean_room_assets.assets(config)
     assert str(bad.value) == (
