@@ -14,6 +14,9 @@ from segment_assets import deployment, segmentation
 CONFIG_OPTION = click.option(
     "--config", type=click.Path(path_type=Path), help="segmentation.yaml to use; default: ./segmentation.yaml"
 )
+ACCOUNT_OPTION = click.option(
+    "--account", type=click.Choice(["ours", "partner"]), help="look at this account alone; default: both"
+)
 # The project's own exceptions are a sentence each, for the user.
 OWN = "segment_assets."
 
@@ -100,23 +103,25 @@ def aws() -> None:
 
 @aws.command("plan")
 @CONFIG_OPTION
-def aws_plan(config: Path | None) -> None:
+@ACCOUNT_OPTION
+def aws_plan(config: Path | None, account: str | None) -> None:
     """Show what differs between segmentation.yaml and Clean Rooms in both accounts."""
     from segment_assets.operations import aws_command
 
     _use(config)
-    _finish(aws_command.plan)
+    _finish(lambda console: aws_command.plan(console, (account,) if account else aws_command.BOTH))
 
 
 @aws.command("apply")
 @CONFIG_OPTION
+@ACCOUNT_OPTION
 @click.option("--delete", multiple=True, metavar="NAME", help="delete this, named as in the plan; may be repeated")
-def aws_apply(config: Path | None, delete: tuple[str, ...]) -> None:
+def aws_apply(config: Path | None, account: str | None, delete: tuple[str, ...]) -> None:
     """Make Clean Rooms in both accounts as segmentation.yaml declares it; delete nothing that is not named."""
     from segment_assets.operations import aws_command
 
     _use(config)
-    _finish(lambda console: aws_command.apply(console, delete))
+    _finish(lambda console: aws_command.apply(console, (account,) if account else aws_command.BOTH, delete))
 
 
 def _use(config: Path | None) -> None:

@@ -17,7 +17,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from segment_assets.aws import AwsRefusedError, client, code, sentence, session, telling
 from segment_assets.clean_room import aws_text
@@ -181,7 +181,7 @@ class AwsCleanRoom(CleanRoom):
         delay = isinstance(refused, ClientError) and refused.response.get("reason") == "IAM_SYNCHRONIZATION_DELAY"
         young = datetime.now(UTC) - self._membership["createTime"] < YOUNG
         denied = young and code(refused) == "AccessDeniedException"
-        busy = isinstance(refused, BotoCoreError) or code(refused) in _BUSY
+        busy = isinstance(refused, HTTPClientError) or code(refused) in _BUSY
         return waited < self.patience and (delay or denied or busy)
 
     def _search(self, key: str, begun: str) -> str | None:

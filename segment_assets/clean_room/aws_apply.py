@@ -1,11 +1,12 @@
 """Look at two accounts' Clean Rooms, and carry a plan out in them; each account is entered with its own session."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from segment_assets.aws import client, session, telling
 from segment_assets.clean_room.aws_patience import tries
-from segment_assets.clean_room.aws_plan import OURS, PARTNERS, Resource, Step, canonical
+from segment_assets.clean_room.aws_plan import OURS, PARTNERS, PlanError, Resource, Step, canonical
 from segment_assets.segmentation import Aws
 
 IAM_SECONDS = 120.0
@@ -17,24 +18,34 @@ class Rooms:
     Args:
         aws: where things are.
         names: the collaboration's name in the account, and the display names of its runner and its provider.
+        accounts: those that are looked at; the partner may keep its own to itself.
         patience: seconds to wait until a role that was just made is known everywhere.
     """
 
-    def __init__(self, aws: Aws, names: tuple[str, str, str], patience: float = IAM_SECONDS) -> None:
-        self.aws, self.patience = aws, patience
+    def __init__(
+        self,
+        aws: Aws,
+        names: tuple[str, str, str],
+        accounts: Sequence[str] = (OURS, PARTNERS),
+        patience: float = IAM_SECONDS,
+    ) -> None:
+        self.aws, self.accounts, self.patience = aws, accounts, patience
         self.name, self.runner, self.provider = names
-        partner = session(aws.partner.role_arn, aws.partner.external_id)
-        self._clients: dict[str, Any] = {OURS: client("cleanrooms"), PARTNERS: client("cleanrooms", partner)}
+        enter: dict[str, Callable[[], Any]] = {
+            OURS: session,
+            PARTNERS: partial(session, aws.partner.role_arn, aws.partner.external_id),
+        }
+        self._clients: dict[str, Any] = {account: client("cleanrooms", enter[account]()) for account in accounts}
         self._ids: dict[str, str] = {}
 
     def observe(self) -> list[Resource]:
-        """Everything there is of this deployment.
+        """Everything there is of this deployment in the accounts that are looked at.
 
         Raises:
             AwsRefusedError: AWS refused, with the permission it wants.
         """
         found = list(self._collaborations())
-        for account in (OURS, PARTNERS):
+        for account in self.accounts:
             found += [*self._memberships(account), *self._tables(account), *self._associations(account)]
         return found
 
@@ -88,7 +99,10 @@ class Rooms:
         logs = {} if verb == "delete" else {"queryLogStatus": resource.settings["queryLogStatus"]}
         if verb != "create":
             return {"membershipIdentifier": self._ids[resource.label], **logs}
-        return {"collaborationIdentifier": self._ids[f"{OURS}/collaboration/{self.name}"], **logs}
+        label = f"{OURS}/collaboration/{self.name}"
+        if label not in self._ids:
+            raise PlanError(f"{resource.label}: there is no {label} that this account was invited to: make it first")
+        return {"collaborationIdentifier": self._ids[label], **logs}
 
     def _configured_table(self, resource: Resource, verb: str) -> dict[str, Any]:
         of = {} if verb == "create" else {"configuredTableIdentifier": self._ids[resource.label]}
@@ -117,14 +131,17 @@ class Rooms:
         return {**of, "name": resource.name, "configuredTableIdentifier": table, **role}
 
     def _collaborations(self) -> Iterator[Resource]:
-        for one in self._list(OURS, "list_collaborations", "collaborationList"):
+        account = self.accounts[0]  # each member sees it
+        for one in self._list(account, "list_collaborations", "collaborationList"):
             if one["name"] == self.name:
                 of = {"collaborationIdentifier": one["id"]}
-                whole = self._ask(OURS, "get_collaboration", **of)["collaboration"]
-                every = self._list(OURS, "list_members", "memberSummaries", **of)
+                whole = self._ask(account, "get_collaboration", **of)["collaboration"]
+                every = self._list(account, "list_members", "memberSummaries", **of)
                 members = {m["displayName"]: sorted(m["abilities"]) for m in every}
                 settings = {"members": members, "analyticsEngine": whole.get("analyticsEngine")}
-                yield self._noted(Resource(OURS, "collaboration", self.name, settings), one["id"])
+                found = self._noted(Resource(OURS, "collaboration", self.name, settings), one["id"])
+                if account == OURS:
+                    yield found
 
     def _memberships(self, account: str) -> Iterator[Resource]:
         for one in self._list(account, "list_memberships", "membershipSummaries", status="ACTIVE"):

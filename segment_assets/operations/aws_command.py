@@ -1,6 +1,6 @@
 """What `segment-assets aws plan` and `aws apply` do: the collaboration of segmentation.yaml in two accounts."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from rich.console import Console
 from rich.table import Table as Screen
@@ -9,25 +9,26 @@ from segment_assets import deployment, segmentation
 from segment_assets.clean_room import assets as clean_room
 from segment_assets.clean_room import aws_plan
 from segment_assets.clean_room.aws_apply import Rooms
-from segment_assets.clean_room.aws_plan import Change, PlanError
+from segment_assets.clean_room.aws_plan import OURS, PARTNERS, Change, PlanError
 from segment_assets.deployment import Settings
 
+BOTH = (OURS, PARTNERS)
 _STYLES = {"create": "green", "change": "yellow", "blocked": "red", "unchanged": "dim", "not declared": "magenta"}
 _DONE = {"create": "created", "change": "changed", "delete": "deleted"}
 
 
-def plan(console: Console) -> bool:
+def plan(console: Console, accounts: Sequence[str] = BOTH) -> bool:
     """Show what differs between the declaration and the accounts; nothing is changed."""
     settings = deployment.settings(segmentation.load())
-    _, changes = _compared(settings)
+    _, changes = _compared(settings, accounts)
     _show(console, changes)
     return True
 
 
-def apply(console: Console, delete: Collection[str] = ()) -> bool:
+def apply(console: Console, accounts: Sequence[str] = BOTH, delete: Collection[str] = ()) -> bool:
     """Make what is declared and not there, change what differs, delete what is named."""
     settings = deployment.settings(segmentation.load())
-    rooms, changes = _compared(settings)
+    rooms, changes = _compared(settings, accounts)
     steps = aws_plan.steps(changes, delete)
     if any(s.resource.kind == "configured_table" and s.verb == "create" for s in steps):
         _tables_exist(settings)
@@ -43,15 +44,15 @@ def apply(console: Console, delete: Collection[str] = ()) -> bool:
     return True
 
 
-def _compared(settings: Settings) -> tuple[Rooms, list[Change]]:
+def _compared(settings: Settings, accounts: Sequence[str]) -> tuple[Rooms, list[Change]]:
     offered = settings.segmentation.collaboration
     if offered is None:
         raise PlanError("segmentation.yaml: no collaboration is declared, so there is nothing to plan")
     collaboration = clean_room.declared(settings.segmentation, offered)
     wanted = aws_plan.declared(collaboration, settings.aws, clean_room.sources(settings.segmentation))
     name = aws_plan.resource_name(settings.aws.deployment, offered.name)
-    rooms = Rooms(settings.aws, (name, offered.runner, offered.provider))
-    return rooms, aws_plan.plan(wanted, rooms.observe())
+    rooms = Rooms(settings.aws, (name, offered.runner, offered.provider), accounts)
+    return rooms, aws_plan.plan([r for r in wanted if r.account in accounts], rooms.observe())
 
 
 def _tables_exist(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """Declaration against two accounts: made where missing, changed where different, deleted where named."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -117,22 +117,35 @@ def test_an_apply_that_was_refused_half_way_is_finished_by_the_next(world):
     assert {c.action for c in world.plan()} == {"unchanged"}
 
 
-def test_the_commands_say_what_differs_make_it_and_then_say_that_nothing_does(world, tmp_path, monkeypatch):
-    config = tmp_path / "segmentation.yaml"
+def commands(world: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """The command line on the demo's file with this double's places in it."""
+    config = home / "segmentation.yaml"
     text = segmentation.DEMO_FILE.read_text(encoding="utf-8").partition("\naws:")[0]
     config.write_text(text + "\naws: " + world.where.model_dump_json(), encoding="utf-8")
-    monkeypatch.setenv("SEGMENT_ASSETS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SEGMENT_ASSETS_HOME", str(home / "home"))
     monkeypatch.setenv(segmentation.CONFIG_VARIABLE, str(config))
 
-    def say(*command: str) -> str:
+    def say(*command: str, code: int = 0) -> str:
         done = CliRunner().invoke(cli.main, ["aws", *command])
-        assert done.exit_code == 0, done.output
+        assert done.exit_code == code, done.output
         return done.output
 
+    return say
+
+
+def test_the_commands_say_what_differs_make_it_and_then_say_that_nothing_does(world, tmp_path, monkeypatch):
+    say = commands(world, tmp_path, monkeypatch)
     assert "15 create" in say("plan")
     assert say("apply").count("created ") == 15
     assert "15 unchanged" in say("plan")
     assert say("apply") == "Everything is as declared: nothing was changed.\n"
-    wrong = CliRunner().invoke(cli.main, ["aws", "apply", "--delete", "ours/association/customer_list"])
-    assert wrong.exit_code == 1
-    assert "customers_list" in wrong.output
+    assert "customers_list" in say("apply", "--delete", "ours/association/customer_list", code=1)
+
+
+def test_each_account_may_be_made_alone_and_the_partners_after_ours(world, tmp_path, monkeypatch):
+    say = commands(world, tmp_path, monkeypatch)
+    assert "there is no ours/collaboration" in say("apply", "--account", "partner", code=1)
+    assert say("apply", "--account", "ours").count("created ours/") == 8
+    assert "8 unchanged" in say("plan", "--account", "ours")
+    assert say("apply", "--account", "partner").count("created partner/") == 7
+    assert "15 unchanged" in say("plan")
