@@ -26,6 +26,7 @@ dev: $(READY) ## open the Dagster UI on the same instance (PORT=3000, DEPLOYMENT
 	@$(ON_$(DEPLOYMENT)) $(BIN)/segment-assets dev --port $(PORT)
 
 aws-demo: $(READY) ## the whole demo with the AWS adapters, on a double of AWS on this machine
+	@$(ON_aws) $(BIN)/segment-assets aws apply
 	@$(ON_aws) $(BIN)/segment-assets demo
 
 aws-stop: ## stop that double; what it holds is gone

@@ -124,6 +124,10 @@ class Accounts:
         """The table as it stands."""
         return self._of(name).load_table(self._before + name)
 
+    def table_exists(self, name: str) -> bool:
+        """Whether the table was made."""
+        return self._of(name).table_exists(self._before + name)
+
     def list_namespaces(self) -> list[tuple[str, ...]]:
         """Our namespaces and the partner's, of this deployment alone."""
         both = [(catalog, space[0]) for catalog in (self._ours, self._theirs) for space in catalog.list_namespaces()]

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+import yaml
+from rich.console import Console
 
 from segment_assets import deployment
 from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.lake import Lake
-from segment_assets.segmentation import load
+from segment_assets.operations import aws_command
+from segment_assets.segmentation import CONFIG_VARIABLE, load
 from segment_assets_tests.aws_double.world import make_applications, world
 from segment_assets_tests.end_to_end.world import opened_world
 from segment_assets_tests.small_world import SMALL_SEGMENTATION
@@ -27,8 +30,14 @@ def test_every_table_is_the_same_embedded_and_on_aws(tmp_path: Path, monkeypatch
         tables, ledger = here.hashes(), rows_where_places_differ(here.lake)
     with world(monkeypatch) as (aws, where):
         make_applications(aws, config)
+        content = yaml.safe_load(SMALL_SEGMENTATION.read_text())
+        content["aws"] = where.model_dump(mode="json", exclude_none=True)
+        (tmp_path / "segmentation.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+        monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "segmentation.yaml"))
+        monkeypatch.setenv(deployment.HOME_VARIABLE, str(tmp_path / "aws"))
         monkeypatch.setenv(deployment.DEPLOYMENT_VARIABLE, "aws")
-        with opened_world(tmp_path / "aws", config.model_copy(update={"aws": where})) as there:
+        assert aws_command.apply(Console(quiet=True))
+        with opened_world(tmp_path / "aws", load()) as there:
             there.refresh()
             on_aws, ledger_on_aws = there.hashes(), rows_where_places_differ(there.lake)
             assert there.refresh() == [], "a second time nothing is built"
