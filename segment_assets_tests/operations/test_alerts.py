@@ -55,5 +55,5 @@ def test_a_place_that_is_down_is_logged_and_stops_nothing(caplog: pytest.LogCapt
 
 
 def test_only_web_addresses_are_posted_to(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
-    tell([ALERT], Alerts(webhook=tmp_path.as_uri()), LOG)
+    tell([ALERT], Alerts.model_construct(webhook=tmp_path.as_uri(), command=None), LOG)
     assert "could not be told: ValueError" in caplog.text
