@@ -124,8 +124,13 @@ def resource(settings: Settings, port: str) -> Any:
     return _adapter(_adapters()[port])(settings)
 
 
+def chosen() -> str:
+    """The deployment that the environment names."""
+    return os.environ.get(DEPLOYMENT_VARIABLE, "embedded")
+
+
 def _adapters(deployment: str | None = None) -> dict[str, str]:
-    name = deployment or os.environ.get(DEPLOYMENT_VARIABLE, "embedded")
+    name = deployment or chosen()
     if name not in DEPLOYMENTS:
         raise DeploymentError(f'{DEPLOYMENT_VARIABLE}: no deployment is named "{name}" (one of: embedded, aws)')
     return DEPLOYMENTS[name]

@@ -12,7 +12,10 @@ from segment_assets import deployment, segmentation
 from segment_assets.lake import ObjectStore
 from segment_assets.operations import command
 
-NEXT = "Next: `make dev` opens the Dagster UI on this instance; `make next-day` drops the next day of data."
+NEXT = {
+    "embedded": "Next: `make dev` opens the Dagster UI on this instance; `make next-day` drops the next day of data.",
+    "aws": "Next: `make dev DEPLOYMENT=aws` opens the Dagster UI on this instance; `make aws-stop` ends it all.",
+}
 
 
 def demo(console: Console, home: Path, today: date) -> bool:
@@ -33,7 +36,7 @@ def demo(console: Console, home: Path, today: date) -> bool:
         marker.write_text(json.dumps(known))
         _replay(console, settings, date.fromisoformat(known["today"]))
         marker.write_text(json.dumps(known | {"complete": True}))
-    return command.refresh(console, home, NEXT)
+    return command.refresh(console, home, NEXT[deployment.chosen()])
 
 
 def next_day(console: Console, home: Path) -> bool:
@@ -49,7 +52,7 @@ def next_day(console: Console, home: Path) -> bool:
         return False
     dropped = drop(landing, partner_landing)
     console.print(f"Dropped {dropped.last_day}: {dropped.baskets} baskets in {dropped.objects} objects.")
-    return command.refresh(console, home, NEXT)
+    return command.refresh(console, home, NEXT[deployment.chosen()])
 
 
 def _replay(console: Console, settings: deployment.Settings, today: date) -> None:

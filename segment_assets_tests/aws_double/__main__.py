@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from itertools import groupby
 
 import click
 
@@ -61,9 +62,11 @@ def start() -> None:
 def calls() -> None:
     with urllib.request.urlopen(f"http://127.0.0.1:{PORT}{CALLS}") as answer:
         told = json.load(answer)
-    click.echo("| service | operation | calls |\n|---|---|---:|")
-    for service, operation, status, times in told:
-        click.echo(f"| {service} | {operation} | {times:,}{'' if status < 300 else f' answered {status}'} |")
+    click.echo("| service | operation | calls | of these |\n|---|---|---:|---|")
+    for (service, operation), answers in groupby(told, key=lambda call: (call[0], call[1])):
+        counts = [(status, times) for _, _, status, times in answers]
+        ended = [f"{n} answered {status}" for status, n in counts if status >= 300]
+        click.echo(f"| {service} | {operation} | {sum(n for _, n in counts):,} | {', '.join(ended)} |")
 
 
 def main() -> None:
@@ -71,11 +74,10 @@ def main() -> None:
         calls()
     elif sys.argv[1:]:
         start()
-        deployment = {"SEGMENT_ASSETS_DEPLOYMENT": "aws"}
-        sys.exit(
-            subprocess.run(sys.argv[1:], env=os.environ | AwsDouble(port=PORT).environment() | deployment).returncode
-        )
-    serve()
+        there = AwsDouble(port=PORT).environment() | {"SEGMENT_ASSETS_DEPLOYMENT": "aws"}
+        sys.exit(subprocess.run(sys.argv[1:], env=os.environ | there, check=False).returncode)
+    else:
+        serve()
 
 
 if __name__ == "__main__":

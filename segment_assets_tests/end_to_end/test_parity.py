@@ -15,6 +15,7 @@ from segment_assets_tests.aws_double.world import make_applications, world
 from segment_assets_tests.end_to_end.world import opened_world
 from segment_assets_tests.small_world import SMALL_SEGMENTATION
 
+DOCS = Path(__file__).parents[2] / "docs"
 # Says where the files lie and which job read them, which is another place on AWS.
 PLACED = {ACTIVATION_LEDGER.name: ["job_id", "location"]}
 
@@ -39,8 +40,11 @@ def test_every_table_is_the_same_embedded_and_on_aws(tmp_path: Path, monkeypatch
         assert aws_command.apply(Console(quiet=True))
         with opened_world(tmp_path / "aws", load()) as there:
             there.refresh()
+            called = {f"| {call.service} | {call.operation} |" for call in aws.calls}
             on_aws, ledger_on_aws = there.hashes(), rows_where_places_differ(there.lake)
             assert there.refresh() == [], "a second time nothing is built"
+    listed = (DOCS / "aws.md").read_text()
+    assert sorted(row for row in called if row not in listed) == [], "docs/aws.md lists every call of the demo"
     assert on_aws.keys() == tables.keys()
     assert [name for name in tables if name not in PLACED and tables[name] != on_aws[name]] == []
     assert ledger == ledger_on_aws
