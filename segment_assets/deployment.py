@@ -9,7 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from segment_assets.segmentation import Aws, Segmentation, default_path
+from segment_assets.aws_config import Aws
+from segment_assets.segmentation import Segmentation, default_path
 
 HOME_VARIABLE = "SEGMENT_ASSETS_HOME"
 DEPLOYMENT_VARIABLE = "SEGMENT_ASSETS_DEPLOYMENT"

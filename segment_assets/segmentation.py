@@ -8,73 +8,20 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from segment_assets.aws_config import Aws
 from segment_assets.config_file import ConfigError as ConfigError
 from segment_assets.config_file import nearest as nearest
 from segment_assets.config_file import read, sentence
-from segment_assets.sql import SqlError, predicate
+from segment_assets.config_types import Condition, Days, Model, Name, Prefix, Region, Url
 
 CONFIG_VARIABLE = "SEGMENTATION_FILE"
 DEMO_FILE = Path(__file__).parent / "demo" / "segmentation.yaml"
-NAME = r"^[a-z][a-z0-9_]{0,62}$"
-LONGEST = 36_500  # days: a hundred years
 
 Channel = Literal["email", "sms", "push"]
-
-
-def _days(value: Any) -> Any:
-    if isinstance(value, timedelta):
-        return value
-    found = re.fullmatch(r"(\d{1,6})\s*(d|day|days|w|week|weeks)", value.strip()) if isinstance(value, str) else None
-    days = int(found[1]) * (7 if found[2].startswith("w") else 1) if found else 0
-    if not 1 <= days <= LONGEST:
-        raise ValueError(f"must be a number of days or weeks, such as 28d or 4w: at least 1d, at most {LONGEST}d")
-    return timedelta(days=days)
-
-
-def _prefix(value: str) -> str:
-    if any(part in ("", ".", "..") for part in value.removesuffix("/").split("/")) and value:
-        raise ValueError(f'"{value}" must be a path below the place, such as events/: no / before it, no . or .. in it')
-    return value
-
-
-def _condition(value: str) -> str:
-    try:
-        predicate(value, None)
-    except SqlError as bad:
-        raise ValueError(str(bad)) from bad
-    return value
-
-
-def _region(value: str) -> str:
-    from phonenumbers import SUPPORTED_REGIONS  # 0.1 s, for the few who need it
-
-    if value not in SUPPORTED_REGIONS:
-        raise ValueError(f'"{value}" is no country (ISO 3166 alpha-2), such as DE or GB')
-    return value
-
-
-def _url(value: str) -> str:
-    if not re.match(r"https?://[^/\s]", value):
-        raise ValueError("must be an address that begins with https:// or http://")
-    return value
-
-
-Days = Annotated[timedelta, BeforeValidator(_days)]
-Name = Annotated[str, Field(pattern=NAME)]
-Prefix = Annotated[str, AfterValidator(_prefix)]
-Condition = Annotated[str, AfterValidator(_condition)]
-Region = Annotated[str, AfterValidator(_region)]
-Url = Annotated[str, AfterValidator(_url)]
-
-
-class Model(BaseModel):
-    """Unknown keys are refused: a misspelt key must not pass for a default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class EventTable(Model):
@@ -350,57 +297,6 @@ class Alerts(Model):
 
     webhook: Url | None = Field(None, description="URL that gets a JSON POST")
     command: list[str] | None = Field(None, min_length=1, description="command that gets the message on standard input")
-
-
-class AwsPartner(Model):
-    """The partner's account."""
-
-    bucket: str = Field(description="the partner's bucket: its landing place and its tables")
-    role_arn: str = Field(description="role in the partner's account that we enter (sts:AssumeRole)")
-    external_id: str | None = Field(None, description="what the role's trust policy asks for")
-
-
-class AwsCleanRooms(Model):
-    """The collaboration of the two accounts."""
-
-    service_role_arn: str = Field(description="role that Clean Rooms takes to read our tables")
-    partner_service_role_arn: str = Field(description="role that Clean Rooms takes to read the partner's tables")
-
-
-class AwsNeptune(Model):
-    """The cluster that serves the identity graph."""
-
-    endpoint: str = Field(description="the cluster's address, such as https://NAME.neptune.amazonaws.com:8182")
-    load_role_arn: str = Field(description="role that Neptune takes to read the files it loads")
-
-
-class AwsSageMaker(Model):
-    """Jobs that train models and score customers."""
-
-    image_uri: str = Field(description="this package and its libraries as an image in ECR, as deploy/ builds it")
-    role_arn: str = Field(description="role that SageMaker takes to read what a job is given and write what it makes")
-    instance_type: str = Field("ml.m5.xlarge", description="machine of a job")
-    volume_gb: int = Field(30, ge=1, description="disk of a training job, in GB")
-    minutes: int = Field(120, ge=1, description="a job that runs longer is stopped")
-
-
-class Aws(Model):
-    """Where things are on AWS: read when SEGMENT_ASSETS_DEPLOYMENT=aws."""
-
-    deployment: Name = Field("dev", description="stands before databases and prefixes: several share an account")
-    landing_bucket: str = Field(description="where events and customers land")
-    lake_bucket: str = Field(description="our tables")
-    exports_bucket: str = Field(description="models, and files for people and other tools")
-    partner: AwsPartner = Field(description="the partner's account")
-    clean_rooms: AwsCleanRooms = Field(description="the collaboration")
-    neptune: AwsNeptune | None = Field(None, description="step 6; leave out together with identity_graph: off")
-    sagemaker: AwsSageMaker | None = Field(
-        None, description="step 8; leave out to train and score in the run's own process"
-    )
-    pinpoint_role_arn: str | None = Field(None, description="role that Pinpoint takes to read import files")
-    customer_profiles_role_arn: str | None = Field(
-        None, description="role that Customer Profiles takes to write snapshots of segments"
-    )
 
 
 class Segmentation(Model):

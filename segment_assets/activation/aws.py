@@ -14,9 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from segment_assets.activation.port import ActivationError, ImportJobRequest, ImportJobResponse, PinpointService
 from segment_assets.aws import AwsRefusedError, client, code, sentence, session
+from segment_assets.aws_config import Aws
 from segment_assets.lake import ObjectStore
 from segment_assets.lake.aws import exports
-from segment_assets.segmentation import Aws
 
 T = TypeVar("T")
 REFUSED = (ClientError, BotoCoreError)

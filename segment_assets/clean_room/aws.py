@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from segment_assets.aws import AwsRefusedError, client, code, sentence, session, telling
+from segment_assets.aws_config import Aws
 from segment_assets.clean_room import aws_text
 from segment_assets.clean_room.aws_lock import LEASE_SECONDS, Lock
 from segment_assets.clean_room.aws_note import Notes
@@ -27,7 +28,7 @@ from segment_assets.clean_room.aws_patience import tries
 from segment_assets.clean_room.aws_plan import resource_name
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError, ReadTable
-from segment_assets.segmentation import Aws, Segmentation
+from segment_assets.segmentation import Segmentation
 
 DEADLINE_SECONDS = 3600.0
 IAM_SECONDS = 120.0  # "changes might not be immediately visible": IAM user guide, eventual consistency

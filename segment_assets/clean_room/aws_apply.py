@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 
 from segment_assets.aws import client, session, telling
+from segment_assets.aws_config import Aws
 from segment_assets.clean_room.aws_patience import tries
 from segment_assets.clean_room.aws_plan import OURS, PARTNERS, PlanError, Resource, Step, canonical
-from segment_assets.segmentation import Aws
 
 IAM_SECONDS = 120.0
 

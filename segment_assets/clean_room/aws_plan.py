@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from segment_assets.aws_config import Aws
 from segment_assets.clean_room import rules
 from segment_assets.clean_room.collaboration import Collaboration
 from segment_assets.lake import Table
-from segment_assets.segmentation import Aws, nearest
+from segment_assets.segmentation import nearest
 
 OURS, PARTNERS = "ours", "partner"
 # In the order in which each rests on those before it.

@@ -21,13 +21,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from segment_assets.aws import AwsRefusedError, client, code, sentence, session
+from segment_assets.aws_config import Aws, AwsNeptune
 from segment_assets.identity import neptune_layout as layout
 from segment_assets.identity.graph_model import NODES, Snapshot
 from segment_assets.identity.neptune_loads import Loads, PassingError
 from segment_assets.identity.port import GraphError, GraphStore, Served
 from segment_assets.identity.queries import QUERIES, Row, Value, ordered, query
 from segment_assets.lake.aws import Bucket
-from segment_assets.segmentation import Aws, AwsNeptune
 
 # Neptune ends a query after 120 s (neptune_query_timeout): its answer is waited for that long, and no longer.
 _PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, read_timeout=130)

@@ -17,9 +17,9 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table as IcebergTable
 
 from segment_assets.aws import AwsRefusedError, client, code, sentence, session
+from segment_assets.aws_config import Aws
 from segment_assets.lake.lake import Lake
 from segment_assets.lake.objects import ObjectStore, StoredObject
-from segment_assets.segmentation import Aws
 
 # Namespaces that lie in the partner's account.
 PARTNERS = frozenset({"partner"})

@@ -13,6 +13,7 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from segment_assets.aws import AwsRefusedError, client, code, sentence
+from segment_assets.aws_config import AwsSageMaker
 from segment_assets.lake import ObjectStore, content_hash
 from segment_assets.lake.aws import Settings, exports
 from segment_assets.modelling import exchange, scoring
@@ -22,7 +23,6 @@ from segment_assets.modelling.port import Learnt, Said, ScoringOrder, Trainer, T
 from segment_assets.modelling.sagemaker_jobs import Described, Jobs, Pace, content_key, name_of
 from segment_assets.modelling.sagemaker_registry import Registry
 from segment_assets.modelling.sagemaker_serving import SHA256
-from segment_assets.segmentation import AwsSageMaker
 
 _ENTRY = ["python", "-m", "segment_assets.modelling.sagemaker_entry"]
 # SageMaker has codes of its own for few of these: the rest are ValidationExceptions that say it in words.

@@ -12,9 +12,10 @@ from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 
 from segment_assets import aws as accounts
+from segment_assets.aws_config import Aws
 from segment_assets.lake import Lake
 from segment_assets.lake import aws as lake_on_aws
-from segment_assets.segmentation import Aws, CustomerProfilesDestination, PinpointDestination, Segmentation
+from segment_assets.segmentation import CustomerProfilesDestination, PinpointDestination, Segmentation
 from segment_assets_tests.aws_double.customer_profiles import CustomerProfiles
 from segment_assets_tests.aws_double.front import OURS, PARTNER, REGION, AwsDouble
 from segment_assets_tests.aws_double.pinpoint import Pinpoint

@@ -29,7 +29,7 @@ import sys
 from segment_assets_tests.clean_room.test_aws import run
 from segment_assets_tests.clean_room.test_assets import materialise
 from segment_assets_tests.clean_room.world import World
-from segment_assets.segmentation import Aws
+from segment_assets.aws_config import Aws
 run(World(None, Aws.model_validate_json(sys.argv[1]), None, None), "killed")
 """
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from segment_assets import segmentation
+from segment_assets.aws_config import Aws
 from segment_assets.clean_room import assets as clean_room_assets
 from segment_assets.clean_room import aws_plan
 from segment_assets.clean_room.aws import AwsCleanRoom
@@ -17,7 +18,7 @@ from segment_assets.clean_room.aws_apply import Rooms
 from segment_assets.clean_room.protected_query import ProtectedQuery
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Lake, Table
-from segment_assets.segmentation import Aws, Segmentation
+from segment_assets.segmentation import Segmentation
 from segment_assets_tests.aws_double import world as double
 from segment_assets_tests.aws_double.cleanrooms import CleanRooms
 from segment_assets_tests.aws_double.front import AwsDouble

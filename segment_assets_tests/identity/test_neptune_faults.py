@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from segment_assets.aws import AwsRefusedError
+from segment_assets.aws_config import Aws
 from segment_assets.identity.aws import NeptuneGraph
 from segment_assets.identity.aws import graph as adapter
 from segment_assets.identity.graph_model import EDGES, Snapshot
 from segment_assets.identity.port import GraphError
-from segment_assets.segmentation import Aws
 from segment_assets_tests.aws_double.front import AwsDouble, Fault
 from segment_assets_tests.aws_double.neptune import NeptuneData
 from segment_assets_tests.aws_double.neptune_engine import Engine
@@ -29,7 +29,7 @@ OPERATIONS = ["StartLoaderJob", "GetLoaderJobStatus", "ExecuteOpenCypherQuery"]
 RUN = """
 import sys
 from segment_assets.identity.aws import NeptuneGraph
-from segment_assets.segmentation import Aws
+from segment_assets.aws_config import Aws
 from segment_assets_tests.identity.graphs import large_snapshot
 NeptuneGraph(Aws.model_validate_json(sys.argv[1]), pause=0.01).serve(large_snapshot(3))
 """

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import dagster as dg
 import pytest
 
+from segment_assets.aws_config import AwsSageMaker
 from segment_assets.lake import FolderStore, Lake, ObjectStore
 from segment_assets.lake.aws import Bucket
 from segment_assets.modelling import artefact, aws
@@ -16,7 +17,7 @@ from segment_assets.modelling.model_assets import model_assets
 from segment_assets.modelling.port import Trainer, TrainerError
 from segment_assets.modelling.sagemaker_jobs import Pace
 from segment_assets.modelling.tables import customer_scores
-from segment_assets.segmentation import AwsSageMaker, Segmentation
+from segment_assets.segmentation import Segmentation
 from segment_assets_tests.aws_double.front import OURS, AwsDouble, Fault
 from segment_assets_tests.aws_double.sagemaker import SageMaker
 from segment_assets_tests.aws_double.services import the

@@ -22,9 +22,9 @@ from segment_assets.activation.customer_profiles.port import (
 )
 from segment_assets.activation.port import ActivationError
 from segment_assets.aws import AwsRefusedError, client, code, sentence
+from segment_assets.aws_config import Aws
 from segment_assets.lake import ObjectStore
 from segment_assets.lake.aws import exports
-from segment_assets.segmentation import Aws
 
 T = TypeVar("T")
 PUTS = 4

@@ -1,0 +1,64 @@
+"""What the values of segmentation.yaml may be: days, names, prefixes, conditions; each mistake is a sentence."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from segment_assets.sql import SqlError, predicate
+
+NAME = r"^[a-z][a-z0-9_]{0,62}$"
+LONGEST = 36_500  # days: a hundred years
+
+
+def _days(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value
+    found = re.fullmatch(r"(\d{1,6})\s*(d|day|days|w|week|weeks)", value.strip()) if isinstance(value, str) else None
+    days = int(found[1]) * (7 if found[2].startswith("w") else 1) if found else 0
+    if not 1 <= days <= LONGEST:
+        raise ValueError(f"must be a number of days or weeks, such as 28d or 4w: at least 1d, at most {LONGEST}d")
+    return timedelta(days=days)
+
+
+def _prefix(value: str) -> str:
+    if any(part in ("", ".", "..") for part in value.removesuffix("/").split("/")) and value:
+        raise ValueError(f'"{value}" must be a path below the place, such as events/: no / before it, no . or .. in it')
+    return value
+
+
+def _condition(value: str) -> str:
+    try:
+        predicate(value, None)
+    except SqlError as bad:
+        raise ValueError(str(bad)) from bad
+    return value
+
+
+def _region(value: str) -> str:
+    from phonenumbers import SUPPORTED_REGIONS  # 0.1 s, for the few who need it
+
+    if value not in SUPPORTED_REGIONS:
+        raise ValueError(f'"{value}" is no country (ISO 3166 alpha-2), such as DE or GB')
+    return value
+
+
+def _url(value: str) -> str:
+    if not re.match(r"https?://[^/\s]", value):
+        raise ValueError("must be an address that begins with https:// or http://")
+    return value
+
+
+Days = Annotated[timedelta, BeforeValidator(_days)]
+Name = Annotated[str, Field(pattern=NAME)]
+Prefix = Annotated[str, AfterValidator(_prefix)]
+Condition = Annotated[str, AfterValidator(_condition)]
+Region = Annotated[str, AfterValidator(_region)]
+Url = Annotated[str, AfterValidator(_url)]
+
+
+class Model(BaseModel):
+    """Unknown keys are refused: a misspelt key must not pass for a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
