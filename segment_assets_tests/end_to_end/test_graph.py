@@ -22,6 +22,7 @@ PICTURE = LANDINGS | {
     ),
     *(f"predictive_segments/{segment}" for segment in ("win_back", "coupon_lovers", "big_baskets")),
     *("pinpoint_import/win_back", "pinpoint_import/coupon_lovers"),
+    "customer_profiles_import/big_baskets",
     *("file_handoff/win_back", "file_handoff/coupon_lovers", "file_handoff/big_baskets"),
 }
 STEPS = {
@@ -69,7 +70,7 @@ def test_every_policy_has_a_check_on_data_age_beside_it(demo: dg.Definitions) ->
 
 def test_what_was_built_shows_rows_schema_table_and_as_of(built: World) -> None:
     without_a_table = {"collaboration", "identity_graph", "dashboard", "raw_events"}
-    handed_over = ("trained_model", "pinpoint_import", "file_handoff")
+    handed_over = ("trained_model", "pinpoint_import", "customer_profiles_import", "file_handoff")
     for key in built.defs.resolve_asset_graph().executable_asset_keys:
         name = key.to_user_string()
         event = built.instance.get_latest_materialization_event(key)
