@@ -37,20 +37,51 @@ class AwsSageMaker(Model):
     minutes: int = Field(120, ge=1, description="a job that runs longer is stopped")
 
 
+class AwsQuickSight(Model):
+    """The dashboard in QuickSight, beside the HTML page."""
+
+    principal_arn: str = Field(
+        pattern=r"^arn:[^:]+:quicksight:[^:]+:[0-9]{12}:(user|group)/[^/]+/.+$",
+        description="user or group of QuickSight that sees it: arn:aws:quicksight:REGION:ACCOUNT:group/default/NAME",
+    )
+    role_arn: str | None = Field(
+        None, description="role that QuickSight takes to read the files; leave out where the account's own role may"
+    )
+
+
 class Aws(Model):
     """Where things are on AWS: read when SEGMENT_ASSETS_DEPLOYMENT=aws."""
 
     deployment: Name = Field("dev", description="stands before databases and prefixes: several share an account")
     landing_bucket: str = Field(description="where events and customers land")
     lake_bucket: str = Field(description="our tables")
+    arrivals_queue: str | None = Field(
+        None, description="URL of the queue that is told what lands, as deploy/data.yaml makes it; listed without"
+    )
+    events_stream: str | None = Field(
+        None, description="name of the Firehose stream that `next-day` sends through; it writes objects without"
+    )
     exports_bucket: str = Field(description="models, and files for people and other tools")
+    role_prefix: str | None = Field(
+        None,
+        description="what stands before a step's name in its role's ARN, as output RolePrefix of deploy/roles.yaml: "
+        "each step acts in its own role; leave out to do everything in the name of the process",
+    )
     partner: AwsPartner = Field(description="the partner's account")
     clean_rooms: AwsCleanRooms = Field(description="the collaboration")
     neptune: AwsNeptune | None = Field(None, description="step 6; leave out together with identity_graph: off")
     sagemaker: AwsSageMaker | None = Field(
         None, description="step 8; leave out to train and score in the run's own process"
     )
+    quicksight: AwsQuickSight | None = Field(None, description="step 7; leave out to have the HTML page alone")
     pinpoint_role_arn: str | None = Field(None, description="role that Pinpoint takes to read import files")
     customer_profiles_role_arn: str | None = Field(
         None, description="role that Customer Profiles takes to write snapshots of segments"
     )
+    event_bus: str | None = Field(
+        None, description="name or ARN of the EventBridge bus that hears of runs, problems and activations; none without"
+    )
+
+    def role(self, of: str) -> str | None:
+        """The ARN of the role of a step, or of a job; None where everything is done in the name of the process."""
+        return f"{self.role_prefix}{of}" if self.role_prefix else None

@@ -21,6 +21,8 @@ EMBEDDED = {
     "lake": "segment_assets.lake.embedded:lake",
     "landing": "segment_assets.lake.embedded:landing",
     "partner_landing": "segment_assets.lake.embedded:partner_landing",
+    "arrivals": "segment_assets.first_party.embedded:arrivals",
+    "stream": "segment_assets.demo.embedded:stream",
     "exports": "segment_assets.lake.embedded:exports",
     "models": "segment_assets.lake.embedded:models",
     "clean_room": "segment_assets.clean_room.embedded:clean_room",
@@ -28,11 +30,15 @@ EMBEDDED = {
     "trainer": "segment_assets.modelling.embedded:trainer",
     "pinpoint": "segment_assets.activation.embedded:pinpoint",
     "customer_profiles": "segment_assets.activation.customer_profiles.embedded:customer_profiles",
+    "publisher": "segment_assets.dashboards.embedded:publisher",
+    "monitor": "segment_assets.operations.embedded:monitor",
 }
 AWS = {
     "lake": "segment_assets.lake.aws:lake",
     "landing": "segment_assets.lake.aws:landing",
     "partner_landing": "segment_assets.lake.aws:partner_landing",
+    "arrivals": "segment_assets.first_party.aws:arrivals",
+    "stream": "segment_assets.demo.aws:stream",
     "exports": "segment_assets.lake.aws:exports",
     "models": "segment_assets.lake.aws:models",
     "clean_room": "segment_assets.clean_room.aws:clean_room",
@@ -40,6 +46,8 @@ AWS = {
     "trainer": "segment_assets.modelling.aws:trainer",
     "pinpoint": "segment_assets.activation.aws:pinpoint",
     "customer_profiles": "segment_assets.activation.customer_profiles.aws:customer_profiles",
+    "publisher": "segment_assets.dashboards.aws:publisher",
+    "monitor": "segment_assets.operations.aws:monitor",
 }
 DEPLOYMENTS = {"embedded": EMBEDDED, "aws": AWS}
 
@@ -123,6 +131,11 @@ def resource(settings: Settings, port: str) -> Any:
         DeploymentError: as `resources`.
     """
     return _adapter(_adapters()[port])(settings)
+
+
+def role(settings: Settings, of: str) -> str | None:
+    """The role in which a step, or a job, acts; None on one machine, and where the file names none."""
+    return settings.aws.role(of) if chosen() == "aws" else None
 
 
 def chosen() -> str:

@@ -38,7 +38,8 @@ def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
         at_rest = peak_memory_mb()
         progress = RunProgress(instance, console)
         with progress.following(), _errors_alone(logging.getLogger("dagster")):
-            runs = Refresh(defs, instance, home / "state", progress.on_run).run()
+            refreshed = Refresh(defs, instance, home / "state", progress.on_run)
+            runs = refreshed.run()
         resources = defs.resources or {}
         Summary(config, settings, resources["lake"], resources["exports"]).show(console)
         spent = time.monotonic() - started
@@ -47,6 +48,10 @@ def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
         _tell_nothing_landed(console, instance, config, resources["landing"])
         wrong = list(dict.fromkeys(_failures(defs, instance, runs)))
         _tell_failures(console, wrong)
+        if refreshed.untold:
+            console.print(
+                f"{refreshed.untold}; the next refresh tells it", style="yellow", markup=False, soft_wrap=True
+            )
     console.print(next_steps)
     return not wrong and all(run.success for run in runs)
 

@@ -17,8 +17,9 @@ from dagster._core.definitions.asset_daemon_cursor import AssetDaemonCursor
 from dagster_shared.serdes import deserialize_value, serialize_value
 
 from segment_assets.automation import arrival_days
-from segment_assets.operations import owed
+from segment_assets.operations import ended_runs, owed
 from segment_assets.operations.owed import Wanted
+from segment_assets.operations.port import MonitorError
 
 PROCESS_TAG = "segment_assets/process"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -56,6 +57,7 @@ class Refresh:
         state: folder for the cursors of the sensors and the conditions.
         on_run: told before each run: its id and how many steps it has.
         runs: what was run, in order.
+        untold: why a monitor could not be told of them; the next call tells it.
     """
 
     defs: dg.Definitions
@@ -63,6 +65,7 @@ class Refresh:
     state: Path
     on_run: Callable[[str, int], None] = lambda run_id, steps: None
     runs: list[Run] = field(default_factory=list)
+    untold: str = ""
 
     def run(self) -> list[Run]:
         """Look at the landing places, then build until nothing is requested.
@@ -89,6 +92,7 @@ class Refresh:
                 if ready := [key for key in keys if key not in waiting]:
                     failed = owed.union(failed, self.execute(ready, partitions).unbuilt(self.instance))
             if not wanted:
+                self.tell()
                 return self.runs
 
     def listen(self) -> None:
@@ -96,6 +100,15 @@ class Refresh:
         for sensor in self.defs.sensors or ():
             if isinstance(sensor, dg.SensorDefinition) and sensor.name.startswith("landing_"):
                 self._evaluate(sensor)
+
+    def tell(self) -> None:
+        """Tell whoever watches from outside of the runs that ended, as the daemon's sensor does."""
+        monitor = (self.defs.resources or {}).get("monitor")
+        try:
+            while monitor and ended_runs.tell(self.instance, monitor):
+                pass
+        except MonitorError as failure:
+            self.untold = str(failure)
 
     def _evaluate(self, sensor: dg.SensorDefinition) -> None:
         cursor_file = self.state / f"{sensor.name}.cursor"

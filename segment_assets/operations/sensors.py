@@ -1,24 +1,31 @@
-"""The daemon's work: evaluate the conditions; tell people about failures, blocked checks and old data."""
+"""The daemon's work: evaluate the conditions; tell people about failures, blocked checks and old data; and monitors."""
 
 import json
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
 import dagster as dg
 from dagster._core.definitions.freshness import FreshnessState
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from segment_assets.operations import ended_runs
 from segment_assets.operations.alerts import Alert, tell
 from segment_assets.operations.checks import NAME, allowed_ages, current_ages
+from segment_assets.operations.data_age import Age
+from segment_assets.operations.metrics import Note, standing
+from segment_assets.operations.port import Monitor, MonitorError
 from segment_assets.segmentation import Segmentation
 
 RUNNING = dg.DefaultSensorStatus.RUNNING
+# What an alert is called as an event. A failed run is one of `ended_runs`, which forgets none.
+EVENTS = {"check_failed": "check failed", "stale": "asset stale", "old_data": "data old"}
 
 
 def sensors(
     config: Segmentation, specs: list[dg.AssetSpec], blocking: list[dg.AssetCheckKey]
 ) -> list[dg.SensorDefinition]:
     """All of them run from the first `dagster dev` on, without a click."""
-    return [_automation(), _run_failures(config), _stale_blocked_and_old(config, specs, blocking)]
+    return [_automation(), _run_failures(config), _ended_runs(), _stale_blocked_and_old(config, specs, blocking)]
 
 
 def _automation() -> dg.SensorDefinition:
@@ -44,26 +51,70 @@ def _run_failures(config: Segmentation) -> dg.SensorDefinition:
     return tell_run_failures
 
 
+def _ended_runs() -> dg.SensorDefinition:
+    @dg.sensor(name="tell_ended_runs", minimum_interval_seconds=30, default_status=RUNNING)
+    def tell_ended_runs(context: dg.SensorEvaluationContext, monitor: dg.ResourceParam[Monitor]) -> dg.SkipReason:
+        """Tell metrics and events of every run that is over, where a monitor listens."""
+        try:
+            told = ended_runs.tell(context.instance, monitor)
+        except MonitorError as failure:
+            context.log.error("%s", failure)
+            return dg.SkipReason(f"{failure}; the next tick tries again")
+        return dg.SkipReason(f"{told} runs were told" if told else "no run ended")
+
+    return tell_ended_runs
+
+
 def _stale_blocked_and_old(
     config: Segmentation, specs: list[dg.AssetSpec], blocking: list[dg.AssetCheckKey]
 ) -> dg.SensorDefinition:
     @dg.sensor(name="tell_stale_and_blocked", minimum_interval_seconds=60, default_status=RUNNING)
-    def tell_stale_and_blocked(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        """Tell people once when an asset is stale, a blocking check failed, or data is too old."""
-        now = {
-            f"{a.kind} {a.subject}": a
-            for a in [*failed(context.instance, specs, blocking), *old(context.instance, config, specs)]
-        }
-        told = set(json.loads(context.cursor or "[]"))
-        tell([now[name] for name in sorted(now.keys() - told)], config.alerts, context.log)
+    def tell_stale_and_blocked(
+        context: dg.SensorEvaluationContext, monitor: dg.ResourceParam[Monitor]
+    ) -> dg.SensorResult | dg.SkipReason:
+        """Tell people once when an asset is stale, a blocking check failed, or data is too old; monitors every time."""
+        ages = current_ages(context.instance, allowed_ages(config, specs))
+        found = [*failed(context.instance, specs, blocking), *old(ages)]
+        now = {f"{a.kind} {a.subject}": a for a in found}
+        told, owed = _cursor(context.cursor)
+        new = now.keys() - told
+        tell([now[name] for name in sorted(new)], config.alerts, context.log)
+        owed = _announced(context, monitor, {name: now[name] for name in sorted(now) if name in new | owed})
+        _counted(context, monitor, sum(a.kind == "stale" for a in found), ages)
+        context.update_cursor(json.dumps({"told": sorted(now), "owed": sorted(owed)}))
         if now.keys() == told:
             return dg.SkipReason(f"nothing new; {len(now)} known problems" if now else "all is well")
         turned = {name.removeprefix("old_data ") for name in now.keys() ^ told}
-        return dg.SensorResult(
-            asset_events=evaluations(context.instance, config, specs, turned), cursor=json.dumps(sorted(now))
-        )
+        return dg.SensorResult(asset_events=evaluations(ages, turned), cursor=context.cursor)
 
     return tell_stale_and_blocked
+
+
+def _cursor(text: str | None) -> tuple[set[str], set[str]]:
+    """Problems that people were told, and those of them that the monitor did not take yet."""
+    kept = json.loads(text or "[]")
+    # An earlier version kept the first list alone.
+    return (set(kept), set()) if isinstance(kept, list) else (set(kept["told"]), set(kept["owed"]))
+
+
+def _announced(context: dg.SensorEvaluationContext, monitor: Monitor, alerts: Mapping[str, Alert]) -> set[str]:
+    """Tell the monitor what is new; the names of what it did not take."""
+    now = datetime.now(UTC)
+    detail = {name: {"subject": a.subject, "message": a.message} for name, a in alerts.items()}
+    try:
+        monitor.announce([Note(EVENTS[a.kind], now, detail[name]) for name, a in alerts.items()])
+    except MonitorError as failure:
+        context.log.error("%s", failure)
+        return set(alerts)
+    return set()
+
+
+def _counted(context: dg.SensorEvaluationContext, monitor: Monitor, stale: int, ages: list[Age]) -> None:
+    """Tell how many assets are stale, and how old the oldest data is; a minute that is lost is followed by the next."""
+    try:
+        monitor.measure(standing(stale, [age.as_of for age in ages], datetime.now(UTC)))
+    except MonitorError as failure:
+        context.log.error("%s", failure)
 
 
 def failed(
@@ -81,16 +132,14 @@ def failed(
             yield Alert("check_failed", f"{check.asset_key.to_user_string()}:{check.name}", message)
 
 
-def old(instance: dg.DagsterInstance, config: Segmentation, specs: list[dg.AssetSpec]) -> Iterator[Alert]:
+def old(ages: Iterable[Age]) -> Iterator[Alert]:
     """Assets that rest on data older than it may be."""
-    for age in current_ages(instance, allowed_ages(config, specs)):
+    for age in ages:
         if not age.passed:
             yield Alert("old_data", age.asset, age.sentence)
 
 
-def evaluations(
-    instance: dg.DagsterInstance, config: Segmentation, specs: list[dg.AssetSpec], assets: Container[str]
-) -> list[dg.AssetCheckEvaluation]:
+def evaluations(ages: Iterable[Age], assets: Container[str]) -> list[dg.AssetCheckEvaluation]:
     """The data age of some assets, as check results for the UI."""
     return [
         dg.AssetCheckEvaluation(
@@ -101,6 +150,6 @@ def evaluations(
             description=age.sentence,
             metadata={},
         )
-        for age in current_ages(instance, allowed_ages(config, specs))
+        for age in ages
         if age.asset in assets
     ]

@@ -3,14 +3,24 @@
 from typing import TypeVar
 
 from segment_assets_tests.aws_double.cleanrooms import CleanRooms
+from segment_assets_tests.aws_double.cloudwatch import CloudWatch
 from segment_assets_tests.aws_double.customer_profiles import CustomerProfiles
+from segment_assets_tests.aws_double.events import Events
 from segment_assets_tests.aws_double.front import AwsDouble
 from segment_assets_tests.aws_double.neptune import NeptuneData
 from segment_assets_tests.aws_double.pinpoint import Pinpoint
 from segment_assets_tests.aws_double.sagemaker import SageMaker
 from segment_assets_tests.aws_double.service import FakeService
 
-OWN: tuple[type[FakeService], ...] = (CleanRooms, CustomerProfiles, NeptuneData, Pinpoint, SageMaker)
+OWN: tuple[type[FakeService], ...] = (
+    CleanRooms,
+    CloudWatch,
+    CustomerProfiles,
+    Events,
+    NeptuneData,
+    Pinpoint,
+    SageMaker,
+)
 S = TypeVar("S", bound=FakeService)
 
 

@@ -40,8 +40,13 @@ PLACES = Aws.model_validate(
             "endpoint": "",  # the double's own: see `world`
             "load_role_arn": f"arn:aws:iam::{OURS}:role/NeptuneLoad",
         },
+        "sagemaker": {
+            "image_uri": f"{OURS}.dkr.ecr.{REGION}.amazonaws.com/segment-assets:dev",
+            "role_arn": f"arn:aws:iam::{OURS}:role/SageMaker",
+        },
         "pinpoint_role_arn": f"arn:aws:iam::{OURS}:role/PinpointImport",
         "customer_profiles_role_arn": f"arn:aws:iam::{OURS}:role/ProfileSnapshots",
+        "event_bus": "default",
     }
 )
 
@@ -77,11 +82,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[AwsDouble, Aws]]:
     with AwsDouble(own()) as aws:
         for name, value in aws.environment().items():
             monkeypatch.setenv(name, value)
-        accounts.session.cache_clear()
+        accounts.forget()
         boto3.DEFAULT_SESSION = None
         make_buckets(places(aws))
         yield aws, places(aws)
-        accounts.session.cache_clear()
+        accounts.forget()
 
 
 def forget_moto() -> None:

@@ -133,6 +133,7 @@ class _Filled:
             "AWS::SQS::Queue": f"arn:aws:sqs:{here}:{called}",
             "AWS::KinesisFirehose::DeliveryStream": f"arn:aws:firehose:{here}:deliverystream/{called}",
             "AWS::ECS::Cluster": f"arn:aws:ecs:{here}:cluster/{called}",
+            "AWS::Events::EventBus": f"arn:aws:events:{here}:event-bus/{called}",
         }
         return arns[resource["Type"]] if attribute == "Arn" else f"{name}.{attribute}"
 
@@ -140,6 +141,8 @@ class _Filled:
         properties = resource.get("Properties", {})
         keys = ("BucketName", "RoleName", "QueueName", "DeliveryStreamName", "ClusterName", "ManagedPolicyName")
         named = [properties[k] for k in (*keys, "LogGroupName", "TopicName") if k in properties]
+        if not named and resource["Type"] == "AWS::Events::EventBus":
+            named = [properties["Name"]]
         if not named and resource["Type"] == "AWS::Glue::Database":
             named = [properties["DatabaseInput"]["Name"]]
         # A role's policy names its role; that is not its own name.

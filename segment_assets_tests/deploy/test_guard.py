@@ -49,7 +49,7 @@ BROKEN: dict[str, tuple[str, str, str, Any]] = {
         "Properties.Policies.0.PolicyDocument.Statement.0.Action",
         ["sts:AssumeRole", "s3:*"],
     ),
-    "attached_actions_are_named": ("roles", "Basics", "Properties.PolicyDocument.Statement.1.Action", "s3:Put*"),
+    "attached_actions_are_named": ("roles", "Basics", "Properties.PolicyDocument.Statement.0.Action", "s3:Put*"),
     "resources_are_named": ("roles", "Ingest", "Properties.Policies.0.PolicyDocument.Statement.0.Resource", "*"),
     "attached_resources_are_named": ("data", "SendEvents", "Properties.PolicyDocument.Statement.0.Resource", ["*"]),
     "nobody_trusts_everybody": (
