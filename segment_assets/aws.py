@@ -1,62 +1,103 @@
-"""How AWS is reached: in which account, how often a call is tried again, and what a refusal means.
+"""How AWS is reached: in whose name, how often a call is tried again, and what a refusal means.
 
-Credentials, region and endpoint come from the environment, as for every AWS tool; the partner's account is entered by
-its role and by nothing else.
+Credentials, region and endpoint come from the environment, as for every AWS tool. While a step is computed, its role
+is entered first where it has one (`acting`); the partner's account is entered by its role and by nothing else. What was
+entered lasts an hour, and is entered anew before that ends: a run may go on for longer.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import boto3
+import botocore.session
 from botocore.client import BaseClient
 from botocore.config import Config
+from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from segment_assets import acting
 
 # Adaptive: throttling and faults of the network are tried again with jitter, at a rate that AWS takes.
 _CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, max_pool_connections=16)
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
-SESSION_SECONDS = 3600
+SESSION_SECONDS = 3600  # the most that AWS gives to a role that was entered from another
+_clients: WeakKeyDictionary[boto3.Session, dict[Any, BaseClient]] = WeakKeyDictionary()
 
 
 class AwsRefusedError(Exception):
     """AWS refused a call for good: which one, why, and what would mend it."""
 
 
-@cache
 def session(role_arn: str | None = None, external_id: str | None = None) -> boto3.Session:
-    """A session in our account, or in the account whose role is named.
+    """A session in our account, as the step at work; or in the account whose role is named, entered by that step.
 
     Args:
         role_arn: role to enter; None stays in our account.
         external_id: what the role's trust policy asks for.
 
     Raises:
-        AwsRefusedError: the role can't be entered.
+        AwsRefusedError: a role can't be entered.
     """
-    if role_arn is None:
+    own = acting.role()
+    chain = ((own, None),) if own else ()
+    return _entered((*chain, (role_arn, external_id)) if role_arn else chain)
+
+
+def client(service: str, within: boto3.Session | None = None, config: Config = _CONFIG, **more: Any) -> BaseClient:
+    """A client of a service, in our account or in the session's; asked for at every call, made once per session.
+
+    Args:
+        service: AWS's name of it.
+        within: the session; default: as the step at work.
+        config: where calls must not be tried again by themselves.
+        more: such as `endpoint_url`.
+    """
+    within = within or session()
+    made = _clients.setdefault(within, {})
+    key = (service, id(config), *sorted(more.items()))
+    if key not in made:
+        made[key] = within.client(service, config=config, **more)
+    return made[key]
+
+
+def forget() -> None:
+    """Roles that were entered, and clients: for another environment in the same process."""
+    _entered.cache_clear()
+
+
+@cache
+def _entered(chain: tuple[tuple[str, str | None], ...]) -> boto3.Session:
+    """The session at the end of a chain of roles, each entered from the one before."""
+    if not chain:
         return boto3.Session()
+    role_arn, external_id = chain[-1]
+    source = _entered(chain[:-1])
     asked: dict[str, Any] = {"RoleArn": role_arn, "RoleSessionName": "segment-assets"}
     if external_id:
         asked["ExternalId"] = external_id
-    sts = boto3.client("sts", config=_CONFIG)
-    try:
-        entered = sts.assume_role(**asked, DurationSeconds=SESSION_SECONDS)["Credentials"]
-    except (ClientError, BotoCoreError) as refused:
-        raise AwsRefusedError(sentence(refused, f"sts:AssumeRole on {role_arn}")) from refused
-    return boto3.Session(
-        aws_access_key_id=entered["AccessKeyId"],
-        aws_secret_access_key=entered["SecretAccessKey"],
-        aws_session_token=entered["SessionToken"],
-    )
 
+    def enter() -> dict[str, str]:
+        try:
+            found = client("sts", source).assume_role(**asked, DurationSeconds=SESSION_SECONDS)["Credentials"]
+        except (ClientError, BotoCoreError) as refused:
+            raise AwsRefusedError(sentence(refused, f"sts:AssumeRole on {role_arn}")) from refused
+        return {
+            "access_key": found["AccessKeyId"],
+            "secret_key": found["SecretAccessKey"],
+            "token": found["SessionToken"],
+            "expiry_time": found["Expiration"].isoformat(),
+        }
 
-def client(service: str, within: boto3.Session | None = None) -> BaseClient:
-    """A client of a service, in our account or in the session's."""
-    found: BaseClient = (within or session()).client(service, config=_CONFIG)
-    return found
+    within = botocore.session.get_session()
+    # botocore offers no other way to hand over credentials that renew themselves: a quarter of an hour before the end.
+    within._credentials = RefreshableCredentials.create_from_metadata(enter(), enter, "sts-assume-role")
+    # A loader of its own would read every service's model anew, which takes longer than the calls of a step.
+    within.register_component("data_loader", source._session.get_component("data_loader"))
+    return boto3.Session(botocore_session=within)
 
 
 def code(error: BaseException) -> str:

@@ -5,7 +5,7 @@ import dagster as dg
 # Before ours: skops looks for each of its functions in every module imported earlier, which took it 2 s, not 0.6.
 import scipy.special  # noqa: F401
 
-from segment_assets import deployment
+from segment_assets import deployment, roles
 from segment_assets.activation import assets as activation
 from segment_assets.clean_room import assets as clean_room
 from segment_assets.dashboards import assets as dashboards
@@ -22,23 +22,41 @@ from segment_assets.segments import assets as segments
 from segment_assets.third_party import assets as third_party
 from segment_assets.third_party import sensors as third_party_sensors
 
-STEPS = (first_party, third_party, clean_room, identity, modelling, segments, activation, dashboards)
-LANDINGS = (first_party_sensors, third_party_sensors)
+# By the names that their roles have in deploy/.
+STEPS = {
+    "ingest": first_party,
+    "partner": third_party,
+    "clean-room": clean_room,
+    "identity": identity,
+    "modelling": modelling,
+    "segments": segments,
+    "activation": activation,
+    "dashboard": dashboards,
+}
 
 
 def platform(config: Segmentation, settings: deployment.Settings) -> dg.Definitions:
     """Everything that segmentation.yaml asks for, on the deployment that the environment names."""
-    assets = [asset for step in STEPS for asset in step.assets(config)]
+    assets = [
+        asset
+        for name, step in STEPS.items()
+        for asset in roles.given(step.assets(config), deployment.role(settings, name))
+    ]
     specs = [spec for a in assets for spec in (a.specs if isinstance(a, dg.AssetsDefinition) else [a])]
     blocking = [c.key for a in assets if isinstance(a, dg.AssetsDefinition) for c in a.check_specs if c.blocking]
-    landings = [sensor for step in LANDINGS for sensor in step.sensors(config)]
+    held = deployment.resources(settings)
+    landings = [
+        *first_party_sensors.sensors(config, told=held["arrivals"].speaks),
+        *third_party_sensors.sensors(config),
+    ]
+    clean_lake = cleanup.clean_lake(deployment.role(settings, "clean-up"))
     return dg.Definitions(
         assets=assets,
         asset_checks=[operations_checks.data_age(config, specs)],
         sensors=[*landings, *operations_sensors.sensors(config, specs, blocking)],
-        jobs=[cleanup.clean_lake],
-        schedules=cleanup.schedules(),
-        resources=deployment.resources(settings),
+        jobs=[clean_lake],
+        schedules=cleanup.schedules(clean_lake),
+        resources=held,
         # One process per run: a step starts in 0.2 s instead of 4, and DuckDB files are never locked by a neighbour.
         executor=dg.in_process_executor,
     )

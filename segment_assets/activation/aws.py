@@ -4,7 +4,6 @@ import os
 import random
 import time
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any, NoReturn, Protocol, TypeVar, cast
 from urllib.parse import urlparse
 
@@ -13,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from segment_assets.activation.port import ActivationError, ImportJobRequest, ImportJobResponse, PinpointService
-from segment_assets.aws import AwsRefusedError, client, code, sentence, session
+from segment_assets.aws import AwsRefusedError, client, code, sentence
 from segment_assets.aws_config import Aws
 from segment_assets.lake import ObjectStore
 from segment_assets.lake.aws import exports
@@ -28,6 +27,7 @@ ENDED = (
 ATTEMPTS = 6
 FIRST_PAUSE = 0.2  # seconds; doubled with each attempt, and drawn between half and all of it
 PAGE = "100"
+_ONCE = Config(retries={"total_max_attempts": 1})
 
 _LIVE = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 _THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
@@ -60,11 +60,11 @@ class AwsPinpoint(PinpointService):
         self.role_arn = role_arn or ""
         self.poll_seconds = pause_between_polls()
 
-    @cached_property
+    @property
     def _pinpoint(self) -> Any:
         return client("pinpoint")
 
-    @cached_property
+    @property
     def _once(self) -> Any:
         return without_retries("pinpoint")
 
@@ -166,8 +166,7 @@ def once(create: Callable[[], T], find: Callable[[], T | None]) -> T:
 
 def without_retries(service: str) -> BaseClient:
     """A client that makes each call once: botocore's own retries would create a second job after a lost answer."""
-    found: BaseClient = session().client(service, config=Config(retries={"total_max_attempts": 1}))
-    return found
+    return client(service, config=_ONCE)
 
 
 def is_live(of: BaseClient) -> bool:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from segment_assets.aws import AwsRefusedError, client, code, sentence, session, telling
+from segment_assets.aws import AwsRefusedError, client, code, sentence, telling
 from segment_assets.aws_config import Aws
 from segment_assets.clean_room import aws_text
 from segment_assets.clean_room.aws_lock import LEASE_SECONDS, Lock
@@ -34,6 +34,7 @@ DEADLINE_SECONDS = 3600.0
 IAM_SECONDS = 120.0  # "changes might not be immediately visible": IAM user guide, eventual consistency
 ATTEMPTS = 2  # of a query that AWS says may be tried again; each is paid for
 YOUNG = timedelta(minutes=10)
+_ONCE = Config(retries={"total_max_attempts": 1, "mode": "standard"})
 _BUSY = {
     "InternalServerException", "InternalServerError", "500", "502", "503", "504",
     "ThrottlingException", "TooManyRequestsException", "429",
@@ -103,22 +104,22 @@ class AwsCleanRoom(CleanRoom):
         bucket, prefix = self.aws.exports_bucket, f"{self.aws.deployment}/clean_room"
         return Lock(lambda: self._s3, bucket, f"{prefix}/lock", self.lease).held()
 
-    @cached_property
+    @property
     def _s3(self) -> Any:
         return client("s3")
 
-    @cached_property
+    @property
     def _notes(self) -> Notes:
         return Notes(self._s3, self.aws.exports_bucket, f"{self.aws.deployment}/clean_room/")
 
-    @cached_property
+    @property
     def _rooms(self) -> Any:
         return client("cleanrooms")
 
-    @cached_property
+    @property
     def _once(self) -> Any:
         # Tried again by us alone: boto3 can't know that a lost answer may have started a query.
-        return session().client("cleanrooms", config=Config(retries={"total_max_attempts": 1, "mode": "standard"}))
+        return client("cleanrooms", config=_ONCE)
 
     @cached_property
     def _membership(self) -> dict[str, Any]:

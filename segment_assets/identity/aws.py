@@ -13,14 +13,13 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from functools import cached_property
 from typing import Any, Protocol
 from uuid import uuid4
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from segment_assets.aws import AwsRefusedError, client, code, sentence, session
+from segment_assets.aws import AwsRefusedError, client, code, sentence
 from segment_assets.aws_config import Aws, AwsNeptune
 from segment_assets.identity import neptune_layout as layout
 from segment_assets.identity.graph_model import NODES, Snapshot
@@ -120,13 +119,13 @@ class Cluster:
             )
         return self._where
 
-    @cached_property
+    @property
     def _data(self) -> Any:
-        return session().client("neptunedata", endpoint_url=self.place, config=_PATIENT)
+        return client("neptunedata", config=_PATIENT, endpoint_url=self.place)
 
-    @cached_property
+    @property
     def _starter(self) -> Any:
-        return session().client("neptunedata", endpoint_url=self.place, config=_ONCE)
+        return client("neptunedata", config=_ONCE, endpoint_url=self.place)
 
 
 class NeptuneGraph(GraphStore):
@@ -194,7 +193,7 @@ class NeptuneGraph(GraphStore):
                 return ordered(rows) if asked.sort else rows
         raise GraphError(f"{self._cluster.place}: no graph is in service; materialise identity_graph first")
 
-    @cached_property
+    @property
     def _s3(self) -> Any:
         return client("s3")
 

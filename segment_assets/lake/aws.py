@@ -1,29 +1,32 @@
 """The lake on AWS: Glue catalogs of two accounts, buckets, and a local copy of the data files that are read."""
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, cached_property, partial
+from functools import partial
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, cast
-from urllib.parse import urlparse
+from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from pyiceberg.catalog import Catalog
-from pyiceberg.catalog.glue import GlueCatalog
-from pyiceberg.io import PY_IO_IMPL
-from pyiceberg.schema import Schema
-from pyiceberg.table import Table as IcebergTable
 
-from segment_assets.aws import AwsRefusedError, client, code, sentence, session
+from segment_assets.aws import AwsRefusedError, client, code, sentence, session, telling
 from segment_assets.aws_config import Aws
+from segment_assets.lake.aws_catalog import Accounts, Glue
+from segment_assets.lake.aws_files import place
+from segment_assets.lake.files import Files, TableFile
 from segment_assets.lake.lake import Lake
 from segment_assets.lake.objects import ObjectStore, StoredObject
 
-# Namespaces that lie in the partner's account.
-PARTNERS = frozenset({"partner"})
 DOWNLOADS = 16
+DELETES = 1000  # the most that DeleteObjects takes
+UNUSED_SECONDS = 7 * 24 * 3600  # after which a copy goes
 _MISSING = {"NoSuchKey", "404", "NoSuchBucket"}
 
 
@@ -53,25 +56,35 @@ class Bucket(ObjectStore):
     Args:
         name: the bucket.
         prefix: of all keys, ending in `/`; empty for the whole bucket.
-        within: the session of its account; None for ours.
+        within: the session of its account, as the step at work; default: ours.
     """
 
     def __init__(self, name: str, prefix: str = "", within: Callable[[], boto3.Session] = session) -> None:
         self.name, self.prefix, self._within = name, prefix, within
 
-    @cached_property
+    @property
     def _s3(self) -> Any:
         return client("s3", self._within())
 
+    def after(self, prefix: str, key: str, limit: int) -> list[StoredObject]:
+        """Objects below the prefix from a key on: S3 lists in the order of keys, 1,000 at a time."""
+        more = {"StartAfter": self.prefix + key} if key else {}
+        return list(islice(self._each(prefix, **more), limit))
+
     def list(self, prefix: str) -> list[StoredObject]:
         """Objects below the prefix, by key; hidden ones are left out, as on one machine."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=self.prefix + prefix)
+        return sorted(self._each(prefix))
+
+    def _each(self, prefix: str, **more: str) -> Iterator[StoredObject]:
+        pages = self._s3.get_paginator("list_objects_v2")
         try:
-            found = [item for page in pages for item in page.get("Contents", ())]
+            for page in pages.paginate(Bucket=self.name, Prefix=self.prefix + prefix, **more):
+                for o in page.get("Contents", ()):
+                    stored = StoredObject(o["Key"].removeprefix(self.prefix), o["Size"], o["ETag"].strip('"'))
+                    if not stored.key.rpartition("/")[2].startswith(".") and not stored.key.endswith("/"):
+                        yield stored
         except (ClientError, BotoCoreError) as refused:
             raise AwsRefusedError(sentence(refused, f"s3:ListBucket on {self.uri(prefix)}")) from refused
-        stored = [StoredObject(o["Key"].removeprefix(self.prefix), o["Size"], o["ETag"].strip('"')) for o in found]
-        return sorted(o for o in stored if not o.key.rpartition("/")[2].startswith(".") and not o.key.endswith("/"))
 
     def read(self, key: str) -> bytes:
         """The object's bytes."""
@@ -95,89 +108,97 @@ class Bucket(ObjectStore):
         return f"s3://{self.name}/{self.prefix}{key}"
 
 
-class Accounts:
-    """Two Glue catalogs as one: a namespace's tables lie in the account that owns them.
-
-    It has those methods of pyiceberg's Catalog that the lake asks for. Databases carry the deployment's name, so that
-    several deployments share an account: `raw` of `dev` is the database `dev_raw`.
-
-    Args:
-        deployment: the name before each database's.
-        ours: our catalog.
-        theirs: the partner's.
-    """
-
-    def __init__(self, deployment: str, ours: Catalog, theirs: Catalog) -> None:
-        self._before, self._ours, self._theirs = f"{deployment}_", ours, theirs
-
-    def create_namespace_if_not_exists(self, namespace: str) -> None:
-        """A database for the namespace."""
-        self._of(namespace).create_namespace_if_not_exists(self._before + namespace)
-
-    def create_table_if_not_exists(self, name: str, schema: Schema, properties: Mapping[str, str]) -> IcebergTable:
-        """The table, made where it was not there."""
-        return self._of(name).create_table_if_not_exists(
-            self._before + name, schema=schema, properties=dict(properties)
-        )
-
-    def load_table(self, name: str) -> IcebergTable:
-        """The table as it stands."""
-        return self._of(name).load_table(self._before + name)
-
-    def table_exists(self, name: str) -> bool:
-        """Whether the table was made."""
-        return self._of(name).table_exists(self._before + name)
-
-    def list_namespaces(self) -> list[tuple[str, ...]]:
-        """Our namespaces and the partner's, of this deployment alone."""
-        both = [(catalog, space[0]) for catalog in (self._ours, self._theirs) for space in catalog.list_namespaces()]
-        mine = [(c, s.removeprefix(self._before)) for c, s in both if s.startswith(self._before)]
-        return sorted((space,) for catalog, space in mine if self._of(space) is catalog)
-
-    def list_tables(self, namespace: tuple[str, ...]) -> list[tuple[str, ...]]:
-        """Tables of a namespace."""
-        found = self._of(namespace[0]).list_tables(self._before + namespace[0])
-        return [(namespace[0], table[-1]) for table in found]
-
-    def _of(self, name: str) -> Catalog:
-        return self._theirs if name.split(".", 1)[0] in PARTNERS else self._ours
-
-
 class Copies:
-    """Local copies of data files. Iceberg never changes a file, so a copy is good for ever.
+    """Local copies of data files. Iceberg never changes a file, so a copy is good for ever; unused, it goes.
 
     Args:
         folder: where they are kept.
-        of: the client that may read a bucket.
+        of: the client that may read a bucket, as the step at work.
     """
 
     def __init__(self, folder: Path, of: Callable[[str], Any]) -> None:
         self.folder, self._s3_of = folder, of
+        self._swept = False
 
     def __call__(self, uris: Sequence[str]) -> list[str]:
         """Where each file's copy is; fetched where it was not there."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._swept:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.sweep(time.time() - UNUSED_SECONDS)
+            self._swept = True
         places = [self.folder / f"{sha256(uri.encode()).hexdigest()[:40]}.parquet" for uri in uris]
-        wanted = [(uri, place) for uri, place in zip(uris, places, strict=True) if not place.exists()]
+        wanted = [(uri, copy) for uri, copy in zip(uris, places, strict=True) if not _used(copy)]
+        # Asked for here: in a thread of its own nobody knows which step is at work.
+        of = {bucket: self._s3_of(bucket) for bucket in {place(uri)[0] for uri, _ in wanted}}
         with ThreadPoolExecutor(DOWNLOADS) as pool:
-            list(pool.map(lambda one: self._fetch(*one), wanted))
-        return [str(place) for place in places]
+            list(pool.map(lambda one: _fetch(of, *one), wanted))
+        return [str(copy) for copy in places]
 
-    def _fetch(self, uri: str, place: Path) -> None:
-        where = urlparse(uri)
-        beside = place.with_suffix(f".{sha256(str(id(place)).encode()).hexdigest()[:8]}")
-        try:
-            self._s3_of(where.netloc).download_file(where.netloc, where.path.removeprefix("/"), str(beside))
-        except (ClientError, BotoCoreError) as refused:
-            raise AwsRefusedError(sentence(refused, f"s3:GetObject on {uri}")) from refused
-        beside.replace(place)
+    def sweep(self, before: float) -> int:
+        """Remove copies that were not used since, and what killed processes left half made; how many."""
+        old = [path for path in self.folder.iterdir() if path.stat().st_mtime < before]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
+
+
+def _used(copy: Path) -> bool:
+    """Whether the copy is there; noted as used now."""
+    try:
+        os.utime(copy)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _fetch(of: dict[str, Any], uri: str, copy: Path) -> None:
+    bucket, key = place(uri)
+    beside = copy.with_suffix(f".{uuid4().hex[:8]}")
+    try:
+        of[bucket].download_file(bucket, key, str(beside))
+    except (ClientError, BotoCoreError) as refused:
+        raise AwsRefusedError(sentence(refused, f"s3:GetObject on {uri}")) from refused
+    beside.replace(copy)
+
+
+class BucketOfFiles(Files):
+    """Files of tables in the buckets of both accounts.
+
+    Args:
+        of: the client that may list and remove in a bucket.
+    """
+
+    def __init__(self, of: Callable[[str], Any]) -> None:
+        self._s3_of = of
+
+    def name(self, uri: str) -> str:
+        """The URI itself: nothing is escaped in it."""
+        return uri
+
+    def below(self, root: str) -> list[TableFile]:
+        """Objects below the table's prefix."""
+        bucket, key = place(root)
+        prefix = f"{key.rstrip('/')}/"
+        with telling(f"s3:ListBucket on {root}"):
+            pages = self._s3_of(bucket).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            found = [o for page in pages for o in page.get("Contents", ())]
+        return [TableFile(f"s3://{bucket}/{o['Key']}", o["Size"], o["LastModified"]) for o in found]
+
+    def remove(self, names: Sequence[str]) -> None:
+        """As many at a time as DeleteObjects takes."""
+        for batch in (names[n : n + DELETES] for n in range(0, len(names), DELETES)):
+            bucket, where = place(batch[0])[0], f"s3:DeleteObject on {batch[0].rpartition('/')[0]}"
+            keys = [{"Key": place(name)[1]} for name in batch]
+            with telling(where):
+                answer = self._s3_of(bucket).delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+            if refused := answer.get("Errors"):
+                raise AwsRefusedError(f"{where}: {len(refused)} files were not removed: {refused[0].get('Code')}")
 
 
 def lake(settings: Settings) -> Lake:
     """The lake in our account's bucket and catalog, and the partner's namespace in the partner's."""
     aws = settings.aws
 
-    @cache
     def s3(bucket: str) -> Any:
         return client("s3", _partner(aws) if bucket == aws.partner.bucket else None)
 
@@ -187,6 +208,7 @@ def lake(settings: Settings) -> Lake:
         settings.memory_limit,
         settings.threads,
         fetch=Copies(settings.home / "copies", s3),
+        files=BucketOfFiles(s3),
     )
 
 
@@ -215,24 +237,18 @@ def _partner(aws: Aws) -> boto3.Session:
 
 
 def _open(aws: Aws) -> Catalog:
-    ours = _catalog(aws.lake_bucket, aws.deployment, session())
-    theirs = _catalog(aws.partner.bucket, aws.deployment, _partner(aws))
-    # The part of a Catalog that the lake asks for.
-    return cast(Catalog, Accounts(aws.deployment, ours, theirs))
+    # A catalog is its session's: the step at work has one in our account, and one in the partner's.
+    known: WeakKeyDictionary[boto3.Session, Glue] = WeakKeyDictionary()
 
+    def catalog(bucket: str, within: boto3.Session) -> Glue:
+        if within not in known:
+            warehouse = f"s3://{bucket}/{aws.deployment}/lake"
+            known[within] = Glue(client("glue", within), client("s3", within), warehouse)
+        return known[within]
 
-def _catalog(bucket: str, deployment: str, within: boto3.Session) -> GlueCatalog:
-    glue = client("glue", within)
-    held = within.get_credentials()
-    known = held.get_frozen_credentials() if held else None
-    properties = {
-        "warehouse": f"s3://{bucket}/{deployment}/lake",
-        PY_IO_IMPL: "pyiceberg.io.pyarrow.PyArrowFileIO",
-        "s3.region": glue.meta.region_name,
-        "s3.endpoint": client("s3", within).meta.endpoint_url,
-        "glue.skip-archive": "true",
-    }
-    if known:
-        properties |= {"s3.access-key-id": known.access_key, "s3.secret-access-key": known.secret_key}
-        properties |= {"s3.session-token": known.token} if known.token else {}
-    return GlueCatalog("glue", client=glue, **properties)
+    both = Accounts(
+        aws.deployment,
+        lambda: catalog(aws.lake_bucket, session()),
+        lambda: catalog(aws.partner.bucket, _partner(aws)),
+    )
+    return cast(Catalog, both)  # the part of a Catalog that the lake asks for

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from urllib.parse import unquote, urlparse
 
 from pyiceberg.table import Table as IcebergTable
 
+from segment_assets.lake.files import Files
 from segment_assets.lake.lake import Lake
 
 # A reader or writer that began before may still hold a file: younger ones stay whatever refers to them.
@@ -42,33 +41,36 @@ def collect(
     """Forget old snapshots of every table, then remove the files nobody needs.
 
     Args:
-        lake: an embedded lake, whose files are on this machine.
-        now: the wall clock; files are as old as the machine says.
+        lake: whose tables; on AWS the partner's too, which nobody but us writes.
+        now: the wall clock; files are as old as the machine, or S3, says.
         keep: snapshots younger than this stay, and the current one always.
         grace: files younger than this stay.
         dry_run: count, and remove nothing.
     """
     now = now or datetime.now(UTC)
     names = [name for space in lake.catalog.list_namespaces() for name in lake.catalog.list_tables(space)]
-    return [_collect(lake.catalog.load_table(name), now, keep, grace, dry_run) for name in sorted(names)]
+    return [_collect(lake.catalog.load_table(name), lake.files, now, keep, grace, dry_run) for name in sorted(names)]
 
 
-def _collect(table: IcebergTable, now: datetime, keep: timedelta, grace: timedelta, dry_run: bool) -> Removed:
+def _collect(
+    table: IcebergTable, files: Files, now: datetime, keep: timedelta, grace: timedelta, dry_run: bool
+) -> Removed:
     limit = int((now - keep).timestamp() * 1000)
     current = table.current_snapshot()
     old = [s.snapshot_id for s in table.snapshots() if s.timestamp_ms < limit and s != current]
+    # Listed before the metadata is read again: what is written between the two is in neither list.
+    there = files.below(table.location())
     if old and not dry_run:
         table.maintenance.expire_snapshots().by_ids(old).commit()
         table = table.refresh()
-    needed = _needed(table, set(old) if dry_run else set())
-    unneeded = [f for f in _files(table) if f not in needed and _age(f, now) >= grace]
-    size = sum(f.stat().st_size for f in unneeded)
-    for file in () if dry_run else unneeded:
-        file.unlink()
-    return Removed(".".join(table.name()), len(old), len(unneeded), size)
+    needed = _needed(table, files, set(old) if dry_run else set())
+    unneeded = [f for f in there if f.name not in needed and now - f.modified >= grace]
+    if not dry_run:
+        files.remove([f.name for f in unneeded])
+    return Removed(".".join(table.name()), len(old), len(unneeded), sum(f.size for f in unneeded))
 
 
-def _needed(table: IcebergTable, without: set[int]) -> set[Path]:
+def _needed(table: IcebergTable, files: Files, without: set[int]) -> set[str]:
     """Every file that metadata, or a retained snapshot, refers to."""
     uris = {table.metadata_location, *(entry.metadata_file for entry in table.metadata.metadata_log)}
     for snapshot in table.snapshots():
@@ -78,17 +80,4 @@ def _needed(table: IcebergTable, without: set[int]) -> set[Path]:
         for manifest in snapshot.manifests(table.io):
             uris.add(manifest.manifest_path)
             uris |= {e.data_file.file_path for e in manifest.fetch_manifest_entry(table.io, discard_deleted=True)}
-    return {_path(uri) for uri in uris}
-
-
-def _files(table: IcebergTable) -> list[Path]:
-    root = _path(table.location())
-    return sorted(p.resolve() for p in root.rglob("*") if p.is_file()) if root.is_dir() else []
-
-
-def _path(uri: str) -> Path:
-    return Path(unquote(urlparse(uri).path)).resolve()
-
-
-def _age(file: Path, now: datetime) -> timedelta:
-    return now - datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    return {files.name(uri) for uri in uris}

@@ -30,6 +30,7 @@ from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table import Transaction, WriteTask
 
 from segment_assets.lake.content import combined, content_hash
+from segment_assets.lake.files import Files, LocalFiles
 from segment_assets.lake.table import Table
 
 # Clean Rooms reads Snappy or gzip, format v1 or v2; pyiceberg's own default is Zstandard.
@@ -75,6 +76,7 @@ class Lake:
         threads: threads of one query.
         scratch: folder for DuckDB's spill files.
         fetch: where data files can be read on this machine, given where they lie.
+        files: where files lie; default: on this machine.
     """
 
     def __init__(
@@ -85,8 +87,10 @@ class Lake:
         threads: int = 2,
         *,
         fetch: Callable[[Sequence[str]], list[str]] | None = None,
+        files: Files | None = None,
     ) -> None:
         self._fetch = fetch or _local_paths
+        self.files = files or LocalFiles()
         self._open_catalog = open_catalog
         self.scratch = scratch
         self.memory_limit = memory_limit

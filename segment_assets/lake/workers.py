@@ -6,6 +6,7 @@ import os
 import resource
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from itertools import islice
 from typing import TypeVar
 
@@ -49,9 +50,10 @@ def one_ahead(items: Iterable[Result]) -> Iterator[Result]:
         def more() -> list[Result]:
             return list(islice(rest, 1))
 
-        coming = thread.submit(more)
+        # With the context of who asks: in it stands which step is at work, and so in whose name objects are read.
+        coming = thread.submit(copy_context().run, more)
         while item := coming.result():
-            coming = thread.submit(more)
+            coming = thread.submit(copy_context().run, more)
             yield item[0]
 
 

@@ -6,7 +6,6 @@ the embedded trainer calls. Files of a job lie in the exports bucket below train
 
 import hashlib
 import re
-from functools import cached_property
 from typing import Any
 
 from botocore import xform_name
@@ -38,7 +37,7 @@ class Calls:
     def __init__(self, role_arn: str) -> None:
         self._role = role_arn
 
-    @cached_property
+    @property
     def _client(self) -> Any:
         return client("sagemaker")
 

@@ -5,7 +5,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from typing import Any, Protocol, TypeVar, cast
 
 from botocore.awsrequest import AWSRequest
@@ -59,11 +58,11 @@ class AwsCustomerProfiles(CustomerProfilesService):
         self.poll_seconds = pause_between_polls()
         self.settles_within = SETTLES_HERE if self.poll_seconds < 1 else CustomerProfilesService.settles_within
 
-    @cached_property
+    @property
     def _profiles(self) -> Any:
         return client("customer-profiles")
 
-    @cached_property
+    @property
     def _once(self) -> Any:
         return without_retries("customer-profiles")
 
