@@ -9,6 +9,7 @@ from segment_assets.automation import OWNERS, code_version, fresh_within, on_cha
 from segment_assets.dashboards.gather import ages, gather
 from segment_assets.dashboards.html import document, style_sheet
 from segment_assets.dashboards.overview import overview
+from segment_assets.dashboards.port import Published, Publisher
 from segment_assets.lake import Lake, ObjectStore
 from segment_assets.reporting import as_of_text
 from segment_assets.segmentation import Segmentation
@@ -34,15 +35,19 @@ def _dashboard(config: Segmentation) -> dg.AssetsDefinition:
         automation_condition=on_changed_data,
         freshness_policy=fresh_within(config.policy.fresh_within),
     )
-    def dashboard(lake: dg.ResourceParam[Lake], exports: dg.ResourceParam[ObjectStore]) -> dg.MaterializeResult[Any]:
+    def dashboard(
+        lake: dg.ResourceParam[Lake], exports: dg.ResourceParam[ObjectStore], publisher: dg.ResourceParam[Publisher]
+    ) -> dg.MaterializeResult[Any]:
         """What a marketer and a data engineer look at first: what came in, how good the predictions are, who is where.
 
-        One HTML file that needs no network and no script, and holds no personal data.
+        One HTML file that needs no network and no script, and holds no personal data; the same in QuickSight where the
+        deployment has it.
         """
         found = gather(lake, config)
         oldest = ages(page, found)
         content = document(page, found, oldest).encode()
         exports.write(PAGE, content)
+        published = publisher.publish(page, found, oldest)
         return dg.MaterializeResult(
             metadata={
                 "page": dg.MetadataValue.path(exports.uri(PAGE)),
@@ -50,11 +55,24 @@ def _dashboard(config: Segmentation) -> dg.AssetsDefinition:
                 "sections": len(page.sections),
                 "missing": sorted({d.missing for d in found.values() if d.missing}),
                 "bytes": len(content),
+                **_told(published),
             },
             data_version=dg.DataVersion(hashlib.sha256(content).hexdigest()[:32]),
         )
 
     return dashboard
+
+
+def _told(published: Published | None) -> dict[str, dg.MetadataValue[Any]]:
+    if published is None:
+        return {}
+    return {
+        "published": dg.MetadataValue.url(published.address),
+        "published_version": dg.MetadataValue.int(published.version),
+        "published_data_sets": dg.MetadataValue.int(published.datasets),
+        "published_rows": dg.MetadataValue.int(published.rows),
+        "data_sets_changed": dg.MetadataValue.int(published.ingested),
+    }
 
 
 def _read(config: Segmentation) -> list[dg.AssetKey]:

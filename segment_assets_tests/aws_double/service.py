@@ -85,10 +85,14 @@ class FakeService:
                 report = ParamValidator().validate(parameters, operation.input_shape)
                 if report.has_errors():
                     raise AwsError("ValidationException", report.generate_report())
+            self.check(operation.name, parameters)
             given = method(caller, **parameters) or {}
         except AwsError as wrong:
             return operation.name, _error(wrong.code, {"message": wrong.message, **wrong.members}, wrong.status)
         return operation.name, self._response(operation, given)
+
+    def check(self, operation: str, parameters: dict[str, Any]) -> None:
+        """What a service checks of a request beyond what botocore does; nothing, unless a subclass says."""
 
     def _operation(self, request: Request) -> tuple[OperationModel, dict[str, str]]:
         if target := request.headers.get("X-Amz-Target"):

@@ -7,6 +7,7 @@ from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.clean_room.tables import QUERY_LOG
 from segment_assets.dashboards.assets import PAGE, assets
 from segment_assets.dashboards.datasets import statement
+from segment_assets.dashboards.embedded import PageAlone
 from segment_assets.first_party.tables import ARRIVAL_DAYS
 from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
 from segment_assets.lake import FolderStore, Lake, content_hash
@@ -40,7 +41,10 @@ def definition() -> dg.AssetsDefinition:
 
 def test_the_asset_writes_the_page_and_its_version_is_the_pages(filled: Lake, tmp_path):
     exports = FolderStore(tmp_path)
-    runs = [dg.materialize([definition()], resources={"lake": filled, "exports": exports}) for _ in range(2)]
+    runs = [
+        dg.materialize([definition()], resources={"lake": filled, "exports": exports, "publisher": PageAlone()})
+        for _ in range(2)
+    ]
     records = [run.asset_materializations_for_node("dashboard")[0] for run in runs]
     assert exports.read(PAGE).startswith(b"<!DOCTYPE html>")
     assert records[0].metadata["as_of"].value == "2026-03-15"
@@ -84,7 +88,7 @@ def test_without_a_partner_the_page_has_no_partner_section_and_asks_for_none(lak
     (made,) = assets(config)
     assert isinstance(made, dg.AssetsDefinition)
     exports = FolderStore(tmp_path)
-    assert dg.materialize([made], resources={"lake": lake, "exports": exports}).success
+    assert dg.materialize([made], resources={"lake": lake, "exports": exports, "publisher": PageAlone()}).success
     assert b'id="partner"' not in exports.read(PAGE)
     assert dg.AssetKey("partner_audience") not in made.dependency_keys
 

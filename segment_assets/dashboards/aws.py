@@ -1,0 +1,162 @@
+"""The page in QuickSight, where segmentation.yaml says who sees it there; the HTML is made in any case."""
+
+import os
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlparse
+
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from segment_assets.aws import AwsRefusedError, client, code, sentence
+from segment_assets.aws_config import AwsQuickSight
+from segment_assets.dashboards.datasets import DataSet
+from segment_assets.dashboards.embedded import PageAlone
+from segment_assets.dashboards.pages import Page
+from segment_assets.dashboards.port import Published, Publisher
+from segment_assets.dashboards.quicksight.calls import Answer, Pace
+from segment_assets.dashboards.quicksight.definition import definition
+from segment_assets.dashboards.quicksight.extracts import completed, completed_data, extracts
+from segment_assets.dashboards.quicksight.spice import Spice
+from segment_assets.dashboards.quicksight.versions import Board
+from segment_assets.lake import ObjectStore
+from segment_assets.lake.aws import Settings, exports
+
+ATTEMPTS = 6
+FIRST_PAUSE = 0.2  # seconds; doubled with each attempt, and drawn between half and all of it
+_ONCE = Config(retries={"total_max_attempts": 1})
+# What passes without having had an effect: too many calls, or a version that is still being made.
+_PASSING = {"ThrottlingException", "ConflictException"}
+
+
+class Calls:
+    """QuickSight's operations in one account, with refusals as sentences. See `calls.Api`.
+
+    Args:
+        how: whose principal says which account.
+    """
+
+    def __init__(self, how: AwsQuickSight) -> None:
+        self._how = how
+        _, self._partition, _, _, self._account, _ = how.principal_arn.split(":", 5)
+
+    @property
+    def _client(self) -> Any:
+        return client("quicksight")
+
+    @property
+    def region(self) -> str:
+        """Where data sets and dashboards lie; users and groups may lie in another."""
+        return str(self._client.meta.region_name)
+
+    def arn(self, kind: str, name: str) -> str:
+        """The ARN of a data source, data set or dashboard."""
+        return f"arn:{self._partition}:quicksight:{self.region}:{self._account}:{kind}/{name}"
+
+    def ask(self, operation: str, on: str, **request: Any) -> Answer:
+        """Do it."""
+        try:
+            return self._do(self._client, operation, request)
+        except (ClientError, BotoCoreError) as refused:
+            raise AwsRefusedError(self._told(refused, operation, on)) from refused
+
+    def find(self, operation: str, on: str, **request: Any) -> Answer | None:
+        """Do it; None where there is no such thing."""
+        try:
+            return self._do(self._client, operation, request)
+        except (ClientError, BotoCoreError) as refused:
+            if code(refused) == "ResourceNotFoundException":
+                return None
+            raise AwsRefusedError(self._told(refused, operation, on)) from refused
+
+    def make(self, operation: str, on: str, **request: Any) -> None:
+        """Do it, or find it done: by an earlier run, or by the call whose answer was lost."""
+        try:
+            self._do(self._client, operation, request)
+        except (ClientError, BotoCoreError) as refused:
+            if code(refused) != "ResourceExistsException":
+                raise AwsRefusedError(self._told(refused, operation, on)) from refused
+
+    def once(self, operation: str, on: str, is_done: Callable[[], bool], **request: Any) -> None:
+        """Do it, without botocore's own retries: they would do it again after a lost answer."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._do(client("quicksight", config=_ONCE), operation, request)
+            except (ClientError, BotoCoreError) as refused:
+                lost = _may_have_happened(refused)
+                if lost and is_done():
+                    return
+                if attempt == ATTEMPTS or not (lost or code(refused) in _PASSING):
+                    raise AwsRefusedError(self._told(refused, operation, on)) from refused
+                time.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311  jitter, no secret
+            else:
+                return
+
+    def _do(self, through: Any, operation: str, request: dict[str, Any]) -> Answer:
+        answer: Answer = getattr(through, xform_name(operation))(AwsAccountId=self._account, **request)
+        return answer
+
+    def _told(self, refused: BaseException, operation: str, on: str) -> str:
+        if code(refused) == "UnsupportedUserEditionException":
+            return f"quicksight:{operation} on {on}: the account's QuickSight must be of the Enterprise edition"
+        # Who names a role must also be allowed to hand it over, and AWS denies both under one name.
+        role = self._how.role_arn if operation.endswith("eDataSource") and not operation.startswith("Desc") else None
+        return sentence(
+            refused, f"quicksight:{operation} on {on}" + (f" (with iam:PassRole on {role})" if role else "")
+        )
+
+
+class QuickSight(Publisher):
+    """A dashboard from the page's own definition, over data sets with the page's own rows.
+
+    Args:
+        deployment: part of every id: several deployments share an account.
+        how: who sees it, and how files are read.
+        store: the exports, in a bucket.
+        pace: of waiting.
+    """
+
+    def __init__(self, deployment: str, how: AwsQuickSight, store: ObjectStore, pace: Pace | None = None) -> None:
+        prefix, pace = f"segment-assets-{deployment}", pace or _pace()  # roles in deploy/ reach what is named so
+        self._api = Calls(how)
+        self._spice = Spice(self._api, prefix, store, how.role_arn, pace)
+        self._board = Board(self._api, f"{prefix}-overview", how.principal_arn, pace)
+
+    def publish(self, page: Page, found: Mapping[str, DataSet], ages: DataSet) -> Published | None:
+        """Data first, then the dashboard over it: whoever looks in between sees old rows or new ones, and no gap."""
+        sections, data = completed(page), completed_data(page, found, ages)
+        made = extracts(sections, data)
+        planned = definition(sections, data, made, {name: self._spice.arn(e) for name, e in made.items()})
+        ingested = self._spice.bring(made.values())
+        version = self._board.show(page.title, planned)
+        return Published(
+            address=f"https://{self._api.region}.quicksight.aws.amazon.com/sn/dashboards/{self._board.name}",
+            version=version,
+            datasets=len(made),
+            rows=sum(len(e.rows) for e in made.values()),
+            ingested=len(ingested),
+        )
+
+
+def publisher(settings: Settings) -> Publisher:
+    """QuickSight, where segmentation.yaml says who sees it; else the HTML alone."""
+    aws = settings.aws
+    if aws.quicksight is None:
+        return PageAlone()
+    return QuickSight(aws.deployment, aws.quicksight, exports(settings))
+
+
+def _may_have_happened(error: BaseException) -> bool:
+    if isinstance(error, ClientError):
+        status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 and code(error) not in _PASSING
+    return isinstance(error, HTTPClientError)
+
+
+def _pace() -> Pace:
+    """What AWS's quotas bear; next to no pause where the endpoint is on this machine."""
+    host = urlparse(os.environ.get("AWS_ENDPOINT_URL", "")).hostname or ""
+    return Pace(first=0.02, most=0.2) if host in ("127.0.0.1", "localhost", "::1") else Pace()
