@@ -19,8 +19,8 @@ help: ## what can be typed
 demo: $(READY) ## replay a year of a real grocer's data and build everything (again: only what changed)
 	@$(BIN)/segment-assets demo
 
-next-day: $(READY) ## drop the next day of data into the landing place
-	@$(BIN)/segment-assets next-day
+next-day: $(READY) ## drop the next day of data into the landing place (DEPLOYMENT=aws: through a Firehose stream)
+	@$(ON_$(DEPLOYMENT)) $(BIN)/segment-assets next-day
 
 dev: $(READY) ## open the Dagster UI on the same instance (PORT=3000, DEPLOYMENT=embedded or aws)
 	@$(ON_$(DEPLOYMENT)) $(BIN)/segment-assets dev --port $(PORT)

@@ -14,7 +14,8 @@ from segment_assets.operations import command
 
 NEXT = {
     "embedded": "Next: `make dev` opens the Dagster UI on this instance; `make next-day` drops the next day of data.",
-    "aws": "Next: `make dev DEPLOYMENT=aws` opens the Dagster UI on this instance; `make aws-stop` ends it all.",
+    "aws": "Next: `make dev DEPLOYMENT=aws` opens the Dagster UI on this instance; `make next-day DEPLOYMENT=aws` "
+    "sends the next day of data; `make aws-stop` ends it all.",
 }
 
 
@@ -50,7 +51,10 @@ def next_day(console: Console, home: Path) -> bool:
     if newest is None:
         console.print("There is no data yet: run `make demo` first.")
         return False
-    dropped = drop(landing, partner_landing)
+    through = deployment.resource(settings, "stream")
+    if through:
+        console.print(f"Sending through the stream {through.name}, which delivers when its buffer is full or old.")
+    dropped = drop(landing, partner_landing, through=through)
     console.print(f"Dropped {dropped.last_day}: {dropped.baskets} baskets in {dropped.objects} objects.")
     return command.refresh(console, home, NEXT[deployment.chosen()])
 

@@ -5,20 +5,25 @@ from 2017-01-01 to 2018-01-01. The form they arrive in, and the customers' addre
 invented: see `people`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
+from itertools import count
 
 from isal import igzip
 
 from segment_assets.demo import endpoints, firehose, partner, people, source, timeline
 from segment_assets.demo.encoder import Encoder, People
 from segment_assets.demo.firehose import DAY, put_once
+from segment_assets.demo.outbox import Outbox, Stream
 from segment_assets.demo.source import LAST_DAY, DemoError, Source
 from segment_assets.demo.timeline import AGAIN, BASKET, EXPOSURE, REDEMPTION, Timeline
 from segment_assets.lake import ObjectStore
 
 Progress = Callable[[int, int], None]
+# Takes one buffer: when each record came to Firehose, and the records; says whether it wrote anything.
+Put = Callable[[list[int], Iterable[bytes]], bool]
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def replay(
     path = f"partner/audience/{first_day - timedelta(days=1):%Y/%m/%d}/audience.csv"
     written += put_once(partner_landing, path, known)
     stream = timeline.year(data, today, customers_factor)
-    return _deliver(landing, stream, data, customers, "", written, on_progress)
+    return _deliver(partial(firehose.put, landing), stream, data, customers, "", written, on_progress)
 
 
 def next_day(
@@ -109,6 +114,7 @@ def next_day(
     *,
     customers_factor: int = 1,
     data: Source | None = None,
+    through: Stream | None = None,
 ) -> Replayed:
     """Put the day after the last arrival day into the landing place: one new arrival day, and nothing else.
 
@@ -123,26 +129,48 @@ def next_day(
         today_of_data: the day the replay ended on, where the landing place holds no customers' export that says it.
         customers_factor: as in the replay.
         data: as in the replay.
+        through: the stream that the records are sent through, which stamps them by its own clock; without one the
+            objects are written as a stream would have, stamped by the data's.
 
     Raises:
-        DemoError: there is no replay to continue, or the data is not installed.
+        DemoError: there is no replay to continue, the data is not installed, or what was sent did not arrive.
     """
     last, today = last_day(landing), replayed_until(landing) or today_of_data
     if last is None or today is None or last < today:
         raise DemoError("the landing place holds no whole replay to continue: run `make demo` first")
     data = data or source.read()
     customers = _customers(data, customers_factor)
+
+    def drop(day: date, put: Put) -> Replayed:
+        stream = timeline.later_day(data, today, day, customers_factor)
+        return _deliver(put, stream, data, customers, f".{timeline.laps(data, today, day)}")
+
+    if through:
+        return _send(Outbox(landing, through, today), drop, today)
     for day in ([last] if last > today else []) + [last + timedelta(days=1)]:
-        done = _deliver(
-            landing,
-            timeline.later_day(data, today, day, customers_factor),
-            data,
-            customers,
-            f".{timeline.laps(data, today, day)}",
-        )
+        done = drop(day, partial(firehose.put, landing))
         if done.written:
             break
     return done
+
+
+def _send(outbox: Outbox, drop: Callable[[date, Put], Replayed], today: date) -> Replayed:
+    """The first day after the replay's last of which not every record has arrived.
+
+    Whatever the stream's clock stamped on them: the records tell what is there.
+    """
+    outbox.objects()
+    for days in count(1):
+        records: list[bytes] = []
+
+        def keep(_: list[int], buffer: Iterable[bytes], records: list[bytes] = records) -> bool:
+            records.extend(buffer)
+            return False
+
+        done = drop(today + timedelta(days=days), keep)
+        if brought := outbox.deliver(records):
+            return replace(done, objects=len(brought), written=len(brought))
+    raise AssertionError("days never end")
 
 
 def last_day(landing: ObjectStore) -> date | None:
@@ -162,7 +190,7 @@ def _customers(data: Source, factor: int) -> People:
 
 
 def _deliver(
-    landing: ObjectStore,
+    put: Put,
     stream: Timeline,
     data: Source,
     customers: People,
@@ -174,7 +202,7 @@ def _deliver(
     buffers = stream.buffers()
     first, last = (_day(int(buffers[at].delivered[at])) for at in (0, -1))
     for buffer in buffers:
-        written += firehose.put(landing, buffer.delivered.tolist(), encode(buffer))
+        written += put(buffer.delivered.tolist(), encode(buffer))
         if on_progress:
             on_progress((_day(int(buffer.delivered[0])) - first).days + 1, (last - first).days + 1)
     kinds = [int(((stream.kind == kind) & (stream.flaw == timeline.SOUND)).sum()) for kind in range(3)]

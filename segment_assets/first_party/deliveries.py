@@ -62,7 +62,12 @@ class LandingDay:
 
 def event_objects(store: ObjectStore, landing: EventsLanding) -> list[StoredObject]:
     """Objects that hold events, by key: no empty ones, none under the error prefix, no marks or metadata."""
-    return [o for o in store.list(landing.path) if o.size and not _ignored(o.key, landing)]
+    return [o for o in store.list(landing.path) if is_event(o, landing)]
+
+
+def is_event(stored: StoredObject, landing: EventsLanding) -> bool:
+    """Whether an object below the landing place holds events."""
+    return bool(stored.size) and not _ignored(stored.key, landing)
 
 
 def days_of(store: ObjectStore, form: Format, stored: StoredObject) -> dict[str, str]:
@@ -133,7 +138,7 @@ def load(
     with Staged(RAW_EVENTS.schema, scratch) as raw, Staged(QUARANTINED_RECORDS.schema, scratch) as quarantined:
         told = _Others(raw, quarantined, {day: set() for day in dated})
         told.read(store, form, others)
-        chunks = _chunks({day: told.bytes(day) + sum(map(_weight, group)) for day, group in dated.items()})
+        chunks = _chunks({day: told.bytes(day) + sum(map(weight, group)) for day, group in dated.items()})
         yield from one_ahead(
             told.added_to(_load(store, form, days, [o for day in days for o in dated[day]])) for days in chunks
         )
@@ -181,7 +186,7 @@ def _undated(store: ObjectStore, form: Format, objects: list[StoredObject]) -> I
     What was refused comes after the last piece of its object: a broken row has no day, and stays with the first day.
     """
     pieces = ((o.key, piece) for o in objects for piece in form.pieces(o.key, store.read(o.key)))
-    read = spread(partial(_read_piece, form), pieces, worthwhile=sum(map(_weight, objects)) > PART)
+    read = spread(partial(_read_piece, form), pieces, worthwhile=sum(map(weight, objects)) > PART)
     for key, found in groupby(read, key=itemgetter(0)):
         refused, first = [], None
         for _, delivered in found:
@@ -231,7 +236,7 @@ def _parts(objects: list[StoredObject]) -> Iterator[list[StoredObject]]:
     held = 0
     for stored in objects:
         part.append(stored)
-        held += _weight(stored)
+        held += weight(stored)
         if held > PART:
             yield part
             part, held = [], 0
@@ -274,7 +279,8 @@ def _chunks(weights: Mapping[date, int]) -> Iterator[list[date]]:
         yield chunk
 
 
-def _weight(stored: StoredObject) -> int:
+def weight(stored: StoredObject) -> int:
+    """About how many bytes an object is when decompressed."""
     return stored.size * (1 if stored.key.endswith((".json", ".jsonl", ".csv")) else GZIP_RATIO)
 
 

@@ -22,6 +22,15 @@ def arrival_day(key: str) -> date | None:
     return found[0] if found else None
 
 
+def day_part(key: str) -> tuple[str, str] | None:
+    """What of a key stands before the day, and its beginning with the day; None where it names none.
+
+    All keys with that beginning are neighbours in a listing, and of that day.
+    """
+    found = _found(key)
+    return (key[: found.start(1)], key[: found.end(3) + 1]) if found else None
+
+
 def arrival_hour(key: str) -> int | None:
     """The hour (UTC) a key names beside its day; None where it names none."""
     found = _arrival(key)
@@ -61,11 +70,19 @@ def changed_days(now: Mapping[str, str], previous: Mapping[str, str]) -> dict[st
 
 
 def _arrival(key: str) -> tuple[date, int | None] | None:
+    if not (found := _found(key)):
+        return None
+    year, month, day, hour = found.groups()
+    return date(int(year), int(month), int(day)), int(hour) if hour and int(hour) < 24 else None
+
+
+def _found(key: str) -> re.Match[str] | None:
     for pattern in _PATTERNS:
         if found := pattern.search(key):
-            year, month, day, hour = found.groups()
+            year, month, day, _ = found.groups()
             try:
-                return date(int(year), int(month), int(day)), int(hour) if hour and int(hour) < 24 else None
+                date(int(year), int(month), int(day))
             except ValueError:
                 continue
+            return found
     return None

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,10 @@ class StoredObject:
 
 class ObjectStore(ABC):
     """A flat space of named objects."""
+
+    @abstractmethod
+    def after(self, prefix: str, key: str, limit: int) -> list[StoredObject]:
+        """Objects whose key starts with `prefix` and comes after `key`, by key; `limit` at most."""
 
     @abstractmethod
     def list(self, prefix: str) -> list[StoredObject]:
@@ -53,6 +58,16 @@ class FolderStore(ObjectStore):
         self.root = root.resolve()
         self._etags: dict[tuple[str, int, int], str] = {}
 
+    def after(self, prefix: str, key: str, limit: int) -> list[StoredObject]:
+        """Files in the order of their keys, walked only as far as is needed."""
+        found: list[StoredObject] = []
+        for path, name in self._walk(self.root / prefix.rpartition("/")[0], key):
+            if len(found) == limit or (name > prefix and not name.startswith(prefix)):
+                break
+            if name > key and name.startswith(prefix):
+                found.append(self._describe(path, name))
+        return found
+
     def list(self, prefix: str) -> list[StoredObject]:
         """Files below the prefix's folder; hidden and half-written ones are left out."""
         folder = self.root / prefix.rpartition("/")[0]
@@ -78,6 +93,21 @@ class FolderStore(ObjectStore):
     def uri(self, key: str) -> str:
         """The file's path."""
         return str(self._path(key))
+
+    def _walk(self, folder: Path, key: str) -> Iterator[tuple[Path, str]]:
+        """Files below a folder in the order of their keys, without whole folders that come before a key."""
+        try:
+            entries = [(e.name + "/" * e.is_dir(follow_symlinks=False), e) for e in os.scandir(folder)]
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for name, entry in sorted(entries, key=lambda one: one[0]):
+            path = Path(entry.path)
+            if name.endswith("/"):
+                whole = path.relative_to(self.root).as_posix() + "/"
+                if whole > key or key.startswith(whole):
+                    yield from self._walk(path, key)
+            elif entry.is_file() and not name.startswith("."):
+                yield path, path.relative_to(self.root).as_posix()
 
     def _path(self, key: str) -> Path:
         path = (self.root / key).resolve()

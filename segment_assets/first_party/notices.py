@@ -1,0 +1,65 @@
+"""What a message about the landing place says: S3's own form, and EventBridge's.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+"""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+from urllib.parse import unquote_plus
+
+from segment_assets.first_party.port import Message
+
+TEST = "s3:TestEvent"  # S3 sends one when the notification is set
+
+
+class UnreadableError(Exception):
+    """A message that says nothing about objects, and why; without a word of what it does say."""
+
+
+def keys(body: str, bucket: str) -> list[str]:
+    """The keys of a bucket's objects that a message is about: what came, changed or went.
+
+    Whether an object came or went is not asked: messages come twice, and in any order. The listing knows.
+
+    Args:
+        body: the message's text.
+        bucket: objects of another are left out.
+
+    Raises:
+        UnreadableError: it has neither form.
+    """
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        raise UnreadableError("it is no JSON") from None
+    if not isinstance(told, dict):
+        raise UnreadableError("it is no JSON object")
+    if told.get("Event") == TEST:
+        return []
+    try:
+        if "Records" in told:
+            # S3 writes keys as in the query of a URL, a blank as +.
+            found = [(r["s3"]["bucket"]["name"], unquote_plus(r["s3"]["object"]["key"])) for r in told["Records"]]
+        elif told.get("source") == "aws.s3":
+            # EventBridge writes them as they are: a + is a +.
+            found = [(told["detail"]["bucket"]["name"], str(told["detail"]["object"]["key"]))]
+        else:
+            raise UnreadableError("it is neither a notification of S3 nor an event of S3 on EventBridge")
+    except (KeyError, TypeError, AttributeError):
+        raise UnreadableError("it names no bucket or no key where S3 writes them") from None
+    return [key for name, key in found if name == bucket]
+
+
+def record(message: Message, reason: str) -> Mapping[str, Any]:
+    """What is kept of a message that can't be read. Not its text, which may be anybody's."""
+    content = message.body.encode()
+    return {
+        "message_id": message.id,
+        "sent": message.sent,
+        "reason": reason,
+        "bytes": len(content),
+        "sha256": sha256(content).hexdigest(),
+    }
