@@ -6,6 +6,7 @@ from segment_assets_tests.aws_double.cleanrooms import CleanRooms
 from segment_assets_tests.aws_double.cloudwatch import CloudWatch
 from segment_assets_tests.aws_double.customer_profiles import CustomerProfiles
 from segment_assets_tests.aws_double.events import Events
+from segment_assets_tests.aws_double.firehose import Firehose
 from segment_assets_tests.aws_double.front import AwsDouble
 from segment_assets_tests.aws_double.neptune import NeptuneData
 from segment_assets_tests.aws_double.pinpoint import Pinpoint
@@ -17,6 +18,7 @@ OWN: tuple[type[FakeService], ...] = (
     CloudWatch,
     CustomerProfiles,
     Events,
+    Firehose,
     NeptuneData,
     Pinpoint,
     SageMaker,
