@@ -15,8 +15,9 @@ from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTab
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError
 from segment_assets.clean_room.spark import NotExecutableError
-from segment_assets.clean_room.tables import QUERY_LOG
+from segment_assets.clean_room.tables import PARTNERS_DAY, PARTNERS_ROWS, QUERY_LOG
 from segment_assets.lake import Lake, Table, Written
+from segment_assets.third_party.tables import partner_audience
 
 UNDATED = date(1970, 1, 1)
 KEY = "content_key"
@@ -100,7 +101,8 @@ def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outc
         _close(entry, "FAILED", lake, room, run_id)
         return Outcome(lake.state(query.table), rows.slice(0, 0), kept, unique, reused, cost)
     as_of = lake.as_of(*query.inputs)
-    written = lake.write(table, rows, run_id, inputs={KEY: entry.content_key}, as_of=as_of)
+    known_of = {KEY: entry.content_key} | _of_the_partner(query, lake)
+    written = lake.write(table, rows, run_id, inputs=known_of, as_of=as_of)
     _close(entry, "SUCCESS", lake, room, run_id)
     return Outcome(written, rows, kept, unique, reused, cost)
 
@@ -136,6 +138,12 @@ def _members(query: ProtectedQuery, lake: Lake, column: exp.Column) -> pa.Table:
     offered = {t.name: lake.read(query.sources[t.source], list(t.columns)) for t in query.resolved.relations.values()}
     with lake.connect(**offered) as db:
         return db.sql(sql).to_arrow_table()
+
+
+def _of_the_partner(query: ProtectedQuery, lake: Lake) -> dict[str, str]:
+    theirs = [lake.state(table) for table in query.inputs if table.name == partner_audience({}).name]
+    # Without a day stands none: a day of an earlier delivery would say too much.
+    return {k: v for s in theirs for k, v in ((PARTNERS_DAY, str(s.as_of or "")), (PARTNERS_ROWS, str(s.rows)))}
 
 
 def _close(entry: budget.Entry, outcome: str, lake: Lake, room: CleanRoom, run_id: str) -> None:

@@ -4,6 +4,10 @@ import pyarrow as pa
 
 from segment_assets.lake import Table, column
 
+# Beside a result stand the day and the rows of the partner's table that the query read: whoever uses the result learns
+# them here, and need not be let into the partner's account.
+PARTNERS_DAY, PARTNERS_ROWS = "partner.as_of", "partner.rows"
+
 QUERY_LOG = Table(
     "clean_room.query_log",
     "Every protected query that was started, once per content: its cost counts against the budget.",

@@ -6,14 +6,13 @@ from typing import Any
 from sqlglot import exp
 
 from segment_assets import sql
-from segment_assets.clean_room.tables import QUERY_LOG, result_table
+from segment_assets.clean_room.tables import PARTNERS_ROWS, QUERY_LOG, result_table
 from segment_assets.dashboards.datasets import DataSet, Reader, Row, Value
 from segment_assets.dashboards.disclosure import MINIMUM, breakdown, histogram, people
 from segment_assets.first_party.tables import ARRIVAL_DAYS, CUSTOMERS, ENGAGEMENT_EVENTS
 from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
 from segment_assets.lake import Table
 from segment_assets.segmentation import Collaboration, Segmentation
-from segment_assets.third_party.tables import partner_audience
 
 PERSON_RULES = {
     "alone": "No shared identifier: a person of their own",
@@ -59,10 +58,9 @@ def partner(reader: Reader, config: Segmentation) -> dict[str, DataSet]:
     """What the partner adds, and what asking for it cost."""
     if config.audience is None or config.collaboration is None:
         return {}
-    audience = partner_audience(config.audience.attributes)
     queries = config.collaboration.queries
     lists = [name for name in queries if minimum_group(config.collaboration, name) is None]
-    found: dict[str, DataSet] = {"partner": _match(reader, audience, lists)}
+    found: dict[str, DataSet] = {"partner": _match(reader, lists)}
     days = reader.ask("query_days", query_log=QUERY_LOG)
     spent: list[Row] = [
         {
@@ -114,12 +112,14 @@ def _months(days: list[dict[str, Any]]) -> list[Row]:
     return [{"month": month} | {name: counts[name] for name in ("days", *counted)} for month, counts in months.items()]
 
 
-def _match(reader: Reader, audience: Table, lists: list[str]) -> DataSet:
+def _match(reader: Reader, lists: list[str]) -> DataSet:
     query = next((name for name in lists if reader.exists(result(name))), None)
     if query is None:
-        return reader.dataset([], audience, *(result(name) for name in lists[:1]))
+        return reader.dataset([], *(result(name) for name in lists[:1]))
     matched = int(reader.ask("matched", result=result(query))[0]["matched"])
-    rows, customers = reader.count(audience), reader.count(CUSTOMERS)
+    # Of the partner's own table we may know how long it was when the query read it, and nothing else.
+    told = reader.lake.inputs(result(query)).get(PARTNERS_ROWS)
+    rows, customers = int(told) if told else None, reader.count(CUSTOMERS)
     enough = matched >= MINIMUM or matched == 0
     row: Row = {
         "audience": rows,
@@ -127,7 +127,7 @@ def _match(reader: Reader, audience: Table, lists: list[str]) -> DataSet:
         "match_rate": matched / rows if rows and enough else None,
         "coverage": matched / customers if customers and enough else None,
     }
-    return reader.dataset([row], audience, result(query), CUSTOMERS)
+    return reader.dataset([row], result(query), CUSTOMERS)
 
 
 def _groups(reader: Reader, query: str) -> DataSet:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from segment_assets.clean_room.tables import result_table
+from segment_assets.clean_room.tables import PARTNERS_DAY, result_table
 from segment_assets.first_party.tables import ARRIVAL_DAYS
 from segment_assets.lake import Lake, Table, column
 from segment_assets.modelling import feature_columns as columns_of
@@ -21,7 +21,6 @@ from segment_assets.modelling.vocabulary import FeatureEvent
 from segment_assets.segmentation import Segmentation
 from segment_assets.sql import Lineage, bind, load, parse, to_duckdb
 from segment_assets.sql.query import Value
-from segment_assets.third_party.tables import partner_audience
 
 
 class FeaturesError(Exception):
@@ -136,8 +135,6 @@ def partner_results(lake: Lake, config: Segmentation, clock: date) -> list[tuple
     """
     if config.collaboration is None or config.audience is None:
         return []
-    # Where the delivery has no date, it is known from today on: earlier would be a guess.
-    known = lake.as_of(partner_audience(config.audience.attributes)) or clock
     found = []
     for name, wanted in sorted(config.collaboration.queries.items()):
         if wanted.use_as_features:
@@ -149,7 +146,9 @@ def partner_results(lake: Lake, config: Segmentation, clock: date) -> list[tuple
                 )
             rows = _result(lake, name, selected)
             kinds = {f.name: f.type for f in rows.schema if f.name != "customer_id" and _usable(f.type)}
-            found.append((PartnerResult(name, kinds, known), rows))
+            # Where the partner's delivery has no date, it is known from today on: earlier would be a guess.
+            day = lake.inputs(result_table(name, [], (), "")).get(PARTNERS_DAY)
+            found.append((PartnerResult(name, kinds, date.fromisoformat(day) if day else clock), rows))
     return found
 
 

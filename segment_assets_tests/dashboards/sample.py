@@ -6,14 +6,13 @@ from datetime import date, datetime, timedelta
 import pyarrow as pa
 
 from segment_assets.activation.tables import ACTIVATION_LEDGER
-from segment_assets.clean_room.tables import QUERY_LOG, result_table
+from segment_assets.clean_room.tables import PARTNERS_ROWS, QUERY_LOG, result_table
 from segment_assets.first_party.tables import ARRIVAL_DAYS, CUSTOMERS, ENGAGEMENT_EVENTS
 from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
 from segment_assets.lake import Lake, Table, column
 from segment_assets.modelling.tables import customer_scores, model_evaluation
 from segment_assets.segmentation import DEMO_FILE, Segmentation, load
 from segment_assets.segments.tables import predictive_segments
-from segment_assets.third_party.tables import partner_audience
 
 LAST = date(2026, 3, 30)
 CUSTOMER_COUNT = 1200
@@ -113,12 +112,9 @@ def _delivery(lake: Lake) -> None:
 
 
 def _partner(lake: Lake) -> None:
-    demo = config()
-    assert demo.audience is not None
-    audience = [{"email_sha256": f"{i:064x}", "age_band": "35-44"} for i in range(500)]
-    write(lake, partner_audience(demo.audience.attributes), audience, date(2026, 3, 15))
     matched = [{"customer_id": customer(i), "age_band": "35-44"} for i in range(400)]
-    write(lake, ENRICHMENT, matched, date(2026, 3, 15))
+    rows = pa.Table.from_pylist(matched, ENRICHMENT.schema)
+    lake.write(ENRICHMENT, rows, "a run", inputs={PARTNERS_ROWS: "500"}, as_of=date(2026, 3, 15))
     groups = [("25-34", "35-49K", 61), ("35-44", "50-74K", 102), ("45-54", "50-74K", 137), ("55-64", "35-49K", 48)]
     write(
         lake,
@@ -265,12 +261,10 @@ def _activation(lake: Lake) -> None:
 def empty(lake: Lake) -> None:
     """Every table written, and none with a row."""
     demo = config()
-    assert demo.audience is not None
     tables = [
         ARRIVAL_DAYS,
         ENGAGEMENT_EVENTS,
         CUSTOMERS,
-        partner_audience(demo.audience.attributes),
         ENRICHMENT,
         OVERLAP,
     ]

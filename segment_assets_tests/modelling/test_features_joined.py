@@ -6,14 +6,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from segment_assets.clean_room.tables import result_table
+from segment_assets.clean_room.tables import PARTNERS_DAY, result_table
 from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
 from segment_assets.lake import Lake, column
 from segment_assets.modelling import features
 from segment_assets.modelling.features import Features, FeaturesError
 from segment_assets.segmentation import Segmentation
 from segment_assets.sql.lineage import Source
-from segment_assets.third_party.tables import partner_audience
 from segment_assets_tests.modelling.small_world import CLOCK, GRID, Event, build, days_before, fill, put, row
 
 TODAY = CLOCK + timedelta(days=1)
@@ -49,8 +48,14 @@ def told(lake: Lake, rows: list[dict[str, Any]], delivered: date | None) -> Feat
         column("age_band", pa.string(), ""),
         column("cars", pa.int64(), ""),
     ]
-    put(lake, result_table("enrichment", fields, (), "d"), rows, delivered)
-    put(lake, partner_audience({"age_band": "age", "cars": "cars"}), [], delivered)
+    result = result_table("enrichment", fields, (), "d")
+    lake.write(
+        result,
+        pa.Table.from_pylist(rows, result.schema),
+        "run",
+        inputs={PARTNERS_DAY: str(delivered or "")},
+        as_of=delivered,
+    )
     return features.build(lake, with_partner())
 
 
