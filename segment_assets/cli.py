@@ -97,6 +97,35 @@ def clean_lake(config: Path | None, dry_run: bool) -> None:
 
 
 @main.group()
+def events() -> None:
+    """Event files and deliveries."""
+
+
+@events.command("normalise")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="the Parquet file to write")
+@click.option("--format", "form", metavar="NAME", help="whose stream it is; default: as segmentation.yaml says")
+@CONFIG_OPTION
+def events_normalise(files: tuple[Path, ...], out: Path, form: str | None, config: Path | None) -> None:
+    """Write the events of FILES, as a stream delivers them, as rows of engagement_events."""
+    from segment_assets.operations import events_command
+
+    _use(config)
+    _finish(lambda console: events_command.normalise(console, files, out, form))
+
+
+@events.command("replay-errors")
+@click.option("--dry-run", is_flag=True, help="count, and write nothing")
+@CONFIG_OPTION
+def events_replay_errors(dry_run: bool, config: Path | None) -> None:
+    """Put what Firehose could not deliver into the landing place, at the hour it arrived."""
+    from segment_assets.operations import events_command
+
+    _use(config)
+    _finish(lambda console: events_command.replay_errors(console, dry_run=dry_run))
+
+
+@main.group()
 def aws() -> None:
     """The deployment on AWS."""
 
@@ -122,6 +151,19 @@ def aws_apply(config: Path | None, account: str | None, delete: tuple[str, ...])
 
     _use(config)
     _finish(lambda console: aws_command.apply(console, (account,) if account else aws_command.BOTH, delete))
+
+
+@aws.command("smoke-test")
+@CONFIG_OPTION
+@click.option("--only", multiple=True, metavar="CHECK", help="this check alone; may be repeated")
+@click.option("--with-cost", is_flag=True, help="run a protected query as well, which is billed")
+@click.option("--json", "as_json", is_flag=True, help="tell it as JSON")
+def aws_smoke_test(config: Path | None, only: tuple[str, ...], with_cost: bool, as_json: bool) -> None:
+    """Look at the live account, check by check: what is there, and what is denied. Leaves nothing behind."""
+    from segment_assets.operations import smoke_command
+
+    _use(config)
+    _finish(lambda console: smoke_command.smoke_test(console, only, with_cost=with_cost, as_json=as_json))
 
 
 def _use(config: Path | None) -> None:

@@ -8,7 +8,7 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -61,8 +61,10 @@ class EventsLanding(Model):
 
     path: Prefix = Field("events/", description="prefix in the landing place")
     errors_path: Prefix = Field("errors/", description="Firehose's error prefix: never read as events")
-    format: Literal["pinpoint", "table"] = Field(
-        "pinpoint", description="pinpoint: an event stream as Firehose delivers it; table: one's own CSV or Parquet"
+    format: Literal["auto", "pinpoint", "ses", "end_user_messaging", "whatsapp", "connect", "table"] = Field(
+        "auto",
+        description="whose stream it is: AWS's services as Firehose delivers them, auto where each record is to say it "
+        "by itself; table: one's own CSV or Parquet",
     )
     table: EventTable | None = Field(None, description="format table: which column means what")
 
@@ -335,6 +337,18 @@ class Segmentation(Model):
         if (self.audience is None) != (self.collaboration is None):
             raise ValueError("audience and collaboration belong together: give both, or leave both out")
         return self
+
+
+def events_of(form: str) -> EventsLanding:
+    """Events in a format that needs no mapping.
+
+    Raises:
+        ConfigError: there is no such format, or it needs a mapping.
+    """
+    known = [name for name in get_args(EventsLanding.model_fields["format"].annotation) if name != "table"]
+    if form not in known:
+        raise ConfigError(f'--format: no stream is called "{form}" {nearest(form, known)}')
+    return EventsLanding.model_validate({"format": form})
 
 
 def default_path() -> Path:

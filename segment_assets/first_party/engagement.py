@@ -31,7 +31,7 @@ class Account:
         duplicates: copies of a record that arrived in the 96 hours before.
         probes: test records of the event stream, without their copies.
         keys: distinct keys of engagement_events.
-        unknown_types: events of Pinpoint's own whose type has no name in the vocabulary.
+        unknown_types: events of AWS's own whose type has no name in the vocabulary.
         late: events known more than 24 hours after they occurred.
         in_future: events that occurred more than 5 minutes after they were received.
         without_user: events that name no customer.

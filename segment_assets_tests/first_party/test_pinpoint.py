@@ -1,17 +1,18 @@
 import json
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from segment_assets.first_party.formats.pinpoint import Pinpoint
+from segment_assets.first_party.formats.pinpoint import PINPOINT
 from segment_assets.first_party.formats.pinpoint_events import CHANNELS, EVENT_NAMES
-from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
+from segment_assets.first_party.formats.stream import Stream
 from segment_assets.first_party.vocabulary import ENGAGEMENT, NAMES
 from segment_assets.people.addresses import sha256
 from segment_assets_tests.first_party.loading import event, text
+from segment_assets_tests.first_party.reading import read_stream, said
 
 KEY = "events/2026/09/21/14/pinpoint-1-2026-09-21-14-13-20-x"
 APP = "7f3c1d2e4b5a69788796a5b4c3d2e1f0"
@@ -21,25 +22,7 @@ MESSAGE = "0100019a-4c1f7e20-5d3b-4c7e-9a10-2f6d8c11aa01-000000"
 
 
 def read(content, key=KEY):
-    form = Pinpoint()
-    delivered = form.read(key, content)
-    rows = delivered.records.num_rows
-    raw = pa.table(
-        {
-            "arrival_date": pa.array([date(2026, 9, 21)] * rows, pa.date32()),
-            "object_key": pa.array([key] * rows, pa.string()),
-            **{name: delivered.records[name] for name in ("position", "event_id", "record")},
-        }
-    )
-    events = form.normalise(raw)
-    assert events.schema.equals(ENGAGEMENT_EVENTS.schema)
-    return events.to_pylist(), delivered.quarantined.to_pylist()
-
-
-def said(row):
-    """The columns that hold something, without those that are the same in every row of a test."""
-    same = ("arrival_date", "arrival_hour", "schema_version", "event_id", "source", "raw_uri", "raw_ordinal")
-    return {k: v for k, v in row.items() if v not in (None, []) and k not in same}
+    return read_stream([PINPOINT], content, key)
 
 
 def at(*time):
@@ -331,6 +314,6 @@ def test_a_parquet_file_that_cannot_be_read_is_one_quarantined_object():
 
 def test_the_raw_record_is_the_record_as_delivered():
     record = b'{ "event_type":"x" , "event_timestamp":1790000000000,"arrival_timestamp":1790000000000}'
-    delivered = Pinpoint().read(KEY, record)
+    delivered = Stream([PINPOINT]).read(KEY, record)
     assert delivered.records["record"].to_pylist() == [record.decode()]
     assert json.loads(record)["event_type"] == "x"

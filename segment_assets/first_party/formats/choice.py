@@ -1,11 +1,26 @@
 """Which format the configuration names."""
 
 from segment_assets.first_party.formats import Format
+from segment_assets.first_party.formats.connect import CONNECT
+from segment_assets.first_party.formats.end_user_messaging import END_USER_MESSAGING
 from segment_assets.first_party.formats.own_table import OwnTable
-from segment_assets.first_party.formats.pinpoint import Pinpoint
+from segment_assets.first_party.formats.pinpoint import PINPOINT
+from segment_assets.first_party.formats.ses import SES
+from segment_assets.first_party.formats.stream import Stream
+from segment_assets.first_party.formats.whatsapp import WHATSAPP
 from segment_assets.segmentation import EventsLanding
+
+KINDS = {
+    "pinpoint": PINPOINT,
+    "ses": SES,
+    "end_user_messaging": END_USER_MESSAGING,
+    "whatsapp": WHATSAPP,
+    "connect": CONNECT,
+}
 
 
 def format_of(landing: EventsLanding) -> Format:
     """The format of the objects under `landing.events.path`."""
-    return OwnTable(landing.table) if landing.table else Pinpoint()
+    if landing.table:
+        return OwnTable(landing.table)
+    return Stream([KINDS[landing.format]] if landing.format in KINDS else tuple(KINDS.values()))

@@ -3,20 +3,14 @@
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from segment_assets.first_party.formats.messages import hashed
 from segment_assets.first_party.formats.pinpoint_shape import Endpoint, MailEvent, Record
 from segment_assets.first_party.vocabulary import ENGAGEMENT, SUPPRESSION, Event
-from segment_assets.people.addresses import (
-    AddressType,
-    address_hash,
-    looks_like_an_address,
-    normalise_email,
-    normalise_phone,
-)
+from segment_assets.people.addresses import looks_like_an_address
 
 EVENT_NAMES = {
     "_email.send": "send",
@@ -174,18 +168,12 @@ def _address(
 ) -> tuple[str | None, str | None]:
     if email or endpoint.channel_type == "EMAIL":
         to = message.mail.destination if message.mail else None
-        hashed = _hashed("email", to[0] if to else endpoint.address)
-        return ("email", hashed) if hashed else (None, None)
+        found = hashed("email", to[0] if to else endpoint.address)
+        return ("email", found) if found else (None, None)
     if sms or endpoint.channel_type == "SMS":
-        hashed = _hashed("phone", text.get("destination_phone_number") or endpoint.address)
-        return ("phone", hashed) if hashed else (None, None)
+        found = hashed("phone", text.get("destination_phone_number") or endpoint.address)
+        return ("phone", found) if found else (None, None)
     return None, None
-
-
-@lru_cache(maxsize=65_536)
-def _hashed(kind: AddressType, written: str | None) -> str | None:
-    # A customer gets many messages: parsing a telephone number takes 60 microseconds, asking again 0.1.
-    return address_hash(kind, normalise_email(written) if kind == "email" else normalise_phone(written))
 
 
 def _outcome(message: MailEvent, text: Mapping[str, str]) -> str | None:

@@ -23,7 +23,9 @@ records AS (
 events AS (
   SELECT COUNT(*) AS events,
          COUNT(DISTINCT arrival_date, event_id) AS keys,
-         COUNT_IF(event_name = 'app' AND source = 'pinpoint' AND source_event_type LIKE '\\_%') AS unknown_types,
+         COUNT_IF(event_name = 'app' AND (
+           source IN ('ses', 'eum', 'connect_campaign') OR (source = 'pinpoint' AND source_event_type LIKE '\\_%')
+         )) AS unknown_types,
          COUNT_IF(received_at > occurred_at + INTERVAL 24 HOURS) AS late,
          COUNT_IF(occurred_at > received_at + INTERVAL 5 MINUTES) AS in_future,
          COUNT_IF(user_id IS NULL) AS without_user

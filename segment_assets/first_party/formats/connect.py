@@ -1,0 +1,172 @@
+"""Events of Connect's outbound campaigns, bare or as Customer Profiles' event stream carries them.
+
+https://docs.aws.amazon.com/connect/latest/adminguide/customer-profiles-object-type-mappings-campaign-event.html
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from segment_assets.first_party.formats import end_user_messaging
+from segment_assets.first_party.formats.messages import MAIL_EVENTS, bounce, hashed, suppresses, told
+from segment_assets.first_party.formats.ses_shape import Bounce, Click, Complaint, Delivery, Reject
+from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
+from segment_assets.first_party.records import MalformedError
+from segment_assets.first_party.times import microseconds
+from segment_assets.first_party.vocabulary import ENGAGEMENT, Event
+from segment_assets.people.addresses import AddressType
+
+Text = str | None
+_NOTHING = msgspec.Raw()
+# Channel -> the object type's name and our channel.
+CHANNELS = {
+    "EMAIL": ("Campaign-Email", "email"),
+    "SMS": ("Campaign-SMS", "sms"),
+    "TELEPHONY": ("Campaign-Telephony", "voice"),
+    "VOICE": ("Campaign-Telephony", "voice"),
+    "WHATSAPP": ("Campaign-WhatsApp", "whatsapp"),
+    "WEB_NOTIFICATION": ("Campaign-WebNotification", "push"),
+}
+_PHONES = frozenset(("PHONE", "SMS", "VOICE", "TELEPHONY", "WHATSAPP", "PHONE_NUMBER"))
+
+
+class Channel(Struct, gc=False):
+    """The channel a message went by."""
+
+    name: Text = None
+
+
+class Campaign(Struct, gc=False):
+    """An event of a campaign; where it has SES's parts, they are read as in SES's own events."""
+
+    type: str = field(name="campaign_event_type")
+    timestamp: str = field(name="campaign_event_timestamp")
+    message_id: Text = field(default=None, name="campaign_message_id")
+    channel: Channel | None = None
+    address: Text = field(default=None, name="endpoint_address")
+    address_type: Text = field(default=None, name="endpoint_type")
+    instance: Text = field(default=None, name="instance_arn")
+    name: Text = field(default=None, name="campaign_name")
+    id: Text = field(default=None, name="campaign_id")
+    run: Text = field(default=None, name="campaign_run_id")
+    activity: Text = field(default=None, name="campaign_activity_id")
+    segment: Text = field(default=None, name="segment_arn")
+    bounce: Bounce | None = None
+    complaint: Complaint | None = None
+    delivery: Delivery | None = None
+    reject: Reject | None = None
+    click: Click | None = None
+
+
+class Profiles(Struct, gc=False):
+    """What Customer Profiles' event stream puts around an object of a profile."""
+
+    object: msgspec.Raw = field(default=_NOTHING, name="Object")
+    object_type: Text = field(default=None, name="ObjectTypeName")
+    change: Text = field(default=None, name="EventType")
+    timestamp: Text = field(default=None, name="EventTimestamp")
+
+
+_profiles: Callable[[bytes], Profiles] = msgspec.json.Decoder(Profiles).decode
+_campaign: Callable[[bytes], Campaign] = msgspec.json.Decoder(Campaign).decode
+
+
+def _is_mine(top: Mapping[str, Any]) -> bool:
+    return "campaign_event_type" in top or ("ObjectTypeName" in top and "Object" in top)
+
+
+def _core(record: bytes) -> bytes:
+    """The same event may come by two ways: what is inside the profile stream's envelope says which it is."""
+    around = read_as(_profiles, record)
+    return bytes(around.object) if around.object != _NOTHING else record
+
+
+def _received(record: bytes) -> int:
+    around = read_as(_profiles, record)
+    if around.object != _NOTHING and b'"campaign_event_type"' not in bytes(around.object):
+        if not around.object_type:
+            raise MalformedError("missing_key")
+        return in_this_century(microseconds(around.timestamp))
+    occurred = in_this_century(microseconds(read_as(_campaign, _core(record)).timestamp))
+    return max(occurred, in_this_century(microseconds(around.timestamp))) if around.timestamp else occurred
+
+
+def _event(record: bytes, end_of_hour: int | None) -> Event:
+    around = _profiles(record)
+    inner = bytes(around.object) if around.object != _NOTHING else record
+    known = microseconds(around.timestamp) if around.object != _NOTHING else None
+    if b'"campaign_event_type"' not in inner:
+        return _other(around, known or 0)
+    read = _campaign(inner)
+    occurred = microseconds(read.timestamp) or 0
+    kind, channel = CHANNELS.get((read.channel.name if read.channel else None) or "", ("Campaign", "custom"))
+    name = name_of(read)
+    feedback = read.complaint.feedback if read.complaint else None
+    of: AddressType = "phone" if (read.address_type or "").upper() in _PHONES else "email"
+    to = hashed(of, read.address)
+    return Event(
+        source="connect_campaign",
+        source_event_type=f"{around.object_type or kind}.{read.type}",
+        event_name=name,
+        channel=channel,
+        occurred_at=occurred,
+        received_at=max(occurred, known or occurred),
+        account_id=_account(read.instance),
+        address_type=of if to else None,
+        address_hash=to,
+        message_id=read.message_id,
+        campaign_id=read.id,
+        activity_id=read.activity,
+        journey_run_id=read.run,
+        segment_ref=read.segment,
+        outcome=_outcome(read),
+        properties=_properties(read),
+        is_engagement=name in ENGAGEMENT,
+        is_suppression=suppresses(name, read.bounce is not None, feedback),
+    )
+
+
+def name_of(read: Campaign) -> str:
+    """The event's name: e-mail's as SES's, a message's to a telephone as End User Messaging's."""
+    if read.type == "Bounce":
+        return bounce(read.bounce.kind, read.bounce.sub_type) if read.bounce else "bounce_soft"
+    return MAIL_EVENTS.get(read.type) or end_user_messaging.name_of(read.type)
+
+
+def _other(around: Profiles, at: int) -> Event:
+    # A profile was made or changed: nothing that a customer did.
+    return Event(
+        source="connect_campaign",
+        source_event_type=f"{around.object_type}.{around.change}",
+        event_name="app",
+        channel="app",
+        occurred_at=at,
+        received_at=at,
+        is_engagement=False,
+        is_suppression=False,
+    )
+
+
+def _outcome(read: Campaign) -> str | None:
+    return (
+        (told(read.bounce.kind, read.bounce.sub_type) if read.bounce else None)
+        or (read.complaint.feedback if read.complaint else None)
+        or (read.reject.reason if read.reject else None)
+        or (read.delivery.smtp_response if read.delivery else None)
+    )
+
+
+def _properties(read: Campaign) -> list[tuple[str, str]]:
+    named = [("campaign_name", read.name)] if read.name else []
+    link = read.click.link if read.click else None
+    return sorted([*named, *([("link", link.partition("?")[0].partition("#")[0])] if link else [])])
+
+
+def _account(arn: str | None) -> str | None:
+    parts = (arn or "").split(":")
+    return parts[4] if len(parts) > 4 and parts[4] else None
+
+
+CONNECT = Kind(_is_mine, _received, _event, core=_core)

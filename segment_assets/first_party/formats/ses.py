@@ -1,0 +1,102 @@
+"""SES event publishing, as Firehose, SNS or EventBridge delivers it.
+
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-firehose-contents.html
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from segment_assets.first_party.formats.messages import MAIL_EVENTS, bounce, first, hashed, properties, suppresses, told
+from segment_assets.first_party.formats.ses_shape import Preferences, Record, Subscription
+from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
+from segment_assets.first_party.records import MalformedError
+from segment_assets.first_party.times import microseconds
+from segment_assets.first_party.vocabulary import ENGAGEMENT, Event
+
+_decode: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
+_CONFIGURATION_SET = "ses:configuration-set"
+
+
+def _is_mine(top: Mapping[str, Any]) -> bool:
+    return "mail" in top and ("eventType" in top or "notificationType" in top)
+
+
+def _received(record: bytes) -> int:
+    read = read_as(_decode, record)
+    if not read.type:
+        raise MalformedError("missing_key")
+    return in_this_century(_occurred(read))
+
+
+def _occurred(read: Record) -> int | None:
+    """When it happened: each part has a time of its own; the message's is when it was sent."""
+    part = read.part
+    return microseconds(part.timestamp if part and part.timestamp else read.mail.timestamp)
+
+
+def _event(record: bytes, end_of_hour: int | None) -> Event:
+    read = _decode(record)
+    occurred, tags = _occurred(read) or 0, read.mail.tags
+    name = name_of(read)
+    feedback = read.complaint.feedback if read.complaint else None
+    own = {tag for tag in tags or () if tag.startswith("ses:")} | {"customerId", "campaignId"}
+    to = hashed("email", read.recipient)
+    return Event(
+        source="ses",
+        source_event_type=read.type or "",
+        event_name=name,
+        channel="email",
+        occurred_at=occurred,
+        received_at=max(occurred, end_of_hour or occurred),
+        account_id=read.mail.account,
+        app_id=first(tags, _CONFIGURATION_SET),
+        user_id=first(tags, "customerId"),
+        address_type="email" if to else None,
+        address_hash=to,
+        message_id=read.mail.message_id,
+        campaign_id=first(tags, "campaignId"),
+        outcome=outcome(read),
+        properties=properties(tags, own, read.click.link if read.click else None),
+        is_engagement=name in ENGAGEMENT,
+        is_suppression=suppresses(name, read.bounce is not None, feedback),
+    )
+
+
+def name_of(read: Record) -> str:
+    """The event's name in the vocabulary; `app` for a type that is not known."""
+    if read.type == "Bounce":
+        return bounce(read.bounce.kind, read.bounce.sub_type) if read.bounce else "bounce_soft"
+    if read.type == "Subscription":
+        return _subscription(read.subscription or Subscription())
+    return MAIL_EVENTS.get(read.type or "", "app")
+
+
+def outcome(read: Record) -> str | None:
+    """What was said of it, by the part that is there."""
+    return (
+        (told(read.bounce.kind, read.bounce.sub_type) if read.bounce else None)
+        or (read.complaint.feedback if read.complaint else None)
+        or (read.reject.reason if read.reject else None)
+        or (read.delivery.smtp_response if read.delivery else None)
+        or (read.delay.kind if read.delay else None)
+        or (read.failure.message if read.failure else None)
+    )
+
+
+def _subscription(said: Subscription) -> str:
+    """Who left anything has unsubscribed, whatever else was joined; where nothing changed, what holds now decides."""
+    before, now = said.before or Preferences(), said.now or Preferences()
+    was, is_ = before.topics(), now.topics()
+    left = (now.unsubscribe_all and not before.unsubscribe_all) or any(
+        is_[topic] == "OptOut" and was.get(topic) != "OptOut" for topic in is_
+    )
+    joined = (before.unsubscribe_all and not now.unsubscribe_all) or any(
+        is_[topic] == "OptIn" and was.get(topic) != "OptIn" for topic in is_
+    )
+    out = now.unsubscribe_all or "OptOut" in is_.values()
+    return "unsubscribe" if left or (out and not joined) else "subscribe"
+
+
+SES = Kind(_is_mine, _received, _event)

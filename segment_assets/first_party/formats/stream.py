@@ -1,0 +1,175 @@
+"""Streams of JSON records: how their objects are read, whatever kind the records are.
+
+A kind of record is one module of this folder, behind the one signature `Kind`. Where a stream may hold several kinds,
+each record is recognised by the keys at its top.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import msgspec
+import pyarrow as pa
+
+from segment_assets.first_party.formats import Delivered, delivered, due_parquet
+from segment_assets.first_party.formats.envelopes import opened
+from segment_assets.first_party.records import MalformedError, Piece, canonical, decompress, event_id, pieces
+from segment_assets.first_party.vocabulary import EARLIEST, LATEST, Event, to_table
+from segment_assets.lake.arrivals import arrival_day, arrival_hour
+
+_HOUR = 3_600_000_000
+T = TypeVar("T")
+_top: Callable[[bytes | str], dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def _whole(record: bytes) -> list[bytes]:
+    return [record]
+
+
+def _same(record: bytes) -> bytes:
+    return record
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of record, and what it means.
+
+    Attributes:
+        is_mine: whether a JSON object with these keys at its top is of this kind.
+        received: when a record arrived by its own account, in microseconds; raises MalformedError where it is none.
+        event: a record as an event, given the end of the hour in its object's key where that names one; None where it
+            is a probe. The caller adds where it came from.
+        parts: a record that carries several events as one record for each.
+        core: the part of a record whose content says which event it is: what copies of it have in common.
+        in_envelopes: whether SNS or EventBridge may stand around a record.
+    """
+
+    is_mine: Callable[[Mapping[str, Any]], bool]
+    received: Callable[[bytes], int]
+    event: Callable[[bytes, int | None], Event | None]
+    parts: Callable[[bytes], list[bytes]] = _whole
+    core: Callable[[bytes], bytes] = _same
+    in_envelopes: bool = True
+
+
+class Stream:
+    """Objects of JSON records, as Firehose delivers them, or of the same records in Parquet.
+
+    Args:
+        kinds: what the records may be; where it is one, a record is of that kind or malformed.
+    """
+
+    own_days = False
+
+    def __init__(self, kinds: Sequence[Kind]) -> None:
+        self.kinds = tuple(kinds)
+        self._envelopes = any(kind.in_envelopes for kind in self.kinds)
+
+    def pieces(self, key: str, content: bytes) -> Iterator[bytes]:
+        """The object as it is: Firehose writes at most some megabytes."""
+        yield content
+
+    def read(self, key: str, content: bytes) -> Delivered:
+        """Every record of an object; a record is good when its kind says what it is and when it was."""
+        good, bad = [], []
+        for position, piece in enumerate(self._parts(content)):
+            try:
+                if piece.event_id is None:
+                    raise MalformedError(str(piece.reason))
+                inner = self._opened(piece.content)
+                kind = self._kind(inner)
+                core = kind.core(inner)
+                id_ = piece.event_id if core is piece.content else event_id(canonical(core))
+                good.append((position, id_, piece.content.decode(), kind.received(inner)))
+            except MalformedError as refused:
+                bad.append((position, piece._replace(reason=refused.reason)))
+        return delivered(good, bad)
+
+    def normalise(self, raw: pa.Table) -> pa.Table:
+        """One event per record, by the rules of its kind."""
+        names = ("arrival_date", "object_key", "position", "event_id", "record")
+        events = []
+        for day, key, position, id_, text in zip(*(raw[n].to_pylist() for n in names), strict=True):
+            record = self._opened(text.encode())
+            end = _end_of_hour(key)
+            if (event := self._kind(record).event(record, end)) is None:
+                continue
+            hour = arrival_hour(key) if end else None
+            event.arrival_hour = event.received_at // _HOUR % 24 if hour is None else hour
+            event.arrival_date, event.event_id, event.raw_uri, event.raw_ordinal = day, id_, key, position
+            events.append(event)
+        return to_table(events)
+
+    def _parts(self, content: bytes) -> Iterator[Piece]:
+        for piece in _pieces(content, self._is_record):
+            if piece.event_id is None:
+                yield piece
+                continue
+            try:
+                inner = self._opened(piece.content)
+                parts = self._kind(inner).parts(inner)
+            except MalformedError:
+                parts = []
+            # One event: the record stays as it was delivered, envelope and all.
+            yield from [Piece(p, event_id(canonical(p)), None) for p in parts] if len(parts) > 1 else [piece]
+
+    def _opened(self, record: bytes) -> bytes:
+        return opened(record) if self._envelopes else record
+
+    def _kind(self, record: bytes) -> Kind:
+        if len(self.kinds) == 1:
+            return self.kinds[0]
+        top = _top(record)
+        for kind in self.kinds:
+            if kind.is_mine(top):
+                return kind
+        raise MalformedError("unknown_kind")
+
+    def _is_record(self, value: Any) -> bool:
+        return isinstance(value, dict) and any(kind.is_mine(value) for kind in self.kinds)
+
+
+def read_as(decode: Callable[[bytes], T], record: bytes) -> T:
+    """A record in the form of its kind.
+
+    Raises:
+        MalformedError: missing_key or wrong_type.
+    """
+    try:
+        return decode(record)
+    except msgspec.ValidationError as bad:
+        raise MalformedError("missing_key" if "missing required field" in str(bad) else "wrong_type") from bad
+
+
+def in_this_century(time: int | None) -> int:
+    """The time, in microseconds.
+
+    Raises:
+        MalformedError: bad_time, where there is none; absurd_time, where it is before 2000 or after 2099.
+    """
+    if time is None:
+        raise MalformedError("bad_time")
+    if not EARLIEST <= time < LATEST:
+        raise MalformedError("absurd_time")
+    return time
+
+
+def _pieces(content: bytes, is_record: Callable[[Any], bool]) -> Iterator[Piece]:
+    if content.startswith(b"PAR1"):
+        yield from due_parquet.pieces(content)
+        return
+    plain, broken = decompress(content)
+    yield from pieces(plain, is_record)
+    if broken:
+        yield broken
+
+
+@lru_cache(maxsize=4_096)
+def _end_of_hour(key: str) -> int | None:
+    day, hour = arrival_day(key), arrival_hour(key)
+    if day is None or hour is None:
+        return None
+    end = datetime(day.year, day.month, day.day, hour, tzinfo=UTC) + timedelta(hours=1)
+    return int(end.timestamp()) * 1_000_000

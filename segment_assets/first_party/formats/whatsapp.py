@@ -1,0 +1,190 @@
+"""WhatsApp through AWS End User Messaging Social: Meta's webhook in SNS's message, or EventBridge's summary of it.
+
+https://docs.aws.amazon.com/social-messaging/latest/userguide/managing-event-destinations-dimensions.html
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from segment_assets.first_party.formats.messages import hashed
+from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
+from segment_assets.first_party.records import MalformedError
+from segment_assets.first_party.times import microseconds
+from segment_assets.first_party.vocabulary import ENGAGEMENT, Event
+
+NAMES = {"sent": "send", "delivered": "delivered", "read": "read", "failed": "fail"}
+_BRIDGE = b"aws.social-messaging"
+Text = str | None
+
+
+class Failure(Struct, gc=False):
+    """Why a message was not delivered."""
+
+    title: Text = None
+    message: Text = None
+
+
+class Status(Struct, gc=False):
+    """What became of a message of ours; the time is in seconds, as text."""
+
+    status: str
+    timestamp: str
+    id: Text = None
+    to: Text = field(default=None, name="recipient_id")
+    ours: Text = field(default=None, name="biz_opaque_callback_data")
+    errors: list[Failure] | None = None
+
+
+class Message(Struct, gc=False):
+    """A message of the customer's."""
+
+    timestamp: str
+    type: str = "unknown"
+    id: Text = None
+    sender: Text = field(default=None, name="from")
+
+
+class Value(Struct, gc=False):
+    """What changed."""
+
+    statuses: list[Status] | None = None
+    messages: list[Message] | None = None
+
+
+class Change(Struct, gc=False):
+    """One change."""
+
+    value: Value
+
+
+class Entry(Struct, gc=False):
+    """Meta's webhook entry."""
+
+    changes: list[Change]
+
+
+class Detail(Struct, gc=False):
+    """EventBridge's summary: it names no recipient."""
+
+    status: str
+    timestamp: str = field(name="eventTimestamp")
+    message_id: Text = field(default=None, name="messageId")
+
+
+class Record(Struct, gc=False):
+    """A record of either way."""
+
+    entry: Text = field(default=None, name="whatsAppWebhookEntry")
+    told_at: Text = field(default=None, name="message_timestamp")
+    account: Text = field(default=None, name="aws_account_id")
+    detail: Detail | None = None
+    time: Text = None
+    bridge_account: Text = field(default=None, name="account")
+
+
+_decode: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
+_entry: Callable[[bytes], Entry] = msgspec.json.Decoder(Entry).decode
+
+
+def _is_mine(top: Mapping[str, Any]) -> bool:
+    return "whatsAppWebhookEntry" in top or ("detail" in top and _BRIDGE in _bytes(top.get("source")))
+
+
+def _bytes(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value or b"")
+
+
+def _received(record: bytes) -> int:
+    read = read_as(_decode, record)
+    what = _what(read)
+    return max(in_this_century(_occurred(what)), in_this_century(_told_at(read, what)))
+
+
+def _occurred(what: Status | Message | Detail) -> int | None:
+    return microseconds(what.timestamp)
+
+
+def _told_at(read: Record, what: Status | Message | Detail) -> int | None:
+    written = read.told_at or read.time
+    return microseconds(written) if written else _occurred(what)
+
+
+def _what(read: Record) -> Status | Message | Detail:
+    if read.detail:
+        return read.detail
+    if not read.entry:
+        raise MalformedError("missing_key")
+    try:
+        entry = read_as(_entry, read.entry.encode())
+    except msgspec.DecodeError as bad:
+        raise MalformedError("not_json") from bad
+    said = [one for change in entry.changes for one in (change.value.statuses or change.value.messages or ())]
+    if not said:
+        raise MalformedError("missing_key")
+    return said[0]
+
+
+def _event(record: bytes, end_of_hour: int | None) -> Event:
+    read = _decode(record)
+    what = _what(read)
+    occurred = _occurred(what) or 0
+    status = what.status if not isinstance(what, Message) else None
+    user, _, campaign = ((what.ours if isinstance(what, Status) else None) or "").partition("|")
+    to, name = hashed("phone", _number(what)), NAMES.get(status or "", "app")
+    return Event(
+        source="eum_social",
+        source_event_type=f"status.{status}" if status else f"message.{getattr(what, 'type', 'unknown')}",
+        event_name=name,
+        channel="whatsapp",
+        occurred_at=occurred,
+        received_at=max(occurred, _told_at(read, what) or occurred),
+        account_id=read.account or read.bridge_account,
+        user_id=user or None,
+        address_type="phone" if to else None,
+        address_hash=to,
+        message_id=what.message_id if isinstance(what, Detail) else what.id,
+        campaign_id=campaign or None,
+        outcome=_failure(what) or status,
+        is_engagement=name in ENGAGEMENT,
+        is_suppression=False,
+    )
+
+
+def _number(what: Status | Message | Detail) -> str | None:
+    """The customer's number, which Meta writes without its plus."""
+    written = None if isinstance(what, Detail) else what.to if isinstance(what, Status) else what.sender
+    return f"+{written.removeprefix('+')}" if written else None
+
+
+def _failure(what: Status | Message | Detail) -> str | None:
+    errors = what.errors if isinstance(what, Status) else None
+    return next((text for error in errors or () if (text := error.message or error.title)), None)
+
+
+def _parts(record: bytes) -> list[bytes]:
+    """Meta may say several things in one webhook: each becomes a record of its own, in the same form."""
+    whole = json.loads(record)
+    if not isinstance(written := whole.get("whatsAppWebhookEntry"), str):
+        return [record]
+    try:
+        parts = list(_alone(json.loads(written)))
+    except (ValueError, RecursionError, TypeError, AttributeError, KeyError):
+        return [record]
+    return [
+        json.dumps(whole | {"whatsAppWebhookEntry": json.dumps(part)}, ensure_ascii=False).encode() for part in parts
+    ]
+
+
+def _alone(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for change in entry["changes"]:
+        rest = {k: v for k, v in change["value"].items() if k not in ("statuses", "messages")}
+        for said in ("statuses", "messages"):
+            for one in change["value"].get(said) or ():
+                yield entry | {"changes": [change | {"value": rest | {said: [one]}}]}
+
+
+WHATSAPP = Kind(_is_mine, _received, _event, parts=_parts)

@@ -1,0 +1,305 @@
+"""SES, End User Messaging, WhatsApp and Connect's campaigns, field by field, and every kind in one stream."""
+
+import gzip
+import json
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+
+from segment_assets.first_party.formats.choice import KINDS
+from segment_assets.first_party.formats.end_user_messaging import name_of
+from segment_assets.people.addresses import sha256
+from segment_assets_tests.first_party.reading import read_stream, said
+
+KEY = "events/2026/09/21/14/messages-1-2026-09-21-14-13-20-x"
+NO_HOUR = "events/messages.jsonl"
+EMAIL = {"address_type": "email", "address_hash": sha256("email:dana@example.org")}
+PHONE = {"address_type": "phone", "address_hash": sha256("phone:+14255550142")}
+PROFILES = "arn:aws:profile:us-east-1:111122223333"
+EVERY = list(KINDS.values())
+
+
+def at(*time):
+    return datetime(2026, 9, *time)
+
+
+END = at(21, 15)  # of the hour in the key
+
+
+def events(*records, kinds=EVERY, key=KEY):
+    content = b"".join(r if isinstance(r, bytes) else json.dumps(r).encode() for r in records)
+    found, bad = read_stream(kinds, content, key)
+    assert bad == [], [b["reason"] for b in bad]
+    return found
+
+
+def refused(record, kinds=EVERY):
+    content = record if isinstance(record, bytes) else json.dumps(record).encode()
+    found, bad = read_stream(kinds, content, KEY)
+    assert found == []
+    return [b["reason"] for b in bad]
+
+
+def examples(shared, name, kind, key=KEY):
+    content = (shared / "spec" / "examples" / name).read_bytes()
+    found, bad = read_stream([KINDS[kind]], content, key)
+    assert bad == []
+    recognised, _ = read_stream(EVERY, content, key)
+    assert recognised == found, "the record says which kind it is"
+    return [said(e) for e in found]
+
+
+def test_ses_events_field_by_field(shared):
+    common = EMAIL | {
+        "channel": "email",
+        "occurred_at_quality": "exact",
+        "account_id": "111122223333",
+        "app_id": "marketing",
+        "user_id": "C000017",
+        "campaign_id": "cmp-42",
+        "message_id": "0100019a5d3b4c7e-11111111-2222-4333-8444-555555555555-000000",
+    }
+
+    def ses(kind, name, occurred, *, received=END, engagement=False, suppression=False, **more):
+        named = {"source_event_type": kind, "event_name": name, "occurred_at": occurred, "received_at": received}
+        return common | named | {"is_engagement": engagement, "is_suppression": suppression} | more
+
+    sent, clicked, left = at(21, 14, 13, 20), at(21, 16, 0, 15), at(21, 16, 5)
+    unfilled = "Attribute 'FirstName' is not present in the rendering data."
+    link = [("link", "https://www.example.com/offers")]
+    assert examples(shared, "ses_events.jsonl", "ses") == [
+        ses("Send", "send", sent),
+        ses("Delivery", "delivered", at(21, 14, 13, 21, 700_000), outcome="250 2.6.0 accepted"),
+        ses("Click", "click", clicked, received=clicked, engagement=True, properties=link),
+        ses("Bounce", "bounce_hard", at(21, 14, 13, 22), outcome="Permanent:General", suppression=True),
+        ses("Reject", "reject", sent, outcome="Bad content"),
+        ses("Rendering Failure", "render_fail", sent, outcome=unfilled),
+        ses("Subscription", "unsubscribe", left, received=left, suppression=True),
+    ]
+
+
+def test_text_messages_field_by_field(shared):
+    common = PHONE | {
+        "channel": "sms",
+        "occurred_at_quality": "exact",
+        "user_id": "C000017",
+        "campaign_id": "cmp-43",
+        "country": "US",
+        "is_engagement": False,
+        "is_suppression": False,
+    }
+    first, cost = "6f7b6d5e-1111-4222-8333-944444444444", {"cost_usd": Decimal("0.008950")}
+
+    def text(kind, name, occurred, message, *, received=END, **more):
+        named = {"source_event_type": f"TEXT_{kind}", "event_name": name, "outcome": kind, "message_id": message}
+        return common | named | {"occurred_at": occurred, "received_at": received} | more
+
+    late = at(24, 14, 13, 24, 322_000)
+    assert examples(shared, "eum_sms_events.jsonl", "end_user_messaging") == [
+        text("QUEUED", "queued", at(21, 14, 13, 20, 300_000), first),  # its price is counted when it is final
+        text("SUCCESSFUL", "delivered", at(21, 14, 13, 23, 470_000), first, **cost),
+        text("BLOCKED", "fail", at(21, 14, 13, 29), first.replace("6f", "7a", 1), **cost),
+        text("UNKNOWN", "fail", late, first.replace("6f", "8a", 1), received=late, **cost),
+    ]
+
+
+def test_whatsapp_field_by_field(shared):
+    common = {
+        "source_event_type": "status.read",
+        "event_name": "read",
+        "channel": "whatsapp",
+        "occurred_at": at(21, 14, 18, 20),
+        "occurred_at_quality": "exact",
+        "account_id": "111122223333",
+        "outcome": "read",
+        "is_engagement": True,
+        "is_suppression": False,
+    }
+    told = {"received_at": at(21, 14, 18, 20, 271_279), "user_id": "C000017", "campaign_id": "cmp-45"}
+    assert examples(shared, "whatsapp_events.jsonl", "whatsapp") == [
+        common | PHONE | told | {"message_id": "wamid.EXAMPLE1"}
+    ]
+    assert examples(shared, "whatsapp_events_eventbridge.jsonl", "whatsapp") == [
+        common | {"received_at": at(21, 14, 18, 20), "message_id": "4bee7d29-0000-4a49-b84e-facf4424fe58"}
+    ]
+
+
+def test_connect_s_campaigns_field_by_field(shared):
+    common = EMAIL | {
+        "channel": "email",
+        "occurred_at_quality": "exact",
+        "account_id": "111122223333",
+        "message_id": "0100019a-conn-1",
+        "campaign_id": "11111111-2222-4333-8444-555555555555",
+        "activity_id": "act-1",
+        "journey_run_id": "run-1",
+        "segment_ref": f"{PROFILES}:domains/example-domain/segment-definitions/pred-churn-high",
+        "properties": [("campaign_name", "Autumn churn save")],
+        "is_suppression": False,
+    }
+
+    def campaign(kind, name, occurred, *, received=None, engagement=False):
+        times = {"occurred_at": occurred, "received_at": received or occurred}
+        named = {"source_event_type": f"Campaign-Email.{kind}", "event_name": name, "is_engagement": engagement}
+        return common | times | named
+
+    clicked = at(21, 16, 0, 15)
+    assert examples(shared, "connect_campaign_email_events.jsonl", "connect") == [
+        campaign("Send", "send", at(21, 14, 13, 20, 500_000)),
+        campaign("Delivery", "delivered", at(21, 14, 13, 22)),
+        campaign("Click", "click", clicked, engagement=True),
+    ]
+    assert examples(shared, "cp_event_stream_records.jsonl", "connect") == [
+        campaign("Click", "click", clicked, received=at(21, 16, 0, 16), engagement=True)
+    ]
+
+
+def test_one_event_by_two_ways_has_one_id(shared):
+    bare = (shared / "spec" / "examples" / "connect_campaign_email_events.jsonl").read_bytes().splitlines()[2]
+    [streamed] = (shared / "spec" / "examples" / "cp_event_stream_records.jsonl").read_bytes().splitlines()
+    assert len({e["event_id"] for e in events(bare, streamed)}) == 1
+
+
+def test_a_stream_may_hold_every_kind(shared):
+    names = ("pinpoint_events_app", "ses_events", "eum_sms_events", "whatsapp_events", "connect_campaign_email_events")
+    content = b"".join((shared / "spec" / "examples" / f"{name}.jsonl").read_bytes() for name in names)
+    found, bad = read_stream(EVERY, gzip.compress(content.replace(b"\n", b""), mtime=0), KEY)
+    assert bad == []
+    assert {e["source"] for e in found} == {"pinpoint", "ses", "eum", "eum_social", "connect_campaign"}
+
+
+def test_what_no_kind_knows_is_quarantined():
+    assert refused({"ProfileId": "x", "UpdatedAt": "2026-09-21T15:00:00Z", "Event": "JOINED"}) == ["unknown_kind"]
+    assert refused({"eventType": "Send"}, [KINDS["ses"]]) == ["missing_key"]
+    assert refused(ses("Send", sent="yesterday")) == ["bad_time"]
+    assert refused(ses("Send", sent="2199-01-01T00:00:00Z")) == ["absurd_time"]
+    assert refused({"eventType": "TEXT_SENT", "eventTimestamp": 1790000000}) == ["absurd_time"]
+    assert refused({"eventType": "TEXT_SENT", "eventTimestamp": "soon"}) == ["wrong_type"]
+    assert refused(webhook("no json")) == ["not_json"]
+    assert refused(webhook({"changes": []})) == ["missing_key"]
+
+
+def ses(kind, sent="2026-09-21T14:13:20Z", **part):
+    return {"eventType": kind, "mail": {"timestamp": sent, "destination": ["dana@example.org"]}} | part
+
+
+def test_without_an_hour_in_the_key_a_record_was_known_when_it_happened():
+    [event] = events(ses("Send"), key=NO_HOUR)
+    assert event["received_at"] == event["occurred_at"] == at(21, 14, 13, 20)
+    assert event["arrival_hour"] == 14
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "suppresses"),
+    [
+        ({"bounceType": "Permanent", "bounceSubType": "NoEmail"}, "bounce_hard", True),
+        ({"bounceType": "Transient", "bounceSubType": "MailboxFull"}, "bounce_soft", False),
+        ({"bounceType": "Undetermined"}, "bounce_soft", False),
+        ({"bounceType": "Permanent", "bounceSubType": "Suppressed"}, "reject", True),
+        ({"bounceType": "Permanent", "bounceSubType": "OnAccountSuppressionList"}, "reject", True),
+    ],
+)
+def test_a_bounce_is_hard_when_it_is_permanent(part, name, suppresses):
+    [event] = events(ses("Bounce", bounce=part))
+    assert (event["event_name"], event["is_suppression"]) == (name, suppresses)
+
+
+def test_a_complaint_suppresses_unless_it_is_taken_back():
+    marked, taken_back = events(
+        ses("Complaint", complaint={"complaintFeedbackType": "abuse"}),
+        ses("Complaint", complaint={"complaintFeedbackType": "not-spam"}),
+    )
+    assert (marked["is_suppression"], taken_back["is_suppression"]) == (True, False)
+    assert taken_back["outcome"] == "not-spam"
+
+
+def test_an_event_concerns_whom_it_names_not_whom_the_message_was_sent_to():
+    [event] = events(
+        ses("Bounce", bounce={"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "b@x.org"}]})
+    )
+    assert event["address_hash"] == sha256("email:b@x.org")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "name"),
+    [
+        ({"unsubscribeAll": False}, {"unsubscribeAll": True}, "unsubscribe"),
+        ({"unsubscribeAll": True}, {"unsubscribeAll": False}, "subscribe"),
+        ({"news": "OptIn"}, {"news": "OptOut"}, "unsubscribe"),
+        ({"news": "OptOut"}, {"news": "OptIn"}, "subscribe"),
+        ({"news": "OptOut", "deals": "OptIn"}, {"news": "OptIn", "deals": "OptOut"}, "unsubscribe"),
+        ({"news": "OptOut"}, {"news": "OptOut"}, "unsubscribe"),
+        ({}, {"news": "OptIn"}, "subscribe"),
+    ],
+)
+def test_a_subscription_is_what_changed(before, now, name):
+    def preferences(wants):
+        topics = [{"topicName": t, "subscriptionStatus": s} for t, s in wants.items() if t != "unsubscribeAll"]
+        return {"unsubscribeAll": wants.get("unsubscribeAll", False), "topicSubscriptionStatus": topics}
+
+    part = {"newTopicPreferences": preferences(now), "oldTopicPreferences": preferences(before)}
+    [event] = events(ses("Subscription", subscription=part))
+    assert event["event_name"] == name
+
+
+def test_an_unknown_type_is_kept_as_app():
+    for record in (ses("Teleported"), {"eventType": "FAX_SENT", "eventTimestamp": 1790000000000}):
+        [event] = events(record)
+        assert (event["event_name"], event["source_event_type"]) == ("app", record["eventType"])
+
+
+def test_an_envelope_changes_nothing_but_the_bytes_that_were_delivered():
+    bare = ses("Send")
+    around = {"Type": "Notification", "MessageId": "1", "TopicArn": "arn:aws:sns:x", "Message": json.dumps(bare)}
+    bridge = {"detail-type": "Email Sent", "source": "aws.ses", "detail": bare}
+    plain, by_sns, by_bridge = (event for record in (bare, around, bridge) for event in events(record))
+    assert plain == by_sns == by_bridge
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("TEXT_PENDING", "queued"),
+        ("TEXT_SENT", "send"),
+        ("MEDIA_DELIVERED", "delivered"),
+        ("RCS_READ", "read"),
+        ("RCS_FALLEN_BACK_TO_SMS", "fail"),
+        ("TEXT_CARRIER_UNREACHABLE", "fail"),
+        ("VOICE_RINGING", "send"),
+        ("VOICE_COMPLETED", "delivered"),
+        ("VOICE_NO_ANSWER", "fail"),
+    ],
+)
+def test_what_is_said_of_a_message_becomes_a_verb(kind, name):
+    assert name_of(kind) == name
+
+
+def webhook(entry):
+    told = entry if isinstance(entry, str) else json.dumps(entry)
+    return {"whatsAppWebhookEntry": told, "message_timestamp": "2026-09-21T14:18:20.271279391Z"}
+
+
+def test_each_thing_that_one_webhook_says_is_an_event():
+    statuses = [{"id": f"m{n}", "status": s, "timestamp": "1790000300"} for n, s in enumerate(("sent", "failed"))]
+    statuses[1]["errors"] = [{"code": 131, "title": "Re-engagement message"}]
+    reply = {"id": "m9", "type": "text", "from": "14255550142", "timestamp": "1790000301", "text": {"body": "private"}}
+    found = events(webhook({"changes": [{"value": {"statuses": statuses}}, {"value": {"messages": [reply]}}]}))
+    assert [(e["source_event_type"], e["event_name"], e["outcome"]) for e in found] == [
+        ("status.sent", "send", "sent"),
+        ("status.failed", "fail", "Re-engagement message"),
+        ("message.text", "app", None),
+    ]
+    assert len({e["event_id"] for e in found}) == len({e["raw_ordinal"] for e in found}) == 3
+    assert "private" not in repr(found), "what a customer writes stays in the raw zone"
+    assert found[2]["address_hash"] == PHONE["address_hash"]
+
+
+def test_what_is_no_event_of_a_customer_is_no_engagement():
+    changed = {"ObjectTypeName": "_profile", "EventType": "UPDATED", "EventTimestamp": "2026-09-21T16:00:16Z"}
+    [event] = events(changed | {"Object": {"FirstName": "Dana"}})
+    assert (event["source_event_type"], event["event_name"], event["is_engagement"]) == (
+        "_profile.UPDATED",
+        "app",
+        False,
+    )
