@@ -22,7 +22,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
-from segment_assets_tests.aws_double import glue_lock, names
+from segment_assets_tests.aws_double import glue_lock, names, sts_trust
+from segment_assets_tests.aws_double.refusals import Gate, refusal
 from segment_assets_tests.aws_double.service import AwsError, Caller, FakeService, NotBuiltError
 
 REGION = "eu-west-1"
@@ -70,12 +71,14 @@ class AwsDouble:
         port: 0 takes a free one.
         calls: what was asked, in order.
         faults: what is to go wrong.
+        gate: decides who is let in; None lets everybody in.
     """
 
     services: Sequence[FakeService] = ()
     port: int = 0
     calls: list[Call] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    gate: Gate | None = None
 
     def __post_init__(self) -> None:
         self._by_scope = {service.scope: service for service in self.services}
@@ -122,41 +125,48 @@ class AwsDouble:
         if found and service:
             answer = self._own(service, request, found)
             return answer(environ, start_response)
-        return self._through_moto(environ, start_response, found["service"] if found else "")
+        return self._through_moto(environ, start_response, found)
 
     def _own(self, service: FakeService, request: Request, scope: re.Match[str]) -> Response:
         caller = Caller(get_account_id_from(scope["key"]), scope["region"], self.endpoint)
         name = "?"
         try:
             name = service._operation(request)[0].name
+            if self.gate and (refused := self.gate(scope["key"], service.name, name, request)):
+                return self._told(service.name, name, refused)
             if fault := self._fault(f"{service.name}.{name}"):
                 if fault.after:
                     service.answer(request, caller)
-                return self._told(service.name, name, _refusal(fault))
+                return self._told(service.name, name, _refusal(fault, service.name))
             return self._told(service.name, *service.answer(request, caller))
         except (NotBuiltError, AwsError) as wrong:
             answer = Response(str(wrong), 501, {"x-amzn-ErrorType": "NotImplementedException"})
             return self._told(service.name, name, answer)
 
     def _through_moto(
-        self, environ: dict[str, Any], start_response: Callable[..., Any], service: str
+        self, environ: dict[str, Any], start_response: Callable[..., Any], scope: re.Match[str] | None
     ) -> Iterable[bytes]:
         if environ["PATH_INFO"] == CALLS:
             return self._all_calls()(environ, start_response)
+        service = scope["service"] if scope else ""
         name = names.operation(service, environ)
+        if self.gate and scope and (shut := self.gate(scope["key"], service, name, names.request(environ))):
+            return self._told(service, name, shut)(environ, start_response)
         if fault := self._fault(f"{service}.{name}"):
             if fault.after:
                 list(self._moto(environ, lambda *_: None))
-            return self._told(service, name, _refusal(fault))(environ, start_response)
+            return self._told(service, name, _refusal(fault, service))(environ, start_response)
 
         def noted(status: str, *rest: Any) -> Any:
             self.calls.append(Call(service, name, int(status.split()[0])))
             return start_response(status, *rest)
 
+        if service == "sts" and name == "AssumeRole" and (refused := sts_trust.refused(environ)):
+            return self._told(service, name, refused)(environ, start_response)
         if service == "glue" and name == "UpdateTable":
             with glue_lock.LOCK:
-                if refused := glue_lock.stale(environ):
-                    return self._told(service, name, refused)(environ, start_response)
+                if stale := glue_lock.stale(environ):
+                    return self._told(service, name, stale)(environ, start_response)
                 return self._moto(environ, noted)
         return self._moto(environ, noted)
 
@@ -176,9 +186,8 @@ class AwsDouble:
         return answer
 
 
-def _refusal(fault: Fault) -> Response:
-    body = f'{{"__type": "{fault.error}", "message": "asked for by a test"}}'
-    return Response(body, fault.status, {"x-amzn-ErrorType": fault.error}, content_type="application/json")
+def _refusal(fault: Fault, service: str) -> Response:
+    return refusal(service, fault.error, "asked for by a test", fault.status)
 
 
 class _Quiet(MotoRequestHandler):

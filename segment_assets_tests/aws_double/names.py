@@ -4,6 +4,8 @@ import io
 from typing import Any
 from urllib.parse import parse_qs
 
+from werkzeug.wrappers import Request
+
 # Method, whether a key is named, a parameter that must be there: the first that fits.
 _S3 = (
     ("GET", False, "list-type", "ListObjectsV2"),
@@ -12,12 +14,18 @@ _S3 = (
     ("HEAD", False, "", "HeadBucket"),
     ("PUT", True, "partNumber", "UploadPart"),
     ("PUT", True, "", "PutObject"),
-    ("PUT", False, "", "CreateBucket"),
     ("POST", True, "uploads", "CreateMultipartUpload"),
     ("POST", True, "uploadId", "CompleteMultipartUpload"),
     ("POST", False, "delete", "DeleteObjects"),
     ("DELETE", True, "uploadId", "AbortMultipartUpload"),
     ("DELETE", True, "", "DeleteObject"),
+    ("GET", False, "encryption", "GetBucketEncryption"),
+    ("GET", False, "publicAccessBlock", "GetPublicAccessBlock"),
+    ("GET", False, "policy", "GetBucketPolicy"),
+    ("PUT", False, "encryption", "PutBucketEncryption"),
+    ("PUT", False, "publicAccessBlock", "PutPublicAccessBlock"),
+    ("PUT", False, "policy", "PutBucketPolicy"),
+    ("PUT", False, "", "CreateBucket"),
     ("GET", False, "", "GetBucketLocation"),
 )
 
@@ -36,6 +44,12 @@ def operation(service: str, environ: dict[str, Any]) -> str:
     if "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", ""):
         return parse_qs(peeked(environ).decode()).get("Action", [method])[0]
     return str(method)
+
+
+def request(environ: dict[str, Any]) -> Request:
+    """The request, to look at: the next reader finds the body as it was."""
+    body = peeked(environ)
+    return Request({**environ, "wsgi.input": io.BytesIO(body)})
 
 
 def peeked(environ: dict[str, Any]) -> bytes:

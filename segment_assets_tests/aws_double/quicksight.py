@@ -39,6 +39,7 @@ class QuickSight(FakeService):
         self.boards: dict[str, Thing] = {}
         self.versions: dict[str, list[Thing]] = {}
         self.shut = False
+        self.people = {"group/default/marketing"}
 
     def check(self, operation: str, parameters: Thing) -> None:
         """Lengths, patterns and choices, which the model says and botocore leaves to AWS."""
@@ -63,6 +64,16 @@ class QuickSight(FakeService):
         source |= {key: asked[key] for key in ("Name", "DataSourceParameters")}
         source["Status"] = "UPDATE_IN_PROGRESS"
         return {"Arn": source["Arn"], "DataSourceId": asked["DataSourceId"], "UpdateStatus": source["Status"]}
+
+    def list_data_sources(self, caller: Caller, **asked: Any) -> Thing:
+        names = ("DataSourceId", "Name", "Arn", "Type", "Status")
+        return {"DataSources": [{name: s[name] for name in names} for s in self.sources.values()], "Status": 200}
+
+    def describe_group(self, caller: Caller, GroupName: str, Namespace: str, **_: Any) -> Thing:  # noqa: N803
+        known = f"group/{Namespace}/{GroupName}"
+        if known not in self.people:
+            raise AwsError("ResourceNotFoundException", f"Group {GroupName} is not found", 404)
+        return {"Group": {"Arn": _arn(caller, "group", known.partition("/")[2]), "GroupName": GroupName}, "Status": 200}
 
     def describe_data_source(self, caller: Caller, **asked: Any) -> Thing:
         """It is done at the second look."""

@@ -75,6 +75,11 @@ class SageMaker(FakeService):
             self.models[asked["ModelName"]] = asked
         return {"ModelArn": arn}
 
+    def delete_model(self, caller: Caller, ModelName: str) -> None:  # noqa: N803
+        with self._lock:
+            if self.models.pop(ModelName, None) is None:
+                raise AwsError("ValidationException", f'Could not find model "{ModelName}".')
+
     def create_transform_job(self, caller: Caller, **asked: Any) -> dict[str, Any]:
         if asked["ModelName"] not in self.models:
             raise AwsError("ValidationException", f'Could not find model "{asked["ModelName"]}".')
