@@ -96,10 +96,11 @@ class Refresh:
                 return self.runs
 
     def listen(self) -> None:
-        """Evaluate every landing sensor once and record what it reports."""
+        """Evaluate every landing sensor until it has seen all there is, and record what it reports."""
         for sensor in self.defs.sensors or ():
             if isinstance(sensor, dg.SensorDefinition) and sensor.name.startswith("landing_"):
-                self._evaluate(sensor)
+                while self._evaluate(sensor):
+                    pass
 
     def tell(self) -> None:
         """Tell whoever watches from outside of the runs that ended, as the daemon's sensor does."""
@@ -110,7 +111,8 @@ class Refresh:
         except MonitorError as failure:
             self.untold = str(failure)
 
-    def _evaluate(self, sensor: dg.SensorDefinition) -> None:
+    def _evaluate(self, sensor: dg.SensorDefinition) -> bool:
+        """One tick; whether the sensor got on, and so may have more to see: a tick sees no more than it is allowed."""
         cursor_file = self.state / f"{sensor.name}.cursor"
         cursor = cursor_file.read_text() if cursor_file.exists() else None
         with dg.build_sensor_context(
@@ -121,14 +123,16 @@ class Refresh:
         ) as context:
             result = sensor(context)
         if not isinstance(result, dg.SensorResult):
-            return
+            return False
         for request in result.dynamic_partitions_requests or ():
             if isinstance(request, dg.AddDynamicPartitionsRequest):
                 self.instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
         for event in result.asset_events or ():
             self.instance.report_runless_asset_event(event)
-        if result.cursor is not None:
-            _write(cursor_file, result.cursor)
+        if result.cursor is None or result.cursor == cursor:
+            return False
+        _write(cursor_file, result.cursor)
+        return True
 
     def execute(self, keys: Sequence[dg.AssetKey], partitions: Sequence[str]) -> Run:
         """Build some assets in one run of this process, for the arrival days given where they have them."""

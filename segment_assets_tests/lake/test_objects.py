@@ -60,3 +60,15 @@ def test_keys_with_blanks_signs_and_letters_of_any_language_keep_them(store: Obj
 def test_hidden_objects_are_not_listed(store: ObjectStore) -> None:
     store.write("b/.hidden", b"x")
     assert store.list("b/") == []
+
+
+def test_a_listing_goes_on_behind_a_key_in_the_order_of_keys(store: ObjectStore) -> None:
+    keys = ["b-1", "b/1/2", "b/1/3", "b/10", "b/2", "b/é", "c/1"]
+    for key in [*keys, "b/1/.hidden"]:
+        store.write(key, b"x")
+    assert [o.key for o in store.after("", "", 9)] == keys
+    assert [o.key for o in store.after("b", "", 2)] == ["b-1", "b/1/2"]
+    assert [o.key for o in store.after("b/", "b/1/2", 3)] == ["b/1/3", "b/10", "b/2"]
+    assert [o.key for o in store.after("b/1", "b/1/2\U0010ffff", 9)] == ["b/1/3", "b/10"]
+    assert store.after("b/", "b/é", 9) == store.after("nothing/", "", 9) == []
+    assert store.after("b/1/2", "", 9) == store.list("b/1/2")
