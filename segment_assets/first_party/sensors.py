@@ -52,13 +52,10 @@ def _events_sensor(config: Segmentation) -> dg.SensorDefinition:
         once a day all, a stretch per tick.
         """
         known = Known.read(json.loads(context.cursor or "{}"))
-        look, today = _look(config, landing, known), _today()
-        if not known.is_small:
-            look.recent()
-        if known.is_small or known.is_due(today):
-            look.sweep(today)
-        changed = look.changed()
-        return _told(context, f"{len(known.days)} days, none of them new", _days(changed), known.kept())
+        look = _look(config, landing, known)
+        look.around(_today())
+        events = _days(look.changed())
+        return _told(context, f"{len(known.days)} days, none of them new", events, known.kept())
 
     return landing_events_sensor
 

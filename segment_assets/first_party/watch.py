@@ -81,6 +81,18 @@ class Look:
     _listed: dict[str, list[StoredObject]] = field(default_factory=dict)
     _read: int = 0
 
+    def around(self, today: date) -> None:
+        """What a tick looks at where nothing tells it what came: a small place whole; of a larger one the newest days.
+
+        Args:
+            today: by the clock on the wall, which says when to sweep, and nothing else.
+        """
+        small = self.known.is_small
+        if self.known.swept and not small:
+            self.recent()
+        if small or self.known.is_due(today):
+            self.sweep(today)
+
     def sweep(self, today: date) -> None:
         """The next stretch of everything there is; what is not there any more is missed."""
         after = self.known.place or ""
