@@ -126,7 +126,10 @@ ALLOWED: dict[str, dict[str, Call]] = {
     | reads("segments")
     | reads("activation")
     | DAYS
-    | {"publish": write(EXPORTS, "dev/exports/dashboard/index.html")},
+    | {
+        "publish": write(EXPORTS, "dev/exports/dashboard/index.html"),
+        "put a data set": write(EXPORTS, "dev/exports/dashboard/totals/rows.csv"),
+    },
     "run": {f"become {step}": become(role(step)) for step in ("ingest", "modelling", "activation")}
     | {"keep its log": write(bucket("logs"), "compute/run/step.out")},
     "daemon": only(PARTNERS, "list")
@@ -162,6 +165,11 @@ ALLOWED: dict[str, dict[str, Call]] = {
         "write a snapshot": write(EXPORTS, "dev/exports/customer_profiles/snapshot.jsonl"),
         "write another": write(EXPORTS, "dev/exports/customer_profiles/other.jsonl"),
         "list": look(EXPORTS, "dev/exports/customer_profiles/"),
+    },
+    "quicksight": {
+        "read a manifest": read(EXPORTS, "dev/exports/dashboard/totals/manifest.json"),
+        "read rows": read(EXPORTS, "dev/exports/dashboard/totals/rows.csv"),
+        "list the page's data": look(EXPORTS, "dev/exports/dashboard/totals/"),
     },
     "execution": {},  # it pulls the image and reads secrets: below, without calls
 }
@@ -207,6 +215,14 @@ FORBIDDEN: dict[str, dict[str, Call]] = {
     "neptune-load": reads("identity") | ADDRESSES | {"change files": write(EXPORTS, "dev/graph/run/x.csv")},
     "pinpoint-import": ADDRESSES | {"read a hand-off": read(EXPORTS, "dev/exports/handoff/crm/win_back/part-000.csv")},
     "profiles-export": ADDRESSES | {"read an export": read(EXPORTS, "dev/exports/customer_profiles/snapshot.jsonl")},
+    "quicksight": reads("segments")
+    | ADDRESSES
+    | _HAND_OVER
+    | {
+        "change the page's data": write(EXPORTS, "dev/exports/dashboard/totals/rows.csv"),
+        "read a hand-off": read(EXPORTS, "dev/exports/handoff/crm/win_back/part-000.csv"),
+        "read prod's page": read(bucket("exports", "prod"), "prod/exports/dashboard/totals/rows.csv"),
+    },
     "execution": reads("first_party") | ADDRESSES | _HAND_OVER,
 }
 
@@ -215,6 +231,25 @@ def at(service: str, name: str) -> str:
     return f"arn:aws:{service}:{REGION}:{OURS}:{name}"
 
 
+# What the dashboard asks of QuickSight, all of it, by kind and name of thing.
+QUICKSIGHT = (
+    ("datasource", "metrics", ("DescribeDataSource", "UpdateDataSource", "PassDataSource")),
+    ("dataset", "metrics", ("CreateDataSet", "DescribeDataSet", "UpdateDataSet", "PassDataSet", "ListIngestions")),
+    ("dataset", "metrics/ingestion/1", ("CreateIngestion", "DescribeIngestion", "CancelIngestion")),
+    (
+        "dashboard",
+        "overview",
+        (
+            "CreateDashboard",
+            "DescribeDashboard",
+            "UpdateDashboard",
+            "UpdateDashboardPublishedVersion",
+            "ListDashboardVersions",
+            "DescribeDashboardPermissions",
+            "UpdateDashboardPermissions",
+        ),
+    ),
+)
 TO_CLEAN_ROOMS = {"iam:PassedToService": "cleanrooms.amazonaws.com"}
 IN_CLUSTER = {"ecs:cluster": at("ecs", f"cluster/{PREFIX}")}
 RUN_TASK = at("ecs", f"task-definition/{PREFIX}-run:7")
@@ -238,10 +273,19 @@ BEYOND_MOTO: list[tuple[str, str, str, iam.Context, bool]] = [
     ("activation", "mobiletargeting:CreateImportJob", at("mobiletargeting", f"apps/{'0' * 32}"), {}, False),
     ("activation", "connect-campaigns:StartCampaign", at("connect-campaigns", "campaign/c"), {}, False),
     ("segments", "profile:CreateUploadJob", at("profile", f"domains/{PREFIX}"), {}, False),
-    ("dashboard", "quicksight:CreateIngestion", at("quicksight", f"dataset/{PREFIX}-scores/ingestion/1"), {}, True),
-    ("dashboard", "quicksight:UpdateDashboard", at("quicksight", f"dashboard/{PREFIX}-overview"), {}, True),
+    *[
+        ("dashboard", f"quicksight:{action}", at("quicksight", f"{kind}/{PREFIX}-{name}"), {}, True)
+        for kind, name, actions in QUICKSIGHT
+        for action in actions
+    ],
+    ("dashboard", "quicksight:CreateDataSource", "*", {}, True),
+    ("dashboard", "iam:PassRole", role("quicksight"), {"iam:PassedToService": "quicksight.amazonaws.com"}, True),
+    ("dashboard", "iam:PassRole", role("activation"), {"iam:PassedToService": "quicksight.amazonaws.com"}, False),
     ("dashboard", "quicksight:UpdateDashboard", at("quicksight", "dashboard/someone-elses"), {}, False),
-    ("dashboard", "quicksight:DeleteDataSet", at("quicksight", f"dataset/{PREFIX}-scores"), {}, False),
+    ("dashboard", "quicksight:UpdateDataSet", at("quicksight", "dataset/segment-assets-prod-metrics"), {}, False),
+    ("dashboard", "quicksight:DeleteDataSet", at("quicksight", f"dataset/{PREFIX}-metrics"), {}, False),
+    ("dashboard", "quicksight:UpdateDataSetPermissions", at("quicksight", f"dataset/{PREFIX}-metrics"), {}, False),
+    ("segments", "quicksight:UpdateDataSet", at("quicksight", f"dataset/{PREFIX}-metrics"), {}, False),
     ("daemon", "ecs:RunTask", RUN_TASK, IN_CLUSTER, True),
     ("daemon", "ecs:RunTask", RUN_TASK, {"ecs:cluster": at("ecs", "cluster/another")}, False),
     ("daemon", "ecs:RunTask", at("ecs", "task-definition/anything:1"), IN_CLUSTER, False),

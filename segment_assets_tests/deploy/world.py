@@ -96,6 +96,8 @@ def _build(ours: Credentials, roles: Iterable[str]) -> dict[str, Credentials]:
         "exports/pinpoint/imports/coupon_lovers/part-000.csv",
         "exports/handoff/crm/win_back/part-000.csv",
         "exports/customer_profiles/snapshot.jsonl",
+        "exports/dashboard/totals/manifest.json",
+        "exports/dashboard/totals/rows.csv",
     ):
         write(EXPORTS, f"dev/{key}")(ours)
     write(bucket("landing"), "events/2026/01/01/00/first.gz")(ours)
