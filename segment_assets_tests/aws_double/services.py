@@ -10,6 +10,7 @@ from segment_assets_tests.aws_double.firehose import Firehose
 from segment_assets_tests.aws_double.front import AwsDouble
 from segment_assets_tests.aws_double.neptune import NeptuneData
 from segment_assets_tests.aws_double.pinpoint import Pinpoint
+from segment_assets_tests.aws_double.quicksight import QuickSight
 from segment_assets_tests.aws_double.sagemaker import SageMaker
 from segment_assets_tests.aws_double.service import FakeService
 
@@ -21,6 +22,7 @@ OWN: tuple[type[FakeService], ...] = (
     Firehose,
     NeptuneData,
     Pinpoint,
+    QuickSight,
     SageMaker,
 )
 S = TypeVar("S", bound=FakeService)

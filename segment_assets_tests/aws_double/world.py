@@ -44,6 +44,10 @@ PLACES = Aws.model_validate(
             "image_uri": f"{OURS}.dkr.ecr.{REGION}.amazonaws.com/segment-assets:dev",
             "role_arn": f"arn:aws:iam::{OURS}:role/SageMaker",
         },
+        "quicksight": {
+            "principal_arn": f"arn:aws:quicksight:us-east-1:{OURS}:group/default/marketing",
+            "role_arn": f"arn:aws:iam::{OURS}:role/QuickSightRead",
+        },
         "pinpoint_role_arn": f"arn:aws:iam::{OURS}:role/PinpointImport",
         "customer_profiles_role_arn": f"arn:aws:iam::{OURS}:role/ProfileSnapshots",
         "event_bus": "default",
