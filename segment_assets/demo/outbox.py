@@ -15,6 +15,7 @@ from segment_assets.lake import ObjectStore, StoredObject
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html
 RECORDS, BYTES, RECORD_BYTES = 500, 4 * 1024 * 1024, 1_000 * 1024
 LOOK_EVERY = 1.0  # seconds
+ANY = 1_000_000  # objects
 
 
 class Stream(ABC):
@@ -76,8 +77,8 @@ class Outbox:
 
     def objects(self) -> list[StoredObject]:
         """What was delivered since the last call; its records count as arrived."""
-        new = [o for o in self.landing.list("events/") if (day := key_day(o.key)) and day >= self.since]
-        new = [o for o in new if o not in self._seen]
+        found = self.landing.after("events/", f"events/{self.since:%Y/%m/%d}", ANY)
+        new = [o for o in found if o not in self._seen and key_day(o.key)]
         for stored in new:
             self.arrived += lines(igzip.decompress(self.landing.read(stored.key)))
         self._seen |= set(new)
