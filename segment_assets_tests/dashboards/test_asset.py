@@ -68,6 +68,7 @@ def test_the_page_rests_on_everything_it_shows():
         *(f"predictive_segments/{s}" for s in sample.config().segments),
         "pinpoint_import/win_back",
         "pinpoint_import/coupon_lovers",
+        "customer_profiles_import/big_baskets",
         *(f"file_handoff/{s}" for s in sample.config().segments),
     }
 

@@ -51,14 +51,16 @@ class Spice:
         Raises:
             PublishError: QuickSight can't read one, or did not take all its rows.
         """
-        new = [e for e in extracts if not self._is_in(e)]
+        known = {e: self.api.find("DescribeDataSet", self._id(e), DataSetId=self._id(e)) for e in extracts}
+        new = [e for e, found in known.items() if not self._is_in(e, found)]
         for extract in new:
-            self._idle(extract)  # or what goes on under the old content's name would read the new file
+            if known[extract]:
+                self._idle(extract)  # or what goes on under the old content's name would read the new file
             self._write(extract)
             self._make_source(extract)
         for extract in new:
             self._await_source(extract)
-            self._make_set(extract)
+            self._make_set(extract, known[extract])
         started: dict[str, str] = {}
         try:
             for extract in new:
@@ -76,11 +78,10 @@ class Spice:
     def _id(self, extract: Extract) -> str:
         return f"{self.prefix}-{extract.name}"
 
-    def _is_in(self, extract: Extract) -> bool:
-        found = self.api.find("DescribeDataSet", self._id(extract), DataSetId=self._id(extract))
+    def _is_in(self, extract: Extract, found: Answer | None) -> bool:
         if found is None or self._mark(extract) not in found["DataSet"]["PhysicalTableMap"]:
             return False
-        newest = self._newest(extract)
+        newest = max(self._ingestions(extract), key=lambda i: i["CreatedTime"], default=None)
         return newest is not None and _took(newest, extract)
 
     # --- files
@@ -134,20 +135,15 @@ class Spice:
     def _mark(self, extract: Extract) -> str:
         return shapes.mark(self._set(extract), self._source(extract))
 
-    def _make_set(self, extract: Extract) -> None:
+    def _make_set(self, extract: Extract, found: Answer | None) -> None:
         name, mark = self._id(extract), self._mark(extract)
         wanted = self._set(extract, mark)
-        found = self.api.find("DescribeDataSet", name, DataSetId=name)
         if found is None:
             self.api.make("CreateDataSet", name, **wanted)
         elif mark not in found["DataSet"]["PhysicalTableMap"]:
-            self._idle(extract)
             self.api.ask("UpdateDataSet", name, **wanted)
 
     # --- ingestion
-
-    def _newest(self, extract: Extract) -> Answer | None:
-        return max(self._ingestions(extract), key=lambda i: i["CreatedTime"], default=None)
 
     def _ingestions(self, extract: Extract) -> list[Answer]:
         name = self._id(extract)
