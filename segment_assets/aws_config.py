@@ -1,5 +1,7 @@
 """The section aws of segmentation.yaml: where things are on AWS. Nothing here imports boto3."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from segment_assets.config_types import Model, Name
@@ -27,6 +29,13 @@ class AwsNeptune(Model):
     load_role_arn: str = Field(description="role that Neptune takes to read the files it loads")
 
 
+class AwsServerless(Model):
+    """An endpoint per target that answers single requests, and costs nothing while there are none."""
+
+    memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144] = Field(2048, description="memory of an endpoint")
+    max_concurrency: int = Field(5, ge=1, le=200, description="requests at once; more are refused")
+
+
 class AwsSageMaker(Model):
     """Jobs that train models and score customers."""
 
@@ -35,6 +44,9 @@ class AwsSageMaker(Model):
     instance_type: str = Field("ml.m5.xlarge", description="machine of a job")
     volume_gb: int = Field(30, ge=1, description="disk of a training job, in GB")
     minutes: int = Field(120, ge=1, description="a job that runs longer is stopped")
+    serverless: AwsServerless | None = Field(
+        None, description="keep an endpoint per target that answers with the model in service; off where left out"
+    )
 
 
 class AwsQuickSight(Model):
@@ -79,7 +91,8 @@ class Aws(Model):
         None, description="role that Customer Profiles takes to write snapshots of segments"
     )
     event_bus: str | None = Field(
-        None, description="name or ARN of the EventBridge bus that hears of runs, problems and activations; none without"
+        None,
+        description="name or ARN of the EventBridge bus that hears of runs, problems and activations; none without",
     )
 
     def role(self, of: str) -> str | None:

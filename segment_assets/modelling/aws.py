@@ -19,6 +19,7 @@ from segment_assets.modelling import exchange, scoring
 from segment_assets.modelling.artefact import Stored
 from segment_assets.modelling.embedded import InProcess
 from segment_assets.modelling.port import Learnt, Said, ScoringOrder, Trainer, TrainerError, TrainingOrder
+from segment_assets.modelling.sagemaker_endpoint import Endpoints
 from segment_assets.modelling.sagemaker_jobs import Described, Jobs, Pace, content_key, name_of
 from segment_assets.modelling.sagemaker_registry import Registry
 from segment_assets.modelling.sagemaker_serving import SHA256
@@ -90,6 +91,7 @@ class SageMaker(Trainer):
         self._api = Calls(how.role_arn)
         self._jobs = Jobs(self._api, pace or Pace(), how.minutes * 60 + _TO_START)
         self._registry = Registry(self._api, deployment, how.image_uri, how.instance_type)
+        self._pace = pace or Pace()
 
     def learn(self, order: TrainingOrder) -> Learnt:
         """By a training job; its model is registered, to be approved."""
@@ -114,6 +116,14 @@ class SageMaker(Trainer):
     def promote(self, stored: Stored) -> None:
         """Its package is approved before the pointer names it."""
         self._registry.approve(stored)
+
+    def serve(self, stored: Stored) -> str:
+        """By an endpoint without servers, where segmentation.yaml asks for one."""
+        if self._how.serverless is None:
+            return "no endpoint (segmentation.yaml has no aws.sagemaker.serverless)"
+        how, deadline = self._how, self._how.minutes * 60
+        parts = (how, self._how.serverless, self._registry, self._pace, deadline)
+        return Endpoints(self._api, self._deployment, *parts).serve(stored)
 
     def say(self, order: ScoringOrder) -> Said:
         """By a transform job over parts of the rows."""

@@ -29,6 +29,10 @@ class InProcess(Trainer):
     def promote(self, stored: "Stored") -> None:
         """Nobody else is to be told: the pointer alone says what is in service."""
 
+    def serve(self, stored: "Stored") -> str:
+        """Nothing does: scores are made in batches."""
+        return "no endpoint"
+
     def say(self, order: ScoringOrder) -> Said:
         """Here and now."""
         from segment_assets.modelling.scoring import parts, said_of

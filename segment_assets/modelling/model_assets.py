@@ -67,6 +67,7 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
         return report(
             lake.state(table),
             version=stored.version,
+            answered_by=trainer.serve(stored),
             model_version=stored.version,
             sha256=stored.sha256,
             training_rows=stored.training_rows,

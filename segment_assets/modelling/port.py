@@ -104,6 +104,17 @@ class Trainer(ABC):
         """Tell that a new model goes into service; called before it does, and again after a kill."""
 
     @abstractmethod
+    def serve(self, stored: "Stored") -> str:
+        """Have the model in service answer single requests, where that is asked for; called whenever it is looked at.
+
+        Returns:
+            what answers, or why nothing does, for the asset's page.
+
+        Raises:
+            TrainerError: nothing answers with this model.
+        """
+
+    @abstractmethod
     def say(self, order: ScoringOrder) -> Said:
         """Score and explain.
 

@@ -81,6 +81,13 @@ class Registry:
                 ApprovalDescription=why,
             )
 
+    def find(self, stored: Stored) -> tuple[str | None, str]:
+        """The ARN of a model's package, and its approval; None and nothing where it has none."""
+        group = self._group(stored.target)
+        there = self.api.find("DescribeModelPackageGroup", group, ModelPackageGroupName=group)
+        found = self._package(stored) if there else None
+        return (found["ModelPackageArn"], str(found.get("ModelApprovalStatus"))) if found else (None, "")
+
     def _group(self, target: str) -> str:
         return group_of(self.deployment, target)
 

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from segment_assets_tests.aws_double.sagemaker_container import JobFailedError, StoppedError, trained, transformed
-from segment_assets_tests.aws_double.service import AwsError, Caller, FakeService
+from segment_assets_tests.aws_double.sagemaker_endpoints import Endpoints
+from segment_assets_tests.aws_double.service import AwsError, Caller
 
 KINDS = {"Training": "training-job", "Transform": "transform-job"}
 
@@ -30,8 +31,8 @@ class Job:
     stop: threading.Event = field(default_factory=threading.Event)
 
 
-class SageMaker(FakeService):
-    """Jobs, models, and the model registry.
+class SageMaker(Endpoints):
+    """Jobs, models, and the model registry; endpoints are beside.
 
     Attributes:
         failing: reasons with which the jobs to come fail, one each.
@@ -72,6 +73,7 @@ class SageMaker(FakeService):
         with self._lock:
             if asked["ModelName"] in self.models:
                 raise AwsError("ValidationException", f'Cannot create already existing model "{arn}".')
+            self.packed(asked["PrimaryContainer"])
             self.models[asked["ModelName"]] = asked
         return {"ModelArn": arn}
 

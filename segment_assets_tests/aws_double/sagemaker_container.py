@@ -9,7 +9,9 @@ import sys
 import tarfile
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,12 +19,14 @@ from typing import Any
 from urllib.parse import urlparse
 
 import boto3
+from botocore.exceptions import ClientError
 
 from segment_assets_tests.aws_double.front import KEY, REGION
 
 ROOT = Path(__file__).parents[2]
 # Nothing of ours that a container would not have: no credentials, no endpoint, no home.
 PASSED = ("PATH", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+_MAKING = threading.Lock()
 
 
 class JobFailedError(Exception):
@@ -72,6 +76,39 @@ def transformed(asked: dict[str, Any], model: dict[str, Any], endpoint: str, sto
     """Serve the model and hand it every object below the input's prefix."""
     s3, container = _s3(model["ExecutionRoleArn"], endpoint), model["PrimaryContainer"]
     given, to = asked["TransformInput"], asked["TransformOutput"]
+    with _served(s3, container, stop) as port:
+        for key, content in _objects(s3, given["DataSource"]["S3DataSource"]["S3Uri"]):
+            if len(content) > asked.get("MaxPayloadInMB", 6) * 2**20:
+                raise JobFailedError(f"ClientError: {key}: payload larger than MaxPayloadInMB")
+            status, said = _invoke(port, content, given["ContentType"], to["Accept"])
+            if status != 200:
+                raise JobFailedError(f"ClientError: {key}: the model answered {status}")
+            _put(s3, f"{to['S3OutputPath'].rstrip('/')}/{key.rpartition('/')[2]}.out", said)
+
+
+def archived(role: str, container: dict[str, Any], endpoint: str) -> None:
+    """Fetch the archive of an endpoint's model, as the role may.
+
+    Raises:
+        JobFailedError: it is not there, or is no archive.
+    """
+    try:
+        tarfile.open(fileobj=BytesIO(_get(_s3(role, endpoint), container["ModelDataUrl"])), mode="r:gz").close()
+    except (ClientError, tarfile.TarError) as missing:
+        raise JobFailedError(f"Failed to download model data from {container['ModelDataUrl']}") from missing
+
+
+def asked_once(
+    role: str, container: dict[str, Any], endpoint: str, content: bytes, kinds: tuple[str, str]
+) -> tuple[int, bytes]:
+    """Serve a model for one request: its status and its answer."""
+    with _served(_s3(role, endpoint), container, threading.Event()) as port:
+        return _invoke(port, content, *kinds)
+
+
+@contextmanager
+def _served(s3: Any, container: dict[str, Any], stop: threading.Event) -> Iterator[int]:
+    """A container that serves a model; its port."""
     with TemporaryDirectory() as folder, socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -83,13 +120,7 @@ def transformed(asked: dict[str, Any], model: dict[str, Any], endpoint: str, sto
         command = ["python", "-m", "segment_assets.modelling.sagemaker_entry", "serve"]
         with _process(command, environment) as process:
             _until_it_answers(process, port, stop)
-            for key, content in _objects(s3, given["DataSource"]["S3DataSource"]["S3Uri"]):
-                if len(content) > asked.get("MaxPayloadInMB", 6) * 2**20:
-                    raise JobFailedError(f"ClientError: {key}: payload larger than MaxPayloadInMB")
-                status, said = _invoke(port, content, given["ContentType"], to["Accept"])
-                if status != 200:
-                    raise JobFailedError(f"ClientError: {key}: the model answered {status}")
-                _put(s3, f"{to['S3OutputPath'].rstrip('/')}/{key.rpartition('/')[2]}.out", said)
+            yield port
 
 
 @contextmanager
@@ -144,11 +175,23 @@ def _request(
 
 
 def _s3(role: str, endpoint: str) -> Any:
-    ours = boto3.Session(KEY, "loopback", region_name=REGION)
-    entered = ours.client("sts", endpoint_url=endpoint).assume_role(RoleArn=role, RoleSessionName="sagemaker")
-    known = entered["Credentials"]
-    within = boto3.Session(known["AccessKeyId"], known["SecretAccessKey"], known["SessionToken"], region_name=REGION)
-    return within.client("s3", endpoint_url=endpoint)
+    with _MAKING:  # a session makes one client at a time
+        sts = _shared().client("sts", endpoint_url=endpoint)
+    known = sts.assume_role(RoleArn=role, RoleSessionName="sagemaker")["Credentials"]
+    with _MAKING:
+        return _shared().client(
+            "s3",
+            endpoint_url=endpoint,
+            aws_access_key_id=known["AccessKeyId"],
+            aws_secret_access_key=known["SecretAccessKey"],
+            aws_session_token=known["SessionToken"],
+        )
+
+
+@cache
+def _shared() -> boto3.Session:
+    """One for all jobs: a session of its own reads AWS's service models anew, which takes longer than the job."""
+    return boto3.Session(KEY, "loopback", region_name=REGION)
 
 
 def _objects(s3: Any, uri: str) -> list[tuple[str, bytes]]:

@@ -147,3 +147,4 @@ def test_without_a_section_sagemaker_the_run_trains_itself_and_says_so(lake: Lak
     result = build(lake, FolderStore(tmp_path / "models"), trainer, TRAINED)
     told = "this run's process (segmentation.yaml has no aws.sagemaker)"
     assert shown(result, TRAINED, "trained_in") == told
+    assert shown(result, TRAINED, "answered_by") == "no endpoint"

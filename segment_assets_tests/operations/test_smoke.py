@@ -67,7 +67,7 @@ def sentence(smoke: Smoke, name: str, **changes: Any) -> str:
 def test_where_nothing_is_amiss_every_check_passes_or_says_why_there_is_nothing_to_check(smoke: Smoke) -> None:
     seen = smoke.look()
     assert {name: one.says for name, one in seen.items() if one.outcome == "failed"} == {}
-    assert [name for name, one in seen.items() if one.outcome == "skipped"] == ["step roles"]
+    assert [name for name, one in seen.items() if one.outcome == "skipped"] == ["endpoints", "step roles"]
     assert seen["query"].says.startswith("audience_enrichment returned 90 rows")
 
 
@@ -184,6 +184,13 @@ def test_an_image_that_is_not_there_and_a_target_without_a_group_are_told(smoke:
     group = service.groups.pop(next(iter(service.groups)))
     assert group["ModelPackageGroupName"] in sentence(smoke, "model")
     service.groups[group["ModelPackageGroupName"]] = group
+
+
+def test_a_target_without_its_endpoint_is_named(smoke: Smoke) -> None:
+    assert smoke.where.sagemaker
+    how = smoke.where.sagemaker.model_dump() | {"serverless": {}}
+    says = sentence(smoke, "endpoints", sagemaker=how)
+    assert says.startswith("sagemaker:DescribeEndpoint on segment-assets-dev-churn-28d failed: ValidationException")
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,19 @@ def model(at: At) -> str:
     return f"a model was made with the role and deleted; {len(at.config.targets)} groups are there"
 
 
+def endpoints(at: At) -> str:
+    """The endpoint of each target is in service."""
+    if at.aws.sagemaker is None or at.aws.sagemaker.serverless is None:
+        raise SkippedError("aws.sagemaker.serverless is not set: nothing answers single requests")
+    for target in at.config.targets:
+        name = group_of(at.deployment, target)
+        with telling(f"sagemaker:DescribeEndpoint on {name}"):
+            status = at.ours("sagemaker").describe_endpoint(EndpointName=name)["EndpointStatus"]
+        if status != "InService":
+            raise SmokeError(f"the endpoint {name} is {status}: materialise trained_model/{target}, which makes it")
+    return f"{len(at.config.targets)} endpoints are in service"
+
+
 def pinpoint(at: At) -> str:
     """Pinpoint has ended; elsewhere than at the live endpoint, its applications are there."""
     applications = [to.application_id for to in at.config.destinations.values() if isinstance(to, PinpointDestination)]

@@ -31,6 +31,7 @@ CHECKS = (
     Check("graph", GRAPH, services.graph),
     Check("image", JOBS, services.image),
     Check("model", JOBS, services.model),
+    Check("endpoints", JOBS, services.endpoints),
     Check("pinpoint", ENDS, services.pinpoint),
     Check("profiles", ENDS, services.profiles),
     Check("stream", LANDS, services.stream),
