@@ -141,7 +141,10 @@ def _close(content: bytes, is_record: Callable[[object], bool]) -> Iterator[byte
     at = _skip_space(text, 0)
     while at < len(text):
         try:
-            _, end = _JSON.raw_decode(text, at)
+            value, end = _JSON.raw_decode(text, at)
+            if isinstance(value, str):
+                # No record; and a quote too many before a record makes its first bytes a text: `"{"`.
+                end = _next_start(text, at, is_record)
         except (ValueError, RecursionError):
             end = _next_start(text, at, is_record)
         yield text[at:end].rstrip(" \t\r\n").encode("utf-8", "surrogateescape")

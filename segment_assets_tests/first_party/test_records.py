@@ -39,6 +39,7 @@ def test_a_record_over_several_lines_is_one_record():
         (b'{"event_type":"\xff"}', "not_utf8"),
         (b'{"event_type":"\\ud800"}', "not_utf8"),
         (b"[1,2]", "not_an_object"),
+        (b'"', "not_json"),
         (b'{"a":' * 5000 + b"1" + b"}" * 5000, "too_deep"),
         (b'{"a":"' + b"x" * MAX_RECORD + b'"}', "too_large"),
     ],
