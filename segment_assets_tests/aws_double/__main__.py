@@ -19,8 +19,11 @@ from itertools import groupby
 import click
 
 from segment_assets import segmentation
+from segment_assets.aws_config import Aws
+from segment_assets_tests.aws_double.arrivals import make_queue, make_stream
+from segment_assets_tests.aws_double.firehose import Firehose, clock_of_data
 from segment_assets_tests.aws_double.front import CALLS, AwsDouble
-from segment_assets_tests.aws_double.services import own
+from segment_assets_tests.aws_double.services import own, the
 from segment_assets_tests.aws_double.world import make_applications, make_buckets
 
 PORT = 5055
@@ -32,6 +35,7 @@ def serve() -> None:
         config = segmentation.load(segmentation.DEMO_FILE)
         assert config.aws
         make_buckets(config.aws)
+        make_arrivals(aws, config.aws)
         make_applications(aws, config)
         click.echo(f"A double of AWS listens on {aws.endpoint}; what it holds is gone when it stops.")
         try:
@@ -39,6 +43,15 @@ def serve() -> None:
                 time.sleep(3600)
         except KeyboardInterrupt:
             pass
+
+
+def make_arrivals(aws: AwsDouble, where: Aws) -> None:
+    """The queue and the stream of the demo, whose days are not today's: the stream goes by the data's clock."""
+    assert where.arrivals_queue
+    assert where.events_stream
+    make_queue(where, where.arrivals_queue.rpartition("/")[2])
+    the(aws, Firehose).clock, the(aws, Firehose).waits = clock_of_data, 1.0
+    make_stream(where, where.events_stream)
 
 
 def listens() -> bool:

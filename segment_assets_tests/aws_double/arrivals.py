@@ -10,6 +10,7 @@ import yaml
 
 from segment_assets.aws_config import Aws
 from segment_assets_tests.aws_double.front import OURS, REGION
+from segment_assets_tests.aws_double.sqs_pace import keep_pace
 
 DATA = Path(__file__).parents[2] / "deploy" / "data.yaml"
 
@@ -29,6 +30,7 @@ def declared(name: str) -> Any:
 
 def make_queue(where: Aws, name: str = "arrivals") -> str:
     """The queue and its dead-letter queue, and the bucket's notification as it is declared; the queue's URL."""
+    keep_pace()
     sqs = boto3.client("sqs")
     sqs.create_queue(QueueName=f"{name}-unread")
     redrive = declared("Arrivals")["RedrivePolicy"] | {

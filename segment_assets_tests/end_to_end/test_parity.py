@@ -11,6 +11,7 @@ from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.lake import Lake
 from segment_assets.operations import aws_command
 from segment_assets.segmentation import CONFIG_VARIABLE, load
+from segment_assets_tests.aws_double.arrivals import make_queue
 from segment_assets_tests.aws_double.world import make_applications, world
 from segment_assets_tests.end_to_end.world import opened_world
 from segment_assets_tests.small_world import SMALL_SEGMENTATION
@@ -32,6 +33,7 @@ def test_every_table_is_the_same_embedded_and_on_aws(tmp_path: Path, monkeypatch
     with world(monkeypatch) as (aws, where):
         make_applications(aws, config)
         content = yaml.safe_load(SMALL_SEGMENTATION.read_text())
+        where = where.model_copy(update={"arrivals_queue": make_queue(where)})
         content["aws"] = where.model_dump(mode="json", exclude_none=True)
         (tmp_path / "segmentation.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
         monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "segmentation.yaml"))
