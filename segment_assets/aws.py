@@ -72,8 +72,10 @@ def forget() -> None:
 @cache
 def _entered(chain: tuple[tuple[str, str | None], ...]) -> boto3.Session:
     """The session at the end of a chain of roles, each entered from the one before."""
+    within = botocore.session.get_session()
+    within.register_component("data_loader", _loader())
     if not chain:
-        return boto3.Session()
+        return boto3.Session(botocore_session=within)
     role_arn, external_id = chain[-1]
     source = _entered(chain[:-1])
     asked: dict[str, Any] = {"RoleArn": role_arn, "RoleSessionName": "segment-assets"}
@@ -92,12 +94,15 @@ def _entered(chain: tuple[tuple[str, str | None], ...]) -> boto3.Session:
             "expiry_time": found["Expiration"].isoformat(),
         }
 
-    within = botocore.session.get_session()
     # botocore offers no other way to hand over credentials that renew themselves: a quarter of an hour before the end.
     within._credentials = RefreshableCredentials.create_from_metadata(enter(), enter, "sts-assume-role")
-    # A loader of its own would read every service's model anew, which takes longer than the calls of a step.
-    within.register_component("data_loader", source._session.get_component("data_loader"))
     return boto3.Session(botocore_session=within)
+
+
+@cache
+def _loader() -> Any:
+    # One for all: a loader of its own reads every service's model anew, which takes longer than the calls of a step.
+    return botocore.session.get_session().get_component("data_loader")
 
 
 def code(error: BaseException) -> str:
@@ -116,7 +121,9 @@ def sentence(error: BaseException, doing: str) -> str:
         return f"{doing}: there are no AWS credentials; set AWS_PROFILE, or run where a role is given"
     name = code(error)
     if name in _DENIED:
-        return f"{doing} was denied: the role that runs this needs that permission (see deploy/)"
+        own = acting.role()
+        who = f"the role {own.rpartition('/')[2]}" if own else "the role that runs this"
+        return f"{doing} was denied: {who} needs that permission (see deploy/)"
     if name in _EXPIRED:
         return f"{doing}: the credentials have expired; sign in again, and run the same command"
     told = error.response["Error"].get("Message", "") if isinstance(error, ClientError) else str(error)

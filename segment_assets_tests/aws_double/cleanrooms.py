@@ -16,7 +16,8 @@ from segment_assets.clean_room.checker import Checked, check
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.embedded import EmbeddedCleanRoom
 from segment_assets_tests.aws_double.cleanrooms_members import ABILITIES, missing
-from segment_assets_tests.aws_double.cleanrooms_tables import Tables, entered
+from segment_assets_tests.aws_double.cleanrooms_tables import Tables
+from segment_assets_tests.aws_double.inside import in_role
 from segment_assets_tests.aws_double.service import AwsError, Caller
 
 CONCURRENT = 5  # documented quota, per membership
@@ -188,9 +189,8 @@ class CleanRooms(Tables):
     def _put(self, caller: Caller, query: dict[str, Any], rows: pa.Table) -> str:
         """In two parts and backwards: Spark promises no order."""
         to = query["resultConfiguration"]["outputConfiguration"]["s3"]
-        s3 = entered(caller, f"arn:aws:iam::{caller.account}:role/CleanRooms").client(
-            "s3", endpoint_url=caller.endpoint
-        )
+        ours = (a["roleArn"] for a in self.associations.values() if self.account_of[a["id"]] == caller.account)
+        s3 = in_role(caller, next(ours, f"arn:aws:iam::{caller.account}:role/CleanRooms"))
         backwards = rows.take(pa.array(range(rows.num_rows - 1, -1, -1), pa.int64()))
         prefix, half = f"{to.get('keyPrefix', '').rstrip('/')}/{query['id']}/", rows.num_rows // 2
         for number, part in enumerate((backwards.slice(0, half), backwards.slice(half))):

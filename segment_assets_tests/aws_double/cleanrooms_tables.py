@@ -1,9 +1,7 @@
 """Configured tables and their analysis rules, associations, and the schemas that members see of each other."""
 
-from functools import cache
 from typing import Any
 
-import boto3
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.io import PY_IO_IMPL
@@ -12,6 +10,7 @@ from pyiceberg.table import Table
 from segment_assets.clean_room import rules
 from segment_assets.clean_room.collaboration import sql_type
 from segment_assets_tests.aws_double.cleanrooms_members import Members, _times, missing
+from segment_assets_tests.aws_double.inside import entered, in_role
 from segment_assets_tests.aws_double.service import AwsError, Caller
 
 KEY = "AKIALOOPBACKLOOPBACK"
@@ -208,30 +207,17 @@ class Tables(Members):
 
     def _catalog(self, caller: Caller, role: str) -> GlueCatalog:
         if role not in self._catalogs:
-            session = entered(caller, role)
-            held = session.get_credentials().get_frozen_credentials()
+            held = entered(caller, role)
             properties = {
                 PY_IO_IMPL: "pyiceberg.io.pyarrow.PyArrowFileIO",
                 "s3.region": caller.region,
                 "s3.endpoint": caller.endpoint,
-                "s3.access-key-id": held.access_key,
-                "s3.secret-access-key": held.secret_key,
-                "s3.session-token": held.token,
+                "s3.access-key-id": held["aws_access_key_id"],
+                "s3.secret-access-key": held["aws_secret_access_key"],
+                "s3.session-token": held["aws_session_token"],
             }
-            glue = session.client("glue", endpoint_url=caller.endpoint)
-            self._catalogs[role] = GlueCatalog("glue", client=glue, **properties)
+            self._catalogs[role] = GlueCatalog("glue", client=in_role(caller, role, "glue"), **properties)
         return self._catalogs[role]
-
-
-# A session loads botocore's models anew, and the double takes one for each role that it enters.
-@cache
-def entered(caller: Caller, role: str) -> boto3.Session:
-    """A session in the account of a role."""
-    here = boto3.Session(KEY, "loopback", region_name=caller.region)
-    sts = here.client("sts", endpoint_url=caller.endpoint)
-    given = sts.assume_role(RoleArn=role, RoleSessionName="clean-rooms")["Credentials"]
-    key, secret, token = given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
-    return boto3.Session(key, secret, token, region_name=caller.region)
 
 
 def _refuse_bad(kind: str, policy: dict[str, Any]) -> None:

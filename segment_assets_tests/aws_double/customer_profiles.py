@@ -9,10 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, cast
 from urllib.parse import urlparse
 
-import boto3
-
 from segment_assets.activation.customer_profiles.port import UploadJob
 from segment_assets.activation.customer_profiles.rules import is_member, merge, take_in
+from segment_assets_tests.aws_double.inside import as_itself, in_role
 from segment_assets_tests.aws_double.service import AwsError, Caller, FakeService
 
 UPLOADS = "customer-profiles-uploads"  # the service's own bucket
@@ -70,7 +69,7 @@ class CustomerProfiles(FakeService):
 
     def get_upload_job_path(self, caller: Caller, **asked: Any) -> dict[str, Any]:
         job = self._job(asked)
-        s3 = _s3(caller)
+        s3 = as_itself(caller)
         if UPLOADS not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
             s3.create_bucket(Bucket=UPLOADS, CreateBucketConfiguration={"LocationConstraint": caller.region})
         place = {"Bucket": UPLOADS, "Key": job["JobId"]}
@@ -137,7 +136,7 @@ class CustomerProfiles(FakeService):
         where, snapshot = urlparse(asked["DestinationUri"]), uuid.uuid4().hex
         lines = "".join(json.dumps(profile) + "\n" for profile in members).encode()
         key = f"{where.path.removeprefix('/').rstrip('/')}/{snapshot}.jsonl"
-        _s3(caller).put_object(Bucket=where.netloc, Key=key, Body=lines)
+        in_role(caller, asked["RoleArn"]).put_object(Bucket=where.netloc, Key=key, Body=lines)
         about = {n: asked[n] for n in ("DataFormat", "RoleArn", "DestinationUri")}
         domain["snapshots"][snapshot] = about | {"SnapshotId": snapshot, "Status": "IN_PROGRESS"}
         return {"SnapshotId": snapshot}
@@ -154,7 +153,7 @@ class CustomerProfiles(FakeService):
     def _process(self, caller: Caller, domain: dict[str, Any], job: dict[str, Any]) -> None:
         job["CompletedAt"] = datetime.now(UTC)
         try:
-            content = _s3(caller).get_object(Bucket=UPLOADS, Key=job["JobId"])["Body"].read()
+            content = as_itself(caller).get_object(Bucket=UPLOADS, Key=job["JobId"])["Body"].read()
         except Exception:  # noqa: BLE001  nothing was uploaded
             content = b""
         if self.fails:
@@ -182,7 +181,3 @@ class CustomerProfiles(FakeService):
         if found is None:
             raise AwsError("ResourceNotFoundException", f"nothing of that {by}", 404)
         return found
-
-
-def _s3(caller: Caller) -> Any:
-    return boto3.client("s3", endpoint_url=caller.endpoint, region_name=caller.region)

@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import urlparse
 
-import boto3
-
 from segment_assets.activation.pinpoint_rules import judge
+from segment_assets_tests.aws_double.inside import in_role
 from segment_assets_tests.aws_double.service import AwsError, Caller, FakeService
 
 FAILURES_SHOWN = 100
@@ -91,7 +90,7 @@ class Pinpoint(FakeService):
         failures: list[str] = []
         rows = refused = failed_pieces = 0
         try:
-            files = _below(caller, job["Definition"]["S3Url"])
+            files = _below(in_role(caller, job["Definition"]["RoleArn"]), job["Definition"]["S3Url"])
         except Exception as error:  # noqa: BLE001  whatever S3 says
             files, failed_pieces, failures = [], 1, [f"{type(error).__name__} reading s3 object"]
         for content in files:
@@ -128,10 +127,9 @@ class Pinpoint(FakeService):
             raise AwsError("ForbiddenException", "Amazon Pinpoint reached its end of support on 2026-10-30", 403)
 
 
-def _below(caller: Caller, url: str) -> list[bytes]:
+def _below(s3: Any, url: str) -> list[bytes]:
     """Every object below the URL: Pinpoint takes in all subfolders."""
     where = urlparse(url)
-    s3 = boto3.client("s3", endpoint_url=caller.endpoint, region_name=caller.region)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=where.netloc, Prefix=where.path.removeprefix("/"))
     keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
     return [s3.get_object(Bucket=where.netloc, Key=key)["Body"].read() for key in keys]
