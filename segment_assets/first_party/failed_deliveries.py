@@ -16,7 +16,8 @@ from typing import Any
 
 from isal import igzip
 
-from segment_assets.first_party.records import decompress, pieces
+from segment_assets.first_party.compression import decompress
+from segment_assets.first_party.records import pieces
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST
 from segment_assets.lake import ObjectStore
 from segment_assets.segmentation import EventsLanding

@@ -1,4 +1,4 @@
-"""From an object's bytes to its records: decompressed, cut apart, each with a canonical id or a reason why not.
+"""From an object's bytes to its records: cut apart, each with a canonical id or a reason why not.
 
 Firehose concatenates records without a delimiter, so objects of concatenated JSON are as good as JSON lines.
 """
@@ -6,12 +6,10 @@ Firehose concatenates records without a delimiter, so objects of concatenated JS
 import hashlib
 import json
 import re
-import zlib
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import msgspec
-from isal import igzip, isal_zlib
 
 # Firehose takes records of up to 1,024,000 bytes; what is larger is no event.
 MAX_RECORD = 1_024_000
@@ -58,10 +56,6 @@ _decode = msgspec.json.Decoder(float_hook=_exact).decode
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-# isal's own error is not zlib's.
-_BROKEN = (OSError, EOFError, zlib.error, cast(type[Exception], isal_zlib.error))
-
-
 def canonical(record: bytes) -> bytes:
     """The record with sorted keys and no spaces: `json.dumps(..., sort_keys=True, ensure_ascii=False)`, byte for byte.
 
@@ -86,18 +80,6 @@ def canonical(record: bytes) -> bytes:
 def event_id(canonical_json: bytes) -> str:
     """First 32 hex digits of the SHA-256."""
     return hashlib.sha256(canonical_json).hexdigest()[:32]
-
-
-def decompress(content: bytes) -> tuple[bytes, Piece | None]:
-    """The object's bytes without their compression, and what could not be decompressed."""
-    if content.startswith((b"PK\x03\x04", b"\xff\x06\x00\x00sNaPpY")):
-        return b"", _refused(content, "unknown_compression")
-    if not content.startswith(b"\x1f\x8b"):
-        return content.removeprefix(b"\xef\xbb\xbf"), None
-    try:
-        return igzip.decompress(content), None
-    except _BROKEN:
-        return _salvage(content)
 
 
 def pieces(content: bytes, is_record: Callable[[object], bool]) -> list[Piece]:
@@ -177,29 +159,12 @@ def _piece(part: bytes) -> Piece:
     try:
         return Piece(part, event_id(canonical(part)), None)
     except MalformedError as bad:
-        return _refused(part, bad.reason)
+        return refused(part, bad.reason)
 
 
-def _refused(content: bytes, reason: str) -> Piece:
+def refused(content: bytes, reason: str) -> Piece:
+    """Bytes that are no record, as far as quarantine keeps them."""
     return Piece(content[:KEPT_IN_QUARANTINE], None, reason)
-
-
-def _salvage(content: bytes) -> tuple[bytes, Piece]:
-    """What a broken gzip object still gives, in steps of 64 KiB, and the rest."""
-    plain, rest = bytearray(), content
-    while rest.startswith(b"\x1f\x8b"):
-        member = zlib.decompressobj(wbits=31)
-        for at in range(0, len(rest), 65_536):
-            try:
-                plain += member.decompress(rest[at : at + 65_536])
-            except zlib.error:
-                return bytes(plain), _refused(rest[at:], "bad_gzip")
-            if member.eof:
-                rest = member.unused_data + rest[at + 65_536 :]
-                break
-        else:
-            return bytes(plain), _refused(rest, "truncated_gzip")
-    return bytes(plain), _refused(rest, "bad_gzip")
 
 
 def _why(record: bytes) -> str:

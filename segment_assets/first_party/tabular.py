@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segment_assets.config_file import nearest_column
+from segment_assets.first_party.compression import decompress
 from segment_assets.first_party.errors import LandingError
-from segment_assets.first_party.records import KEPT_IN_QUARANTINE, Piece, decompress
+from segment_assets.first_party.records import KEPT_IN_QUARANTINE, Piece
 
 _DELIMITERS = ",;\t|"
 

@@ -1,11 +1,13 @@
 import gzip
 import json
 
+import cramjam
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_assets.first_party.records import MAX_RECORD, MalformedError, canonical, decompress, pieces
+from segment_assets.first_party.compression import decompress
+from segment_assets.first_party.records import MAX_RECORD, MalformedError, canonical, pieces
 
 
 def is_event(value):
@@ -63,6 +65,41 @@ def test_bytes_that_are_no_gzip_after_all_are_kept():
     assert plain == A
     assert broken.reason in ("bad_gzip", "truncated_gzip")
     assert decompress(b"PK\x03\x04rest")[1].reason == "unknown_compression"
+
+
+def hadoop(*blocks):
+    whole = sum(map(len, blocks)).to_bytes(4, "big")
+    raw = [bytes(cramjam.snappy.compress_raw(block)) for block in blocks]
+    return whole + b"".join(len(r).to_bytes(4, "big") + r for r in raw)
+
+
+def java(*blocks):
+    raw = [bytes(cramjam.snappy.compress_raw(block)) for block in blocks]
+    return b"\x82SNAPPY\x00\x00\x00\x00\x01\x00\x00\x00\x01" + b"".join(len(r).to_bytes(4, "big") + r for r in raw)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        bytes(cramjam.snappy.compress(A * 9_000 + C)),
+        hadoop(A * 9_000, C),
+        hadoop(A * 9_000) + hadoop(C),
+        java(A * 9_000, C),
+    ],
+    ids=["frames", "hadoop", "several hadoop blocks", "java"],
+)
+def test_snappy_is_read_in_each_form_and_what_is_cut_off_is_told(content):
+    assert decompress(content) == (A * 9_000 + C, None)
+    plain, broken = decompress(content[:-3])
+    assert plain.startswith(A)
+    assert broken.reason == "truncated_snappy"
+
+
+def test_damaged_snappy_is_told():
+    framed = bytes(cramjam.snappy.compress(A * 9_000))
+    assert decompress(framed[:-8] + bytes(b ^ 0x5A for b in framed[-8:]))[1].reason == "bad_snappy"
+    blocks = hadoop(A)
+    assert decompress(blocks[:8] + b"\xff" * (len(blocks) - 8))[1].reason == "bad_snappy"
 
 
 def test_several_gzip_members_are_one_object():

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from segment_assets.first_party import tabular
+from segment_assets.first_party.compression import decompress
 from segment_assets.first_party.contacts import Channel, Contact, Statement, country_of, state_of
-from segment_assets.first_party.records import MalformedError, Piece, decompress, pieces
+from segment_assets.first_party.records import MalformedError, Piece, pieces
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST
 from segment_assets.segmentation import CustomersLanding

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 import msgspec
 import pyarrow as pa
 
+from segment_assets.first_party.compression import decompress
 from segment_assets.first_party.formats import Delivered, delivered, due_parquet
 from segment_assets.first_party.formats.envelopes import opened
-from segment_assets.first_party.records import MalformedError, Piece, canonical, decompress, event_id, pieces
+from segment_assets.first_party.records import MalformedError, Piece, canonical, event_id, pieces
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST, Event, to_table
 from segment_assets.lake.arrivals import arrival_day, arrival_hour
 
