@@ -8,8 +8,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlparse
 
-import boto3
-
+from segment_assets_tests.aws_double.inside import as_itself, in_role
 from segment_assets_tests.aws_double.service import Caller
 
 Row = dict[str, Any]
@@ -30,10 +29,10 @@ class IngestionError(Exception):
 
 def read_manifest(caller: Caller, parameters: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
     """The files that a data source's manifest names, and how they are written."""
-    where = parameters["S3Parameters"]["ManifestFileLocation"]
+    where, role = parameters["S3Parameters"]["ManifestFileLocation"], parameters["S3Parameters"].get("RoleArn")
     if not where["Key"].endswith(".json"):
         raise IngestionError("S3_MANIFEST_ERROR", "the manifest's name must end in .json")
-    content = _read(caller, where["Bucket"], where["Key"])
+    content = _read(caller, role, where["Bucket"], where["Key"])
     try:
         told = json.loads(content)
         uris = [uri for place in told["fileLocations"] for uri in place.get("URIs", ())]
@@ -47,6 +46,7 @@ def read_manifest(caller: Caller, parameters: dict[str, Any]) -> tuple[list[str]
 def ingest(caller: Caller, source: dict[str, Any], dataset: dict[str, Any]) -> tuple[list[Row], int]:
     """The rows of a data set with one physical table, typed; and how many were dropped."""
     uris, how = read_manifest(caller, source["DataSourceParameters"])
+    role = source["DataSourceParameters"]["S3Parameters"].get("RoleArn")
     (table,) = dataset["PhysicalTableMap"].values()
     declared = [column["Name"] for column in table["S3Source"]["InputColumns"]]
     casts = [t["CastColumnTypeOperation"] for t in transforms(dataset) if "CastColumnTypeOperation" in t]
@@ -54,7 +54,7 @@ def ingest(caller: Caller, source: dict[str, Any], dataset: dict[str, Any]) -> t
     dropped = 0
     for uri in uris:
         place = urlparse(uri)
-        text = _read(caller, place.netloc, place.path.removeprefix("/")).decode()
+        text = _read(caller, role, place.netloc, place.path.removeprefix("/")).decode()
         if text.startswith("\ufeff"):
             raise IngestionError("S3_FILE_INACCESSIBLE", "UTF-8 with a byte-order mark is not supported")
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=how["delimiter"], quotechar=how["textqualifier"])
@@ -93,8 +93,8 @@ def _cast(value: str | None, how: dict[str, Any]) -> str | int | float | date | 
     return value
 
 
-def _read(caller: Caller, bucket: str, key: str) -> bytes:
-    s3 = _s3(caller)
+def _read(caller: Caller, role: str | None, bucket: str, key: str) -> bytes:
+    s3 = _s3(caller, role)
     try:
         content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except s3.exceptions.ClientError as refused:
@@ -104,5 +104,6 @@ def _read(caller: Caller, bucket: str, key: str) -> bytes:
 
 
 @cache
-def _s3(caller: Caller) -> Any:
-    return boto3.client("s3", endpoint_url=caller.endpoint, region_name=caller.region)
+def _s3(caller: Caller, role: str | None) -> Any:
+    """In the role that the data source names, or in the account's own, which may read everything here."""
+    return in_role(caller, role) if role else as_itself(caller)
