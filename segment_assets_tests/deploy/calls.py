@@ -105,8 +105,20 @@ def look_at_training(name: str) -> Call:
 
 
 def receive(queue: str) -> Call:
-    url = f"https://sqs.{REGION}.amazonaws.com/{OURS}/{queue}"
-    return lambda s: client(s, "sqs").receive_message(QueueUrl=url)
+    return lambda s: client(s, "sqs").receive_message(QueueUrl=_url(queue))
+
+
+def forget(queue: str) -> Call:
+    entries = [{"Id": "0", "ReceiptHandle": "of a message that is gone"}]
+    return lambda s: client(s, "sqs").delete_message_batch(QueueUrl=_url(queue), Entries=entries)
+
+
+def tell(queue: str) -> Call:
+    return lambda s: client(s, "sqs").send_message(QueueUrl=_url(queue), MessageBody="{}")
+
+
+def _url(queue: str) -> str:
+    return f"https://sqs.{REGION}.amazonaws.com/{OURS}/{queue}"
 
 
 def become(arn: str, **extra: str) -> Call:

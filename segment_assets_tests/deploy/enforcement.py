@@ -67,7 +67,7 @@ def _needed(request: Any, resource: str) -> Iterator[Need]:
     elif service == "sts":
         yield request._action, _form(request)["RoleArn"], {}
     elif service == "sqs":
-        yield request._action, resource, {}
+        yield request._action.removesuffix("Batch"), resource, {}  # a batch needs the permission of its one
     else:
         at = f"arn:aws:{service}:{request._region}:{request.account_id}"
         for name in _named(service, operation, asked):

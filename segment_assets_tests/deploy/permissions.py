@@ -9,6 +9,7 @@ from segment_assets_tests.deploy.calls import (
     bucket,
     client,
     erase,
+    forget,
     in_lake,
     look,
     look_at_training,
@@ -20,6 +21,7 @@ from segment_assets_tests.deploy.calls import (
     role,
     send,
     table,
+    tell,
     train,
     write,
 )
@@ -53,7 +55,7 @@ DAYS = {
     "open arrival days": table("dev_raw", "arrival_days"),
     "read arrival days": read(bucket("lake"), in_lake("raw", "arrival_days")),
 }
-ARRIVALS = {"receive": receive(f"{PREFIX}-arrivals")}
+ARRIVALS = {"receive": receive(f"{PREFIX}-arrivals"), "forget": forget(f"{PREFIX}-arrivals")}
 PARTNERS = {
     "open the audience": as_guest(table("dev_partner")),
     "read a drop": as_guest(read(bucket("partner"), "partner/audience/drop.csv")),
@@ -85,7 +87,6 @@ ALLOWED: dict[str, dict[str, Call]] = {
     "ingest": writes("raw")
     | writes("first_party")
     | ADDRESSES
-    | ARRIVALS
     | {
         "read what landed": read(bucket("landing"), "events/2026/01/01/00/first.gz"),
         "list what landed": look(bucket("landing"), "events/2026/01/"),
@@ -134,7 +135,11 @@ ALLOWED: dict[str, dict[str, Call]] = {
     | {"keep its log": write(bucket("logs"), "compute/run/step.out")},
     "daemon": only(PARTNERS, "list")
     | ARRIVALS
-    | {"list what landed": look(bucket("landing"), "events/"), "become the partner's guest": PARTNERS["list drops"]},
+    | {
+        "list what landed": look(bucket("landing"), "events/"),
+        "become the partner's guest": PARTNERS["list drops"],
+        "keep what it can't read": write(EXPORTS, "dev/exports/unread_messages/id.json"),
+    },
     "webserver": {
         "show a log": read(bucket("logs"), "compute/run/step.out"),
         "list logs": look(bucket("logs"), "compute/"),
@@ -176,7 +181,7 @@ ALLOWED: dict[str, dict[str, Call]] = {
 STEPS = ("ingest", "partner", "clean-room", "identity", "modelling", "segments", "activation", "dashboard")
 _HAND_OVER = only(ALLOWED["activation"], "hand over", "put an import")
 FORBIDDEN: dict[str, dict[str, Call]] = {
-    "ingest": reads("modelling") | only(writes("segments"), "create", "write") | _HAND_OVER | PARTNERS,
+    "ingest": reads("modelling") | only(writes("segments"), "create", "write") | _HAND_OVER | PARTNERS | ARRIVALS,
     "partner": reads("first_party")
     | ADDRESSES
     | reads("segments")
@@ -206,7 +211,11 @@ FORBIDDEN: dict[str, dict[str, Call]] = {
     "run": reads("first_party") | ADDRESSES | _HAND_OVER | PARTNERS | {"become the daemon": become(role("daemon"))},
     "daemon": reads("first_party")
     | ADDRESSES
-    | {"open what landed": read(bucket("landing"), "events/2026/01/01/00/first.gz")}
+    | _HAND_OVER
+    | {
+        "open what landed": read(bucket("landing"), "events/2026/01/01/00/first.gz"),
+        "tell that something landed": tell(f"{PREFIX}-arrivals"),
+    }
     | {f"become {step}": become(role(step)) for step in STEPS},
     "webserver": reads("first_party") | ADDRESSES | ARRIVALS | {"change a log": write(bucket("logs"), "compute/x")},
     "sagemaker": reads("modelling") | ADDRESSES | _HAND_OVER,
