@@ -48,7 +48,7 @@ def collect(
         dry_run: count, and remove nothing.
     """
     now = now or datetime.now(UTC)
-    names = [name for space in lake.catalog.list_namespaces() for name in lake.catalog.list_tables(space)]
+    names = [".".join(name) for space in lake.catalog.list_namespaces() for name in lake.catalog.list_tables(space)]
     return [_collect(lake.catalog.load_table(name), lake.files, now, keep, grace, dry_run) for name in sorted(names)]
 
 
