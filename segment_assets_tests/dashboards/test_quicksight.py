@@ -16,7 +16,18 @@ from segment_assets.dashboards.datasets import DataSet
 from segment_assets.dashboards.embedded import PageAlone
 from segment_assets.dashboards.gather import ages
 from segment_assets.dashboards.overview import overview
-from segment_assets.dashboards.pages import Bars, Grid, Group, Intervals, Matrix, Sentences, Shares, Tiles, Visual
+from segment_assets.dashboards.pages import (
+    Bars,
+    Field,
+    Grid,
+    Group,
+    Intervals,
+    Matrix,
+    Sentences,
+    Shares,
+    Tiles,
+    Visual,
+)
 from segment_assets.dashboards.port import PublishError
 from segment_assets.dashboards.quicksight.definition import definition
 from segment_assets.dashboards.quicksight.extracts import completed, completed_data, extracts
@@ -213,6 +224,18 @@ def planned(page: Any, found: dict[str, DataSet]) -> dict[str, Any]:
     sections, data = completed(page), completed_data(page, found, AGES)
     made = extracts(sections, data)
     return definition(sections, data, made, dict.fromkeys(made, "arn"))
+
+
+def test_the_longest_names_and_any_text_of_a_partner_are_taken(here: Account):
+    query, column = f"query/{'q' * 63}", "c" * 63
+    grid = Grid(dataset=query, title="t" * 600, fields=(Field(column, "Label" * 200),))
+    section = replace(PAGE.sections[0], lead="l" * 2000, groups=(Group("g" * 63, "l" * 2000, (grid,)),))
+    text = 'a "quoted", comma\nand <b>line</b>'
+    found = {query: DataSet(({column: text}, {column: None}, {column: "="}), missing=None)}
+    named = here.beside("d" + "x" * 62)
+    named.publish(replace(PAGE, sections=(section,)), found)
+    shown = [row[column] for row in named.rows("arrivals-1-1-table")]
+    assert shown == ['a "quoted", comma and <b>line</b>', None, "="]
 
 
 def test_a_page_larger_than_a_dashboard_is_refused_before_anything_is_made():

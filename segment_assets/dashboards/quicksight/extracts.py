@@ -191,4 +191,5 @@ def _text(value: Value) -> str:
         return value.text
     if isinstance(value, float):
         return format(Decimal(repr(value)), "f")  # no exponent: 1e-07 is no number to every reader of CSV
-    return value.isoformat() if isinstance(value, date) else str(value)
+    # One row is one line: what QuickSight makes of a line break within quotes is not documented.
+    return value.isoformat() if isinstance(value, date) else " ".join(str(value).splitlines())

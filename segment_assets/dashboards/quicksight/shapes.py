@@ -7,6 +7,7 @@ from typing import Any
 from segment_assets.dashboards.quicksight.extracts import Extract
 
 _LONGEST = 500  # of a column's description
+_NAME, _ALIAS = 128, 64  # of a name, which need not be unique: the id is
 _CASTS: dict[str, dict[str, str]] = {
     "INTEGER": {},
     "DECIMAL": {"SubType": "FLOAT"},  # FIXED keeps four decimals
@@ -24,7 +25,7 @@ def source(name: str, manifest_uri: str, role: str | None) -> dict[str, Any]:
     """A data source: where the manifest is, and in which role it is read; None for the account's own."""
     bucket, _, key = manifest_uri.removeprefix("s3://").partition("/")
     read: dict[str, Any] = {"ManifestFileLocation": {"Bucket": bucket, "Key": key}}
-    return {"Name": name, "DataSourceParameters": {"S3Parameters": read | ({"RoleArn": role} if role else {})}}
+    return {"Name": name[:_NAME], "DataSourceParameters": {"S3Parameters": read | ({"RoleArn": role} if role else {})}}
 
 
 def dataset(name: str, extract: Extract, source_arn: str, mark: str) -> dict[str, Any]:
@@ -55,10 +56,10 @@ def dataset(name: str, extract: Extract, source_arn: str, mark: str) -> dict[str
         # Of a file that is not JSON, QuickSight takes text alone, and casts it after.
         "InputColumns": [{"Name": c.name, "Type": "STRING"} for c in extract.columns],
     }
-    logical = {"Alias": extract.name[:64], "DataTransforms": casts, "Source": {"PhysicalTableId": mark}}
+    logical = {"Alias": extract.name[:_ALIAS], "DataTransforms": casts, "Source": {"PhysicalTableId": mark}}
     return {
         "DataSetId": name,
-        "Name": name,
+        "Name": name[:_NAME],
         "ImportMode": "SPICE",
         "PhysicalTableMap": {mark: {"S3Source": table}},
         "LogicalTableMap": {"rows": logical},
