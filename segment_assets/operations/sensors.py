@@ -55,6 +55,8 @@ def _ended_runs() -> dg.SensorDefinition:
     @dg.sensor(name="tell_ended_runs", minimum_interval_seconds=30, default_status=RUNNING)
     def tell_ended_runs(context: dg.SensorEvaluationContext, monitor: dg.ResourceParam[Monitor]) -> dg.SkipReason:
         """Tell metrics and events of every run that is over, where a monitor listens."""
+        if not monitor.listens:
+            return dg.SkipReason("nobody listens: on one machine the UI and the log say it all")
         try:
             told = ended_runs.tell(context.instance, monitor)
         except MonitorError as failure:
