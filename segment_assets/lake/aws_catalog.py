@@ -109,9 +109,12 @@ class Accounts:
     def list_namespaces(self) -> list[tuple[str, ...]]:
         """Our namespaces and the partner's, of this deployment alone."""
         with telling("glue:GetDatabases"):
-            both = [(catalog, s[0]) for catalog in (self._ours(), self._theirs()) for s in catalog.list_namespaces()]
-        mine = [(c, s.removeprefix(self._before)) for c, s in both if s.startswith(self._before)]
-        return sorted((space,) for catalog, space in mine if self._of(space) is catalog)
+            every = [space[0] for space in self._ours().list_namespaces()]
+        ours = {name.removeprefix(self._before) for name in every if name.startswith(self._before)}
+        # The partner's are known by name: which other databases it has is none of our business.
+        with telling(f"glue:GetDatabase on {', '.join(self._before + name for name in PARTNERS)}"):
+            theirs = {name for name in PARTNERS if self._theirs().namespace_exists(self._before + name)}
+        return sorted((name,) for name in (ours - PARTNERS) | theirs)
 
     def list_tables(self, namespace: tuple[str, ...]) -> list[tuple[str, ...]]:
         """Tables of a namespace."""

@@ -1,18 +1,20 @@
 """The double as deploy/ leaves two accounts: places and roles by the stacks' names, and a process that is a task."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
+import dagster as dg
 import pytest
 import yaml
 
 from segment_assets import aws as accounts
 from segment_assets import deployment
 from segment_assets.aws_config import Aws
-from segment_assets.operations.refresh import Refresh
+from segment_assets.operations.refresh import Refresh, Run
 from segment_assets.segmentation import CONFIG_VARIABLE, Segmentation, load
 from segment_assets_tests.aws_double.front import AwsDouble
 from segment_assets_tests.aws_double.inside import as_itself, entered, in_role
@@ -22,7 +24,6 @@ from segment_assets_tests.deploy.calls import PREFIX, bucket, role
 from segment_assets_tests.deploy.templates import GIVEN, OURS, PARTNER, REGION
 from segment_assets_tests.small_world import SMALL_SEGMENTATION
 
-TARGET = "churn_28d"
 DATABASES = ("raw", "first_party", "clean_room", "identity", "modelling", "segments", "activation")
 
 
@@ -45,21 +46,24 @@ def places(aws: AwsDouble) -> Aws:
                 "partner_service_role_arn": role("clean-rooms-service", PARTNER),
             },
             "neptune": {"endpoint": aws.endpoint, "load_role_arn": role("neptune-load")},
+            "sagemaker": {"image_uri": GIVEN["Image"], "role_arn": role("sagemaker")},
+            "quicksight": {
+                "principal_arn": f"arn:aws:quicksight:us-east-1:{OURS}:group/default/marketing",
+                "role_arn": role("quicksight"),
+            },
+            "event_bus": PREFIX,
             "pinpoint_role_arn": role("pinpoint-import"),
             "customer_profiles_role_arn": role("profiles-export"),
         }
     )
 
 
-def segmentation(where: Aws) -> dict[str, Any]:
-    """The small world's file with one target, on the stacks' things."""
+def segmentation(where: Aws | None) -> dict[str, Any]:
+    """The small world's file, on the stacks' things; on one machine with the same names."""
     content: dict[str, Any] = yaml.safe_load(SMALL_SEGMENTATION.read_text())
-    content["targets"] = {TARGET: content["targets"][TARGET]}
-    content["segments"] = {n: s | {"target": TARGET} for n, s in content["segments"].items() if n != "coupon_lovers"}
-    content["aws"] = where.model_dump(mode="json", exclude_none=True)
     content["destinations"]["profiles"]["domain"] = PREFIX
     content["destinations"]["pinpoint"]["application_id"] = GIVEN["PinpointApplicationId"]
-    return content
+    return content | ({"aws": where.model_dump(mode="json", exclude_none=True)} if where else {})
 
 
 def make(aws: AwsDouble, where: Aws, config: Segmentation) -> None:
@@ -72,11 +76,12 @@ def make(aws: AwsDouble, where: Aws, config: Segmentation) -> None:
     for name in DATABASES:
         as_itself(us, "glue").create_database(DatabaseInput={"Name": f"dev_{name}"})
     in_role(us, them, "glue").create_database(DatabaseInput={"Name": "dev_partner"})
+    as_itself(us, "events").create_event_bus(Name=PREFIX)
     make_applications(aws, config)
 
 
 def settled(patch: pytest.MonkeyPatch, home: Path, where: Aws) -> Segmentation:
-    """The file and the environment of a task."""
+    """The file, and the environment that leads to it."""
     home.mkdir(parents=True, exist_ok=True)
     (home / "segmentation.yaml").write_text(yaml.safe_dump(segmentation(where), sort_keys=False))
     patch.setenv(CONFIG_VARIABLE, str(home / "segmentation.yaml"))
@@ -98,12 +103,27 @@ def being(aws: AwsDouble, name: str) -> Iterator[None]:
     boto3.DEFAULT_SESSION = None
 
 
+@dataclass
 class AsDeployed(Refresh):
-    """A pass whose sensors are the daemon's, and whose runs are tasks of the role `run`."""
+    """A pass whose sensors are the daemon's, and whose runs are tasks of the role `run`.
 
-    aws: AwsDouble
+    Attributes:
+        aws: the double.
+    """
+
+    aws: AwsDouble = field(kw_only=True)
 
     def listen(self) -> None:
         """As the daemon."""
         with being(self.aws, "daemon"):
             super().listen()
+
+    def tell(self) -> None:
+        """As the daemon."""
+        with being(self.aws, "daemon"):
+            super().tell()
+
+    def execute(self, keys: Sequence[dg.AssetKey], partitions: Sequence[str]) -> Run:
+        """As a task of its own."""
+        with being(self.aws, "run"):
+            return super().execute(keys, partitions)

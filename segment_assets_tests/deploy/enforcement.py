@@ -78,6 +78,8 @@ def _needed(request: Any, resource: str) -> Iterator[Need]:
 
 def _named(service: str, operation: str, asked: dict[str, Any]) -> list[str]:
     """What a call is made to, as AWS's Service Authorization Reference says for each action used here."""
+    if (service, operation) == ("glue", "GetDatabases"):
+        return ["catalog", "database/*"]
     if service == "glue":
         database = asked.get("DatabaseName") or asked.get("DatabaseInput", asked)["Name"]
         table = asked.get("TableInput", asked).get("Name") if "DatabaseName" in asked else None

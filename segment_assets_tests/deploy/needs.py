@@ -77,6 +77,14 @@ def needed(service: str, operation: str, request: Request, asked: Mapping[str, A
             yield f"neptune-db:{action}", f"{at}:{GRAPH}/*", {}
         case "cleanrooms":
             yield f"cleanrooms:{operation}", _room(operation, asked, at), {}
+        case "sqs":
+            # A batch is permitted as the single call is.
+            action = operation.removesuffix("Batch")
+            yield f"sqs:{action}", f"{at}:{str(asked.get('QueueUrl', asked.get('QueueName'))).rpartition('/')[2]}", {}
+        case "events":
+            for entry in asked["Entries"]:
+                bus = str(entry.get("EventBusName", "default")).rpartition("/")[2]
+                yield "events:PutEvents", f"{at}:event-bus/{bus}", {"events:source": entry["Source"]}
         case "cloudwatch":
             yield "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": str(asked.get("Namespace"))}
         case _:

@@ -51,6 +51,7 @@ ADDRESSES = {
     "open addresses": table("dev_raw", "contact_addresses"),
     "read addresses": read(bucket("lake"), in_lake("raw", "contact_addresses")),
 }
+METADATA = in_lake("identity").replace("data/part-0.parquet", "metadata/00000.metadata.json")
 DAYS = {
     "open arrival days": table("dev_raw", "arrival_days"),
     "read arrival days": read(bucket("lake"), in_lake("raw", "arrival_days")),
@@ -75,6 +76,7 @@ NOBODY = {
     "open prod's segments": table("prod_segments"),
     "list the whole lake": look(bucket("lake"), ""),
     "create a database": new_database("dev_other"),
+    "create a database of a name that is there": new_database("dev_first_party"),
     "drop a database": lambda s: client(s, "glue").delete_database(Name="dev_identity"),
     "change what landed": write(bucket("landing"), "events/2026/01/01/00/extra.gz"),
     "erase what landed": erase(bucket("landing"), "events/2026/01/01/00/first.gz"),
@@ -131,7 +133,15 @@ ALLOWED: dict[str, dict[str, Call]] = {
         "publish": write(EXPORTS, "dev/exports/dashboard/index.html"),
         "put a data set": write(EXPORTS, "dev/exports/dashboard/totals/rows.csv"),
     },
-    "run": {f"become {step}": become(role(step)) for step in ("ingest", "modelling", "activation")}
+    "clean-up": {
+        "look at all databases": lambda s: client(s, "glue").get_databases(),
+        "open a table": table("dev_identity"),
+        "list its files": look(bucket("lake"), "dev/lake/dev_identity.db/some_table/"),
+        "read its metadata": read(bucket("lake"), METADATA),
+        "remove what nobody needs": erase(bucket("lake"), in_lake("identity", "new")),
+        "become the partner's guest": PARTNERS["list drops"],
+    },
+    "run": {f"become {step}": become(role(step)) for step in ("ingest", "modelling", "activation", "clean-up")}
     | {"keep its log": write(bucket("logs"), "compute/run/step.out")},
     "daemon": only(PARTNERS, "list")
     | ARRIVALS
@@ -208,6 +218,14 @@ FORBIDDEN: dict[str, dict[str, Call]] = {
         "train": train(TRAINING, role("sagemaker")),
     },
     "dashboard": ADDRESSES | only(writes("activation"), "create", "write") | _HAND_OVER | PARTNERS,
+    "clean-up": {f"read {space}": read(bucket("lake"), in_lake(space)) for space in ("first_party", "identity", "raw")}
+    | only(ADDRESSES, "read")
+    | _HAND_OVER
+    | {
+        "create a table": new_table("dev_identity"),
+        "erase what landed": erase(bucket("landing"), "events/2026/01/01/00/first.gz"),
+        "erase prod's": erase(bucket("lake", "prod"), "prod/lake/prod_segments.db/some_table/data/part-0.parquet"),
+    },
     "run": reads("first_party") | ADDRESSES | _HAND_OVER | PARTNERS | {"become the daemon": become(role("daemon"))},
     "daemon": reads("first_party")
     | ADDRESSES

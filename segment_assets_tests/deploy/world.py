@@ -27,7 +27,7 @@ from segment_assets_tests.deploy.calls import (
     write,
 )
 from segment_assets_tests.deploy.enforcement import enforced
-from segment_assets_tests.deploy.permissions import EXPORTS
+from segment_assets_tests.deploy.permissions import EXPORTS, METADATA
 from segment_assets_tests.deploy.templates import NAMES, OURS, PARTNER, REGION, resources
 
 
@@ -84,6 +84,7 @@ def _build(ours: Credentials, roles: Iterable[str]) -> dict[str, Credentials]:
     glue.create_database(DatabaseInput={"Name": "prod_segments"})
     glue.create_table(DatabaseName="prod_segments", TableInput={"Name": "some_table"})
     client(ours, "sagemaker").create_model_package_group(ModelPackageGroupName=f"{PREFIX}-churn-28d")
+    write(bucket("lake"), METADATA)(ours)
     for called in ("arrival_days", "contact_addresses"):
         glue.create_table(DatabaseName="dev_raw", TableInput={"Name": called})
         write(bucket("lake"), in_lake("raw", called))(ours)
