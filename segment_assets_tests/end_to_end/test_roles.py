@@ -4,17 +4,23 @@ That with all of them every step does its work is shown by test_parity.py.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import dagster as dg
 import pytest
+from moto.s3.models import s3_backends
 
 from segment_assets import acting, deployment, roles
 from segment_assets.definitions import platform
+from segment_assets.identity.tables import PERSONS
+from segment_assets.lake import Lake
+from segment_assets.lake.aws_files import place
 from segment_assets.lake.workers import one_ahead
 from segment_assets.operations.instance import opened
+from segment_assets.third_party.tables import partner_audience
 from segment_assets_tests.aws_double.world import world
 from segment_assets_tests.deploy.calls import PREFIX
-from segment_assets_tests.deploy.deployed import AsDeployed, make, places, settled
+from segment_assets_tests.deploy.deployed import AsDeployed, being, make, places, settled
 from segment_assets_tests.deploy.guard import Guard
 
 # Role, the permission that is taken, the asset, and what its failure says.
@@ -58,6 +64,27 @@ def test_a_step_whose_role_lacks_a_permission_says_which(
     [told] = [e.message for e in (failure, failure.cause) if e and "AwsRefusedError" in e.message]
     assert said in told
     assert f"was denied: the role {PREFIX}-{role} needs that permission" in told
+
+
+def test_the_clean_up_removes_what_nobody_needs_of_both_accounts_in_a_role_of_its_own(
+    deployed: tuple[AsDeployed, Guard],
+) -> None:
+    refresh, guard = deployed
+    guard.lacking, guard.denied, refresh.aws.gate = {}, [], None
+    lake: Lake = refresh.defs.resources["lake"]  # type: ignore[index]
+    left = []
+    for table in (PERSONS, partner_audience({})):
+        lake.write(table, table.empty(), "run")
+        bucket, key = place(f"{lake.catalog.load_table(table.name).location()}/data/of-a-run-that-was-killed.parquet")
+        owner = s3_backends.bucket_accounts[bucket][1]
+        orphan = s3_backends[owner]["aws"].put_object(bucket, key, b"rows")
+        orphan.last_modified -= timedelta(days=2)
+        left.append((owner, bucket, key))
+    refresh.aws.gate = guard
+    with being(refresh.aws, "run"):
+        assert refresh.defs.resolve_job_def("clean_lake").execute_in_process(instance=refresh.instance).success
+    assert guard.denied == []
+    assert [key for owner, bucket, key in left if s3_backends[owner]["aws"].get_object(bucket, key)] == []
 
 
 def test_what_a_thread_reads_ahead_is_read_as_the_step() -> None:
