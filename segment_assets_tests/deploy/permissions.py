@@ -291,6 +291,7 @@ BEYOND_MOTO: list[tuple[str, str, str, iam.Context, bool]] = [
     ("modelling", "cleanrooms:StartProtectedQuery", at("cleanrooms", "membership/m"), {}, False),
     ("identity", "neptune-db:StartLoaderJob", at("neptune-db", "cluster-ABCDEFGHIJ/*"), {}, True),
     ("identity", "neptune-db:ReadDataViaQuery", at("neptune-db", "cluster-ABCDEFGHIJ/*"), {}, True),
+    ("identity", "neptune-db:WriteDataViaQuery", at("neptune-db", "cluster-ABCDEFGHIJ/*"), {}, False),
     ("identity", "neptune-db:ResetDatabase", at("neptune-db", "cluster-ABCDEFGHIJ/*"), {}, False),
     ("identity", "neptune-db:StartLoaderJob", at("neptune-db", "cluster-ZZZZZZZZZZ/*"), {}, False),
     ("modelling", "sagemaker:CreateEndpoint", at("sagemaker", f"endpoint/{PREFIX}-churn-28d"), {}, True),
