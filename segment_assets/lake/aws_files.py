@@ -4,6 +4,7 @@ pyiceberg's own reader is given credentials once, and fails when they end; boto3
 by one PutObject where pyarrow's S3 makes three calls of it, and refusals are one sentence.
 """
 
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import Any, cast
@@ -11,9 +12,11 @@ from typing import Any, cast
 from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream
 
 from segment_assets.aws import AwsRefusedError, code, telling
+from segment_assets.lake.files import Files, TableFile
 
 # As much is sent at once, and kept in memory until it is; more goes to disk first, and to S3 in parts.
 AT_ONCE = 16 * 1024 * 1024
+DELETES = 1000  # the most that DeleteObjects takes
 _MISSING = {"NoSuchKey", "NoSuchBucket", "404"}
 
 
@@ -70,7 +73,7 @@ class BucketFile(InputFile, OutputFile):
         return self._head() is not None
 
     def open(self, seekable: bool = True) -> InputStream:
-        """The file, whole, in memory: metadata is small, and data files are read from copies (`lake/aws.py`)."""
+        """The file, whole, in memory: metadata is small, and data files are read from copies (`lake/aws_copies.py`)."""
         with telling(f"s3:GetObject on {self.location}"):
             try:
                 body = self._s3.get_object(Bucket=self._bucket, Key=self._key)["Body"].read()
@@ -133,6 +136,40 @@ class _Writing(SpooledTemporaryFile[bytes]):
                     self._to.put(self, size)
             finally:
                 super().close()
+
+
+class BucketOfFiles(Files):
+    """Files of tables in the buckets of both accounts.
+
+    Args:
+        of: the client that may list and remove in a bucket.
+    """
+
+    def __init__(self, of: Callable[[str], Any]) -> None:
+        self._s3_of = of
+
+    def name(self, uri: str) -> str:
+        """The URI itself: nothing is escaped in it."""
+        return uri
+
+    def below(self, root: str) -> list[TableFile]:
+        """Objects below the table's prefix."""
+        bucket, key = place(root)
+        prefix = f"{key.rstrip('/')}/"
+        with telling(f"s3:ListBucket on {root}"):
+            pages = self._s3_of(bucket).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            found = [o for page in pages for o in page.get("Contents", ())]
+        return [TableFile(f"s3://{bucket}/{o['Key']}", o["Size"], o["LastModified"]) for o in found]
+
+    def remove(self, names: Sequence[str]) -> None:
+        """As many at a time as DeleteObjects takes."""
+        for batch in (names[n : n + DELETES] for n in range(0, len(names), DELETES)):
+            bucket, where = place(batch[0])[0], f"s3:DeleteObject on {batch[0].rpartition('/')[0]}"
+            keys = [{"Key": place(name)[1]} for name in batch]
+            with telling(where):
+                answer = self._s3_of(bucket).delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+            if refused := answer.get("Errors"):
+                raise AwsRefusedError(f"{where}: {len(refused)} files were not removed: {refused[0].get('Code')}")
 
 
 def place(uri: str) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from segment_assets import aws as accounts
 from segment_assets.aws import AwsRefusedError
 from segment_assets.aws_config import Aws
 from segment_assets.lake import Lake, Table, column
-from segment_assets.lake.aws import Copies
+from segment_assets.lake.aws_copies import Copies
 from segment_assets.lake.aws_files import AT_ONCE, BucketFiles
 from segment_assets.lake.garbage import collect
 from segment_assets_tests.aws_double.front import OURS, PARTNER, REGION, AwsDouble, Fault
