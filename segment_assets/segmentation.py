@@ -154,6 +154,35 @@ class ListRule(Model):
     allowed_join_operators: list[Literal["AND", "OR"]] = Field([], description="between match conditions")
 
 
+class MinimumIdentities(Model):
+    """No row leaves that rests on fewer persons than the minimum (AWS: aggregationThresholds)."""
+
+    column: str = Field(description="the column that tells persons apart")
+    minimum: int = Field(ge=2, le=100_000, description="fewer than this, and the row does not leave")
+    any_expression: bool = Field(False, description="let aggregates take expressions, and not columns alone")
+    for_output_columns: dict[str, int] = Field(
+        {}, description="another minimum for rows that hold this column; 0 exempts them"
+    )
+
+
+class Comparisons(Model):
+    """Which columns may be compared with what; an empty list blocks all (AWS: comparisonControls)."""
+
+    with_literals: list[str] = Field(description="columns that may be compared with a literal or a parameter")
+    with_columns: list[str] = Field(description="columns that may be compared with another column, in joins too")
+
+
+class CustomRule(Model):
+    """AWS Clean Rooms custom rule: free SQL of allowed authors, or allowed templates, under the controls you set."""
+
+    allowed_analyses: list[str] = Field(description="names of analysis templates, or ANY_QUERY")
+    allowed_authors: list[str] = Field([], description="members whose queries may run; needed with ANY_QUERY")
+    disallowed_output_columns: list[str] | None = Field(None, description="columns that never reach the result")
+    minimum_identities: MinimumIdentities | None = Field(None, description="minimum number of persons behind each row")
+    comparisons: Comparisons | None = Field(None, description="what may be compared with what; default: anything")
+    user_column: str | None = Field(None, description="put the table under differential privacy, by this column")
+
+
 class ConfiguredTable(Model):
     """A catalog table offered to the collaboration under one analysis rule; its name is what queries use."""
 
@@ -163,11 +192,15 @@ class ConfiguredTable(Model):
     aggregation_rule: AggregationRule | None = Field(
         None, alias="aggregation", description="offer it under an aggregation rule"
     )
+    custom_rule: CustomRule | None = Field(None, alias="custom", description="offer it under a custom rule")
+    encryption: dict[str, Literal["fingerprint", "sealed", "cleartext"]] = Field(
+        {}, description="columns encrypted with AWS's C3R client, and how: queries that mislead are warned of"
+    )
 
     @model_validator(mode="after")
     def _one_rule(self) -> "ConfiguredTable":
-        if (self.list_rule is None) == (self.aggregation_rule is None):
-            raise ValueError("give exactly one analysis rule: list or aggregation")
+        if sum(rule is not None for rule in (self.list_rule, self.aggregation_rule, self.custom_rule)) != 1:
+            raise ValueError("give exactly one analysis rule: list, aggregation or custom")
         return self
 
 

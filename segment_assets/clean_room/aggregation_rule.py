@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from segment_assets.clean_room import conditions, functions, joins, rules
+from segment_assets.clean_room.custom_rule import IdMapping
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.reasons import Finding, at
 from segment_assets.clean_room.surface import is_function
@@ -27,6 +28,7 @@ class _Check:
         self.tree = query.tree
         self.query = query
         self.ruled = {k: t.rule for k, t in query.relations.items() if isinstance(t.rule, rules.Aggregation)}
+        self.mapped = {k: t.rule for k, t in query.relations.items() if isinstance(t.rule, IdMapping)}
         # The most restrictive control of all tables of the query wins (a switch in AWS's documents: agg-049).
         self.scalars = set.intersection(*(set(rule.scalar_functions) for rule in self.ruled.values()))
 
@@ -40,7 +42,7 @@ class _Check:
             yield at(tree.args["limit"], "LIMIT_NOT_ALLOWED", "an aggregation rule allows no LIMIT")
         if tree.args.get("distinct"):
             yield at(tree, "CLAUSE_NOT_ALLOWED", "an aggregation rule allows no SELECT DISTINCT")
-        found, graph = joins.check(self.query, self.ruled)
+        found, graph = joins.check(self.query, {**self.ruled, **self.mapped})
         yield from found
         required = {label for label, rule in self.ruled.items() if rule.join_required}
         yield from joins.not_connected(self.query, graph, required, runner)
@@ -75,6 +77,8 @@ class _Check:
         if column is None:
             yield at(node, "AGGREGATE_ARGUMENT_NOT_COLUMN", "an aggregate takes one column, and no expression")
             return
+        if column.table in self.mapped:  # mapping.py judges an ID mapping table's columns
+            return
         rule = self.ruled[column.table]
         if name not in rule.functions_of(column.name):
             listed = ", ".join(sorted(rule.functions_of(column.name))) or "none"
@@ -82,7 +86,10 @@ class _Check:
             yield at(column, "AGGREGATE_NOT_ALLOWED_FOR_COLUMN", message)
 
     def dimension(self, node: exp.Expr) -> Iterator[Finding]:
-        allowed = self.ruled[str(node.args["table"].name)].dimension_columns
+        label = str(node.args["table"].name)
+        if label in self.mapped:
+            return
+        allowed = self.ruled[label].dimension_columns
         if node.name not in allowed:
             message = f'"{node.name}" is no dimension column (dimension columns: {", ".join(allowed) or "none"})'
             yield at(node, "COLUMN_NOT_DIMENSION", message)

@@ -3,16 +3,20 @@
 An allow-list: what is unknown is refused. Offline, and with nothing but the declaration: no data is looked at.
 """
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlglot import TokenType, errors, exp
+from sqlglot import exp
 
-from segment_assets.clean_room import aggregation_rule, list_rule, names, rules, surface
+from segment_assets.clean_room import aggregation_rule, encryption, list_rule, names, surface, templates
+from segment_assets.clean_room.circumstances import PLAIN, Circumstances
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
-from segment_assets.clean_room.dialect import SPARK
+from segment_assets.clean_room.custom import analyses, mapping
+from segment_assets.clean_room.custom.check import Accepted
+from segment_assets.clean_room.custom.check import check as check_custom
+from segment_assets.clean_room.custom.resolve import Resolver
 from segment_assets.clean_room.names import Resolved
+from segment_assets.clean_room.program import Program, parse
 from segment_assets.clean_room.reasons import Finding, QueryRefusedError, Verdict, at, verdict
 
 MAX_LENGTH = 500_000  # API_ProtectedQuerySQLParameters, queryString
@@ -28,22 +32,27 @@ _BLOCKING = {
 }
 
 
+_MAPPING = "ID_MAPPING_TABLE"
+
+
 @dataclass(frozen=True)
 class Checked:
     """A query with its verdict.
 
     Attributes:
         text: as submitted.
-        verdict: ACCEPT or REJECT, with every finding.
-        resolved: the canonical tree; None where the query was refused.
+        verdict: ACCEPT, WARN or REJECT, with every finding.
+        resolved: the canonical tree under list and aggregation rules; None where the query was refused.
+        custom: the resolved program under custom rules; None where the query was refused.
     """
 
     text: str
     verdict: Verdict
-    resolved: Resolved | None
+    resolved: Resolved | None = None
+    custom: Accepted | None = None
 
     def accepted(self, path: str = "query") -> Resolved:
-        """The canonical tree of an accepted query.
+        """The canonical tree of an accepted query under list and aggregation rules.
 
         Args:
             path: where the query stands, for the message.
@@ -52,82 +61,128 @@ class Checked:
             QueryRefusedError: the query was refused.
         """
         if self.resolved is None:
-            raise QueryRefusedError(self.verdict.findings[0], path)
+            raise QueryRefusedError(self.refusal, path)
         return self.resolved
 
+    @property
+    def refusal(self) -> Finding:
+        """Why the query does not run."""
+        if self.verdict.findings:
+            return self.verdict.findings[0]
+        return Finding("RULE_CONFLICT", "this is a query under custom rules, where list or aggregation rules are meant")
 
-def check(text: str, collaboration: Collaboration) -> Checked:
-    """Judge one query of the member who can query."""
+
+def check(text: str, collaboration: Collaboration, state: Circumstances = PLAIN) -> Checked:
+    """Judge one query.
+
+    Args:
+        text: of the query, or of the analysis template that `state` runs.
+        collaboration: members, tables and rules.
+        state: who asks, who receives, and what is left to spend.
+    """
+    resolved: Resolved | None = None
+    accepted: Accepted | None = None
     try:
-        found, resolved = _check(text, collaboration)
+        found, resolved, accepted = _check(text, collaboration, state)
     except RecursionError:
-        found, resolved = [Finding("PARSE_ERROR", "the query is nested too deeply")], None
-    judged = verdict(found)
-    return Checked(text, judged, None if judged.findings else resolved)
+        found = [Finding("PARSE_ERROR", "the query is nested too deeply")]
+    judged = verdict(found, strict=state.strict)
+    if judged.decision == "REJECT":
+        return Checked(text, judged)
+    return Checked(text, judged, resolved, accepted)
 
 
-def _check(text: str, collaboration: Collaboration) -> tuple[list[Finding], Resolved | None]:
+_Judged = tuple[list[Finding], Resolved | None, Accepted | None]
+
+
+def _check(text: str, collaboration: Collaboration, state: Circumstances) -> _Judged:
     if len(text) > MAX_LENGTH:
-        return [Finding("QUERY_TOO_LONG", f"a query has {MAX_LENGTH} characters at most")], None
-    tree = _parse(text)
-    if isinstance(tree, Finding):
-        return [tree], None
-    found = [*surface.sweep(tree), *_from_first(text)]
+        return [Finding("QUERY_TOO_LONG", f"a query has {MAX_LENGTH} characters at most")], None, None
+    program = parse(text)
+    if isinstance(program, Finding):
+        return [program], None, None
+    known, found = _tables(program, collaboration)
+    found += [*program.wrong, *_rule_types(known), *_spending(known, collaboration, state)]
+    types = {t.rule.type for t in known if t.rule}
+    if "CUSTOM" in types or types == {_MAPPING}:
+        found += _bound(program, collaboration, state)
+        more, accepted = check_custom(program, known, collaboration, state, len(text))
+        return found + more, None, accepted
+    if program.cached:
+        found.append(Finding("MULTIPLE_STATEMENTS", "CACHE TABLE is allowed under custom rules alone"))
+    more, resolved = _structured(program.final, known, collaboration, state, found)
+    return found + more, resolved, None
+
+
+def _tables(program: Program, collaboration: Collaboration) -> tuple[list[ConfiguredTable], list[Finding]]:
+    cached = frozenset(name for name, _ in program.cached)
+    known: list[ConfiguredTable] = []
+    wrong: list[Finding] = []
+    for tree in program.trees:
+        some, found = names.tables(tree, collaboration, cached)
+        known += some
+        wrong += found
+    if known:
+        # A cached table's SELECT, or the one that reads it, need not name a configured table itself.
+        wrong = [f for f in wrong if f.code != "NO_TABLE"]
+    return known, wrong
+
+
+def _bound(program: Program, collaboration: Collaboration, state: Circumstances) -> Iterator[Finding]:
+    template = collaboration.templates.get(state.run.arn) if state.run else None
+    declared = template.parameters if template else ()
+    values = state.run.values if state.run else {}
+    for tree in program.trees:
+        yield from templates.bind(tree, declared, values)
+
+
+def _structured(
+    tree: exp.Expr,
+    tables: list[ConfiguredTable],
+    collaboration: Collaboration,
+    state: Circumstances,
+    found: list[Finding],
+) -> tuple[list[Finding], Resolved | None]:
+    """List and aggregation rules: one SELECT of a fixed shape."""
+    more = list(surface.sweep(tree))
     if isinstance(tree, exp.Subquery):
-        found.append(at(tree, "SUBQUERY_OR_CTE", "write the query without parentheses around it"))
-    tables, wrong = names.tables(tree, collaboration)
-    found += [*wrong, *_rule_types(tables)]
-    if not isinstance(tree, exp.Select) or any(f.code in _BLOCKING for f in found):
-        return found, None
+        more.append(at(tree, "SUBQUERY_OR_CTE", "write the query without parentheses around it"))
+    if not isinstance(tree, exp.Select) or any(f.code in _BLOCKING for f in (*found, *more)):
+        return more, None
     resolved, wrong = names.resolve(tree, collaboration)
-    found += wrong
-    types = {t.rule.type for t in tables if t.rule}
-    if wrong or len(types) != 1 or any(f.code in ("NO_ANALYSIS_RULE", "ANALYSIS_NOT_ALLOWED") for f in found):
-        return found, None
-    found += _RULES[types.pop()](resolved, collaboration.runner)
-    if not found:
-        found += surface.strict(resolved.tree)
-    return found, resolved
+    more += wrong
+    types = {t.rule.type for t in tables if t.rule} - {_MAPPING}
+    if wrong or len(types) != 1 or any(f.code == "NO_ANALYSIS_RULE" for f in found):
+        return more, None
+    more += _RULES[types.pop()](resolved, collaboration.runner)
+    if not more:
+        more += surface.strict(resolved.tree)
+    more += _scoped(tree, collaboration, state)
+    return more, resolved
 
 
-def _parse(text: str) -> exp.Expr | Finding:
-    # sqlglot logs the text of what it can't parse; a query's text may hold a person's data.
-    logger = logging.getLogger("sqlglot")
-    logger.disabled, before = True, logger.disabled
-    try:
-        statements = [s for s in SPARK.parse(text) if s is not None and not isinstance(s, exp.Semicolon)]
-    except errors.ParseError as bad:
-        place = bad.errors[0] if bad.errors else {}
-        return Finding("PARSE_ERROR", "this is not Spark SQL", int(place.get("line") or 0), int(place.get("col") or 0))
-    except errors.SqlglotError:
-        return Finding("PARSE_ERROR", "this is not Spark SQL")
-    finally:
-        logger.disabled = before
-    if len(statements) > 1:
-        return Finding("MULTIPLE_STATEMENTS", f"a query is one statement, and here are {len(statements)}")
-    if not statements:
-        return Finding("PARSE_ERROR", "the query is empty")
-    if not isinstance(statements[0], exp.Select | exp.SetOperation | exp.Subquery):
-        return at(statements[0], "NOT_SELECT", "only SELECT is allowed")
-    return statements[0]
+def _scoped(tree: exp.Expr, collaboration: Collaboration, state: Circumstances) -> Iterator[Finding]:
+    """ID mapping tables and encrypted columns, which list and aggregation rules can meet too."""
+    resolution = Resolver(collaboration).program((), tree)
+    yield from mapping.check(resolution)
+    yield from encryption.check(resolution, collaboration, state)
 
 
-def _from_first(text: str) -> Iterator[Finding]:
-    # `FROM t SELECT x` leaves no trace in the tree.
-    first = next(iter(SPARK.tokenize(text)), None)
-    if first is not None and first.token_type == TokenType.FROM:
-        yield Finding("SYNTAX_NOT_ALLOWED", "a query starts with SELECT", first.line, 1)
+def _spending(tables: list[ConfiguredTable], collaboration: Collaboration, state: Circumstances) -> Iterator[Finding]:
+    yield from analyses.receivers(tables, collaboration, state)
+    for name in sorted({t.name for t in tables}):
+        uses = sum(t.name == name for t in tables)
+        left = min((state.uses_left[k] for k in (name, "*") if k in state.uses_left), default=None)
+        if left is not None and left < uses:
+            message = f"the access budget of {name} is used up"
+            yield Finding("ACCESS_BUDGET_EXHAUSTED", message, rule=f"{name}.accessBudget")
 
 
 def _rule_types(tables: list[ConfiguredTable]) -> Iterator[Finding]:
     for table in tables:
         if table.rule is None:
             yield Finding("NO_ANALYSIS_RULE", f"{table.name} has no analysis rule, so it can't be queried")
-        elif isinstance(table.rule, rules.Unsupported):
-            message = (
-                f"{table.name} has a {table.rule.type} rule, which is not supported yet; use a list or aggregation rule"
-            )
-            yield Finding("ANALYSIS_NOT_ALLOWED", message)
-    if len(types := sorted({t.rule.type for t in tables if t.rule})) > 1:
+    # An ID mapping table has the rule of the tables it bridges.
+    if len(types := sorted({t.rule.type for t in tables if t.rule} - {_MAPPING})) > 1:
         message = f"the tables have rules of different types ({', '.join(types)}); a query needs tables of one type"
         yield Finding("MIXED_RULE_TYPES", message)

@@ -6,13 +6,14 @@ Rules, budgets and names are keyed by configured table, never by catalog table: 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
 from segment_assets import segmentation
 from segment_assets.clean_room import rules
+from segment_assets.clean_room.templates import Template
 from segment_assets.segmentation import nearest
 
 OWNER_OF = {"customers": "runner", "partner_audience": "provider"}
@@ -32,13 +33,17 @@ class ConfiguredTable:
         owner: the member who offers it.
         columns: allowed column -> type in Spark SQL; nothing else of the table can be seen.
         rule: the analysis rule; a table without one can't be queried.
+        encryption: column -> fingerprint, sealed or cleartext, where C3R encrypted it.
+        result_receivers: members the association lets receive results; None: every one.
     """
 
     name: str
     source: str
     owner: str
     columns: Mapping[str, str]
-    rule: rules.AnyRule | None
+    rule: rules.Rule | None
+    encryption: Mapping[str, str] = field(default_factory=dict)
+    result_receivers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,12 +55,20 @@ class Collaboration:
         runner: the member who runs queries and receives results.
         provider: the member who offers the audience.
         tables: configured tables by the name that queries use.
+        accounts: member -> the account id that rules may name it by.
+        templates: analysis templates by the name that rules allow.
     """
 
     name: str
     runner: str
     provider: str
     tables: Mapping[str, ConfiguredTable]
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    templates: Mapping[str, Template] = field(default_factory=dict)
+
+    def account(self, member: str) -> str:
+        """A member by its account id, where that is known: rules name members by either."""
+        return self.accounts.get(member, member)
 
     def declaration(self) -> dict[str, Any]:
         """Members and configured tables in AWS's shapes, as plain JSON."""
@@ -132,7 +145,7 @@ def lint(collaboration: Collaboration) -> list[str]:
     """What is allowed and still unwise; for the owners of the tables."""
     found = []
     for name, table in collaboration.tables.items():
-        if isinstance(table.rule, rules.Aggregation | rules.List):
+        if table.rule:
             found += [f"{name}: {text}" for text in rules.warnings(table.rule)]
     by_source: dict[str, set[str]] = {}
     for table in collaboration.tables.values():
@@ -153,7 +166,7 @@ def _described(table: ConfiguredTable) -> dict[str, Any]:
         "source": table.source,
         "allowedColumns": sorted(table.columns),
         "analysisRuleType": rule.type if rule else None,
-        "analysisRulePolicy": rules.to_aws(rule) if isinstance(rule, rules.Aggregation | rules.List) else None,
+        "analysisRulePolicy": rules.to_aws(rule) if rule else None,
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from segment_assets.clean_room import rules
+from segment_assets.clean_room.custom_rule import IdMapping
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.reasons import Finding, at
 
@@ -37,7 +38,10 @@ class JoinGraph:
         return False
 
 
-def check(query: Resolved, ruled: Mapping[str, rules.Rule]) -> tuple[list[Finding], JoinGraph]:
+Joinable = rules.Aggregation | rules.List | IdMapping
+
+
+def check(query: Resolved, ruled: Mapping[str, Joinable]) -> tuple[list[Finding], JoinGraph]:
     """Every join of the query.
 
     Args:
@@ -49,7 +53,8 @@ def check(query: Resolved, ruled: Mapping[str, rules.Rule]) -> tuple[list[Findin
     twice = sorted({n for n in names if names.count(n) > 1})
     found = [Finding("SELF_JOIN", f"{name} is joined to itself") for name in twice]
     # The most restrictive control of all tables of the query wins.
-    operators = set.intersection(*(set(rule.allowed_join_operators or ["AND"]) for rule in ruled.values()))
+    judges = [rule for rule in ruled.values() if not isinstance(rule, IdMapping)]
+    operators = set.intersection(*(set(rule.allowed_join_operators or ["AND"]) for rule in judges))
     before = [query.tree.args["from_"].this.alias]
     for join in query.tree.args.get("joins", ()):
         label = join.this.alias
@@ -81,7 +86,7 @@ def _join(
     label: str,
     before: list[str],
     operators: set[str],
-    ruled: Mapping[str, rules.Rule],
+    ruled: Mapping[str, Joinable],
     graph: JoinGraph,
 ) -> Iterator[Finding]:
     if join.side or join.method or join.kind not in ("", "INNER"):

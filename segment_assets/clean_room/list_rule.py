@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from segment_assets.clean_room import conditions, joins, rules
+from segment_assets.clean_room.custom_rule import IdMapping
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.reasons import Finding, at
 
@@ -19,9 +20,12 @@ def check(query: Resolved, runner: str) -> Iterator[Finding]:
     tree = query.tree
     ruled = {label: t.rule for label, t in query.relations.items() if isinstance(t.rule, rules.List)}
 
+    mapped = {label: t.rule for label, t in query.relations.items() if isinstance(t.rule, IdMapping)}
+
     def column(node: exp.Expr) -> Iterator[Finding]:
-        allowed = ruled[str(node.args["table"].name)].list_columns
-        if node.name not in allowed:
+        label = str(node.args["table"].name)
+        allowed = ruled[label].list_columns if label in ruled else []
+        if node.name not in allowed and label not in mapped:  # mapping.py judges an ID mapping table's columns
             message = f'"{node.name}" is no list column (list columns: {", ".join(allowed) or "none"})'
             yield at(node, "COLUMN_NOT_LISTABLE", message)
 
@@ -40,7 +44,7 @@ def check(query: Resolved, runner: str) -> Iterator[Finding]:
         number = limit.expression
         if not (isinstance(number, exp.Literal) and number.name.isdigit() and int(number.name) > 0):
             yield at(limit, "LIMIT_NOT_ALLOWED", "LIMIT takes a positive whole number")
-    found, graph = joins.check(query, ruled)
+    found, graph = joins.check(query, {**ruled, **mapped})
     yield from found
     yield from joins.not_connected(query, graph, set(query.relations), runner)
     if where := tree.args.get("where"):

@@ -34,13 +34,21 @@ class Resolved:
         return self.relations[column.table]
 
 
-def tables(tree: exp.Expr, collaboration: Collaboration) -> tuple[list[ConfiguredTable], list[Finding]]:
-    """Every configured table a tree mentions, nested queries too, and what is wrong with the relations it names."""
+def tables(
+    tree: exp.Expr, collaboration: Collaboration, cached: frozenset[str] = frozenset()
+) -> tuple[list[ConfiguredTable], list[Finding]]:
+    """Every configured table a tree mentions, nested queries too, and what is wrong with the relations it names.
+
+    Args:
+        tree: a query.
+        collaboration: whose tables can be named.
+        cached: names of cached tables, which are looked up first.
+    """
     known, wrong = [], []
     for node in tree.walk(prune=lambda n: isinstance(n, exp.Hint | exp.Into)):
-        if isinstance(node, exp.Values):
-            wrong.append(at(node, "SYNTAX_NOT_ALLOWED", "VALUES is not allowed"))
         if not isinstance(node, exp.Table) or isinstance(node.parent, exp.Hint | exp.JoinHint | exp.Into):
+            continue
+        if node.name.lower() in cached and not node.db:
             continue
         if not isinstance(node.this, exp.Identifier):
             wrong.append(at(node, "TABLE_FUNCTION", "FROM names configured tables only, and no function"))

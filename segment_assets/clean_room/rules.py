@@ -1,15 +1,18 @@
 """Analysis rules as models that read and write AWS's JSON.
 
-Shapes: API_AnalysisRuleAggregation and API_AnalysisRuleList of the AWS Clean Rooms API reference (2022-02-17).
+Shapes: API_AnalysisRuleAggregation and API_AnalysisRuleList of the AWS Clean Rooms API reference (2022-02-17); the
+custom rule has a module of its own (custom_rule.py).
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError
 
 from segment_assets import segmentation
+from segment_assets.clean_room import custom_rule
+from segment_assets.clean_room.custom_rule import Custom, IdMapping
+from segment_assets.clean_room.part import ColumnName, Part
 
 Operator = Literal["AND", "OR"]
 AggregateFunction = Literal["SUM", "SUM_DISTINCT", "COUNT", "COUNT_DISTINCT", "AVG"]
@@ -18,27 +21,20 @@ SCALAR_FUNCTIONS = (
     "LOG", "LOWER", "ROUND", "RTRIM", "SQRT", "SUBSTRING", "TO_CHAR", "TO_DATE", "TO_NUMBER", "TO_TIMESTAMP", "TRIM",
     "TRUNC", "UPPER",
 )  # fmt: skip
-ColumnName = Annotated[str, Field(pattern=r"^[a-z0-9_](([a-z0-9_ ]+-)*([a-z0-9_ ]+))?$", max_length=127)]
 
 
 class RuleError(Exception):
     """An analysis rule that AWS would refuse, or that this engine does not know: code, place, mend."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, protected_namespaces=()
-    )
-
-
-class AggregateColumns(_Part):
+class AggregateColumns(Part):
     """One function and the columns it may be applied to."""
 
     column_names: list[ColumnName] = Field(min_length=1)
     function: AggregateFunction
 
 
-class AggregationConstraint(_Part):
+class AggregationConstraint(Part):
     """No row leaves with fewer distinct values of the column than the minimum."""
 
     column_name: ColumnName
@@ -46,7 +42,7 @@ class AggregationConstraint(_Part):
     type: Literal["COUNT_DISTINCT"] = "COUNT_DISTINCT"
 
 
-class Aggregation(_Part):
+class Aggregation(Part):
     """Only sums, counts and averages of groups that are large enough leave."""
 
     aggregate_columns: list[AggregateColumns] = Field(min_length=1)
@@ -77,7 +73,7 @@ class Aggregation(_Part):
         }
 
 
-class List(_Part):
+class List(Part):
     """Only the overlap leaves, and of it only the listed columns."""
 
     join_columns: list[ColumnName] = Field(min_length=1)
@@ -95,15 +91,15 @@ class List(_Part):
         return {"joinColumns": self.join_columns, "listColumns": self.list_columns}
 
 
-class Unsupported(_Part):
-    """A rule of a type that AWS has and this engine does not yet enforce: every query on its table is refused."""
-
-    type: str
-
-
-Rule = Aggregation | List
-AnyRule = Rule | Unsupported
-_MODELS: dict[str, type[Aggregation] | type[List]] = {"AGGREGATION": Aggregation, "LIST": List}
+Rule = Aggregation | List | Custom | IdMapping
+_MODELS: dict[str, type[Rule]] = {
+    "AGGREGATION": Aggregation,
+    "LIST": List,
+    "CUSTOM": Custom,
+    "ID_MAPPING_TABLE": IdMapping,
+}
+# What the policy is called inside `analysisRulePolicy.v1`.
+_POLICY = {"ID_MAPPING_TABLE": "idMappingTable"}
 
 
 _DISJOINT = (
@@ -117,10 +113,10 @@ def from_aws(rule_type: str, policy: Mapping[str, Any]) -> Rule:
     """A rule from `analysisRuleType` and the policy inside `analysisRulePolicy.v1`.
 
     Raises:
-        RuleError: a type this engine does not enforce, or a policy AWS would refuse.
+        RuleError: a type AWS does not have, or a policy AWS would refuse.
     """
     if rule_type not in _MODELS:
-        raise RuleError(f"{rule_type} analysis rules are not supported yet; use AGGREGATION or LIST")
+        raise RuleError(f"RULE_CONFLICT: {rule_type} is no type of analysis rule: use {', '.join(_MODELS)}")
     try:
         rule = _MODELS[rule_type].model_validate(policy)
     except ValidationError as bad:
@@ -132,7 +128,8 @@ def from_aws(rule_type: str, policy: Mapping[str, Any]) -> Rule:
 
 def to_aws(rule: Rule) -> dict[str, Any]:
     """The `analysisRulePolicy` that CreateConfiguredTableAnalysisRule takes."""
-    return {"v1": {rule.type.lower(): rule.model_dump(mode="json", by_alias=True, exclude_none=True)}}
+    name = _POLICY.get(rule.type, rule.type.lower())
+    return {"v1": {name: rule.model_dump(mode="json", by_alias=True, exclude_none=True)}}
 
 
 def from_config(table: segmentation.ConfiguredTable) -> Rule:
@@ -143,8 +140,10 @@ def from_config(table: segmentation.ConfiguredTable) -> Rule:
     """
     if table.list_rule is not None:
         return from_aws("LIST", table.list_rule.model_dump(exclude_none=True))
+    if table.custom_rule is not None:
+        return from_aws("CUSTOM", custom_from_config(table.custom_rule))
     if table.aggregation_rule is None:
-        raise RuleError("give exactly one analysis rule: list or aggregation")
+        raise RuleError("give exactly one analysis rule: list, aggregation or custom")
     plain = table.aggregation_rule.model_dump(exclude_none=True)
     plain["aggregate_columns"] = [
         {"column_names": a["columns"], "function": a["function"]} for a in plain["aggregate_columns"]
@@ -153,6 +152,35 @@ def from_config(table: segmentation.ConfiguredTable) -> Rule:
         {"column_name": c["column"], "minimum": c["minimum"], "type": c["type"]} for c in plain["output_constraints"]
     ]
     return from_aws("AGGREGATION", plain)
+
+
+def custom_from_config(rule: segmentation.CustomRule) -> dict[str, Any]:
+    """The policy of a custom rule of segmentation.yaml, in AWS's shape."""
+    plain: dict[str, Any] = rule.model_dump(
+        exclude_none=True, exclude={"minimum_identities", "comparisons", "user_column", "allowed_authors"}
+    )
+    plain["allowed_analysis_providers"] = rule.allowed_authors or None
+    if wanted := rule.minimum_identities:
+        expressions = "ANY_EXPRESSION" if wanted.any_expression else "COLUMNS_ONLY"
+        overrides = [
+            {"output_column_name": c, "minimum_identity_count": n} for c, n in wanted.for_output_columns.items()
+        ]
+        plain["aggregation_thresholds"] = [
+            {
+                "identity_columns": [wanted.column],
+                "minimum_identity_count": wanted.minimum,
+                "allowed_aggregate_expression_type": expressions,
+                "output_column_thresholds": overrides or None,
+            }
+        ]
+    if controls := rule.comparisons:
+        plain["comparison_controls"] = {
+            "allowed_literal_comparison_columns": controls.with_literals,
+            "allowed_column_comparison_columns": controls.with_columns,
+        }
+    if rule.user_column:
+        plain["differential_privacy"] = {"columns": [{"name": rule.user_column}]}
+    return plain
 
 
 def problems(rule: Rule) -> list[str]:
@@ -167,17 +195,23 @@ def problems(rule: Rule) -> list[str]:
             if function not in SCALAR_FUNCTIONS:
                 hint = segmentation.nearest(function, SCALAR_FUNCTIONS)
                 found.append(f"RULE_CONFLICT: scalarFunctions: {function} is none of the 24 {hint}")
+    if isinstance(rule, Custom):
+        found += custom_rule.problems(rule)
     return found
 
 
 def warnings(rule: Rule) -> list[str]:
     """What AWS's API accepts and its console does not."""
-    if len(rule.join_columns) > 1 and not rule.allowed_join_operators:
+    if isinstance(rule, Aggregation | List) and len(rule.join_columns) > 1 and not rule.allowed_join_operators:
         return ["RULE_JOIN_OPERATOR_REQUIRED: two or more joinColumns and no allowedJoinOperators, which means AND"]
     return []
 
 
+_RANGE = {"greater_than_equal", "less_than_equal"}
+
+
 def _sentence(error: dict[str, Any]) -> str:
     where = ".".join(str(p) for p in error["loc"])
-    code = "RULE_MINIMUM" if error["loc"][0] == "outputConstraints" and "minimum" in error["loc"] else "RULE_CONFLICT"
+    minimum = {"minimum", "minimumIdentityCount"} & set(error["loc"])
+    code = "RULE_MINIMUM" if minimum and error["type"] in _RANGE else "RULE_CONFLICT"
     return f"{code}: {where}: {error['msg']}"

@@ -78,7 +78,7 @@ FUNCTIONS: dict[type[exp.Expr], set[str]] = {
 ALLOWED = SKELETON | OPERATORS | FUNCTIONS
 # Functions by class in sqlglot, operators by nature.
 _NOT_FUNCTIONS = (exp.RegexpLike, exp.RegexpILike, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Explode)
-_TYPES = {
+TYPES = {
     exp.DType.BOOLEAN, exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT, exp.DType.FLOAT,
     exp.DType.DOUBLE, exp.DType.DECIMAL, exp.DType.TEXT, exp.DType.VARCHAR, exp.DType.CHAR, exp.DType.DATE,
     exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ, exp.DType.TIMESTAMPTZ,
@@ -146,7 +146,7 @@ def _arguments(node: exp.Expr) -> Iterator[Finding]:
             )
         else:
             yield from (f for child in children for f in sweep(child))
-    if isinstance(node, exp.DataType) and node.this not in _TYPES:
+    if isinstance(node, exp.DataType) and node.this not in TYPES:
         yield at(node, "SYNTAX_NOT_ALLOWED", "the type is not allowed: only simple types are")
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-import yaml
 
 from segment_assets.clean_room import rules
 from segment_assets.clean_room.checker import check
@@ -75,19 +74,3 @@ def ask(text: str, collaboration: Collaboration, room: EmbeddedCleanRoom, rows: 
     resolved = check(text, collaboration).accepted()
     result: list[dict[str, Any]] = room.run(resolved, lambda _: rows).to_pylist()
     return result
-
-
-def from_cases(path: Path) -> tuple[Collaboration, list[dict[str, Any]]]:
-    """The collaboration and the cases of a conformance file."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    known: dict[str | None, rules.AnyRule | None] = {None: None}
-    for name, rule in content["rules"].items():
-        supported = rule["type"] in ("LIST", "AGGREGATION")
-        known[name] = (
-            rules.from_aws(rule["type"], rule["policy"]) if supported else rules.Unsupported(type=rule["type"])
-        )
-    tables = {
-        name: ConfiguredTable(name, name, t["owner"], t["columns"], known[t["rule"]])
-        for name, t in content["tables"].items()
-    }
-    return Collaboration("cases", content["query_runner"], "partner", tables), content["cases"]

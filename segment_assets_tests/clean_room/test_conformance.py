@@ -1,42 +1,41 @@
-"""AWS's documented aggregation and list cases: verdict and reason code, measured on the shared file of cases."""
+"""Conformance cases: the shared file of what AWS documents, and our own, in the same format."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from segment_assets.clean_room.checker import check
-from segment_assets_tests.clean_room.conftest import from_cases
+from segment_assets.clean_room import conformance
 
-# Cases in the file, by family. The other families are custom rules, which are refused until they are built.
-FAMILIES = {"agg": 53, "list": 15}
-# Attacks in the file that concern aggregation and list rules.
-ATTACKS = ("atk-002", "atk-003", "atk-037", "atk-038", "atk-041")
+MORE = Path(__file__).parent / "cases_more.yaml"
+# Cases in the shared file, by family.
+FAMILIES = {"agg": 53, "atk": 25, "c3r": 4, "cus": 5, "dis": 10, "dp": 12, "idm": 3, "list": 15, "thr": 14}
 
 
-@pytest.fixture
-def cases(shared):
-    return from_cases(shared / "spec" / "clean_room_cases.yaml")
+def disagreements(path: Path) -> tuple[Counter[str], list[str]]:
+    found = conformance.run(conformance.load(path))
+    wrong = [f"{o.id}: {o.expected}, not {o.found}: {o.message}" for o in found if not o.agrees]
+    return Counter(o.family for o in found), wrong
 
 
-def test_every_aggregation_and_list_case_agrees_on_verdict_and_reason_code(cases, record_property):
-    collaboration, all_cases = cases
-    agreed, disagreed = Counter(), []
-    for case in all_cases:
-        family = case["id"].partition("-")[0]
-        if family not in FAMILIES and case["id"] not in ATTACKS:
-            continue
-        found = check(case["query"], collaboration).verdict
-        if (found.decision, found.code) == (case["expected"], case["reason_code"]):
-            agreed[family] += 1
-        else:
-            disagreed.append(f"{case['id']}: {case['reason_code']}, not {found.code}")
-    record_property("agreement", f"{dict(agreed)} agree, {len(disagreed)} disagree")
-    assert disagreed == []
-    assert agreed == FAMILIES | {"atk": len(ATTACKS)}
+def test_every_case_of_the_shared_file_agrees(shared, record_property):
+    families, wrong = disagreements(shared / "spec" / "clean_room_cases.yaml")
+    record_property("agreement", f"{families.total() - len(wrong)} of {families.total()}")
+    assert wrong == []
+    assert families == FAMILIES
 
 
-def test_tables_with_a_rule_that_is_not_built_yet_are_refused_with_a_sentence(cases):
-    collaboration, _ = cases
-    found = check("SELECT id FROM users", collaboration).verdict
-    assert found.code == "ANALYSIS_NOT_ALLOWED"
-    assert "CUSTOM rule, which is not supported yet" in found.findings[0].message
+def test_every_case_of_our_own_agrees():
+    families, wrong = disagreements(MORE)
+    assert wrong == []
+    assert families.total() >= 60
+
+
+@pytest.mark.parametrize(
+    "text", ["cases: 1", "- a", "{", "rules: {a: {type: LIST, policy: {}}}\ntables: {}\ncases: []"]
+)
+def test_a_file_that_holds_no_cases_is_one_sentence(tmp_path, text):
+    path = tmp_path / "cases.yaml"
+    path.write_text(text)
+    with pytest.raises(conformance.CasesError, match=r"^cases\.yaml: "):
+        conformance.load(path)

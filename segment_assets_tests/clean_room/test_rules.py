@@ -40,7 +40,8 @@ def test_awss_own_model_takes_what_is_written(name):
         ("AGGREGATION", aggregation(outputConstraints=[]), "RULE_CONFLICT"),
         ("AGGREGATION", aggregation(scalarFunctions=["UPER"]), "RULE_CONFLICT"),
         ("AGGREGATION", aggregation(minimum=3), "RULE_CONFLICT"),
-        ("CUSTOM", {"allowedAnalyses": ["ANY_QUERY"]}, "CUSTOM analysis rules are not supported yet"),
+        ("CUSTOM", {"allowedAnalyses": ["ANY_QUERY"]}, "RULE_PROVIDERS_REQUIRED"),
+        ("SAMPLE", {}, "SAMPLE is no type of analysis rule"),
     ],
 )
 def test_a_rule_that_aws_refuses_or_that_is_unknown_is_refused(rule_type, policy, code):

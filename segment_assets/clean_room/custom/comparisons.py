@@ -1,0 +1,131 @@
+"""comparisonControls: which columns may be compared with a literal, and which with another column.
+
+"Indirect literal comparisons" are followed: a literal that comes through a CTE, VALUES, a parameter or a scalar
+subquery is a literal, and a function that answers a question about a column (NULLIF, INSTR, REGEXP_REPLACE) compares.
+An identity column is never compared with a literal, controls or not. GROUP BY is not restricted (a switch in AWS's
+documents: the model names it, and the user guide's own example groups by a column that is not listed).
+"""
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from segment_assets.clean_room.collaboration import Collaboration
+from segment_assets.clean_room.custom import clauses, functions
+from segment_assets.clean_room.custom.scopes import Origin, Query, Resolution, Source, nested
+from segment_assets.clean_room.custom_rule import Custom
+from segment_assets.clean_room.reasons import Finding, at
+
+_PREDICATES = (
+    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.RegexpLike, exp.NullSafeEQ, exp.NullSafeNEQ,
+    exp.Between, exp.In, exp.Is,
+)  # fmt: skip
+_NO_ORIGIN = Origin()
+
+
+def check(resolution: Resolution, collaboration: Collaboration) -> Iterator[Finding]:
+    """Comparisons that a table of the query does not allow."""
+    literal: dict[Source, str] = {}
+    column: dict[Source, str] = {}
+    for name, table in collaboration.tables.items():
+        rule = table.rule
+        if not isinstance(rule, Custom):
+            continue
+        controls = rule.comparison_controls
+        for c in table.columns:
+            if (controls and c not in controls.allowed_literal_comparison_columns) or c == rule.identity:
+                literal[(name, c)] = f"{name}.comparisonControls.allowedLiteralComparisonColumns"
+            if controls and c not in controls.allowed_column_comparison_columns:
+                column[(name, c)] = f"{name}.comparisonControls.allowedColumnComparisonColumns"
+    if not literal and not column:
+        return
+    for query in resolution.queries:
+        if isinstance(query.node, exp.Select):
+            for node, sides in _comparisons(query, resolution):
+                yield from _judge(node, sides, literal, column)
+
+
+def _judge(
+    node: exp.Expr, sides: list[Origin], literal: dict[Source, str], column: dict[Source, str]
+) -> Iterator[Finding]:
+    named = [side.compared for side in sides]
+    if any(side.constant for side in sides):
+        for source in sorted({s for found in named for s in found if s in literal}):
+            message = f'"{source[1]}" of {source[0]} may not be compared with a literal, directly or indirectly'
+            yield at(node, "LITERAL_COMPARISON_NOT_ALLOWED", message, rule=literal[source])
+    # A literal that came as a column of VALUES is compared as a column too.
+    if sum(bool(side.sources) or side.constant for side in sides) > 1:
+        for source in sorted({s for found in named for s in found if s in column}):
+            if sum(bool(side.sources) for side in sides) < 2 and not _literal_column(sides):
+                continue
+            message = f'"{source[1]}" of {source[0]} may not be compared with another column'
+            yield at(node, "COLUMN_COMPARISON_NOT_ALLOWED", message, rule=column[source])
+
+
+def _literal_column(sides: list[Origin]) -> bool:
+    return any(side is not _LITERAL and side.constant for side in sides)
+
+
+_LITERAL = Origin(constant=True)
+
+
+def _comparisons(query: Query, resolution: Resolution) -> Iterator[tuple[exp.Expr, list[Origin]]]:
+    for node in clauses.own_nodes(query):
+        if isinstance(node, _PREDICATES):
+            yield node, [side for part in _parts(node) for side in _sides(part, resolution)]
+        elif isinstance(node, exp.Case) and node.this is not None:
+            whens = [w.this for w in node.args["ifs"]]
+            yield node, [side for part in (node.this, *whens) for side in _sides(part, resolution)]
+        elif isinstance(node, functions.DECIDING):
+            parts = [p for p in node.iter_expressions() if not isinstance(p, exp.Var)]
+            sides = [side for part in parts for side in _sides(part, resolution)]
+            # NVL2 and SIGN ask without naming a constant.
+            yield node, [*sides, _LITERAL] if isinstance(node, exp.Nvl2 | exp.Sign) else sides
+        elif isinstance(node, exp.Column) and _is_condition(node):
+            yield node, [resolution.origin(node), _LITERAL]
+    yield from _shared_columns(query)
+
+
+def _parts(node: exp.Expr) -> Iterator[exp.Expr]:
+    if isinstance(node, exp.Between):
+        yield from (node.this, node.args["low"], node.args["high"])
+    elif isinstance(node, exp.In):
+        yield node.this
+        yield from node.expressions
+        if node.args.get("query") is not None:
+            yield node.args["query"]
+    else:
+        yield from (node.this, node.expression)
+
+
+def _sides(part: exp.Expr, resolution: Resolution) -> Iterator[Origin]:
+    while isinstance(part, exp.Paren):
+        part = part.this
+    if isinstance(part, exp.Tuple):
+        for item in part.expressions:
+            yield from _sides(item, resolution)
+    elif (query := nested(part)) is not None and id(query) in resolution.within:
+        yield from (o for _, o in resolution.within[id(query)].outputs)
+    else:
+        found = resolution.origin(part)
+        yield _LITERAL if found.constant and part.find(exp.Column) is None else found
+
+
+def _is_condition(node: exp.Column) -> bool:
+    """A bare column where a condition stands: `WHERE flag` is `flag = TRUE`."""
+    parent = node.parent
+    while isinstance(parent, exp.Paren):
+        parent = parent.parent
+    if isinstance(parent, exp.And | exp.Or | exp.Not | exp.Where | exp.Having | exp.Join):
+        return True
+    return isinstance(parent, exp.If) and parent.this is node and not isinstance(parent.parent, exp.Case)
+
+
+def _shared_columns(query: Query) -> Iterator[tuple[exp.Expr, list[Origin]]]:
+    for join in query.select.args.get("joins") or ():
+        names = {u.name.lower() for u in join.args.get("using") or ()}
+        if join.method == "NATURAL":
+            every = [set(r.columns) for r in query.relations.values()]
+            names = {n for n in set().union(*every) if sum(n in one for one in every) > 1}
+        for name in sorted(names):
+            yield join, [r.columns.get(name, _NO_ORIGIN) for r in query.relations.values() if name in r.columns]

@@ -1,0 +1,83 @@
+"""The functions a custom rule lets a query call: one list for every custom rule, a shorter one under thresholds.
+
+From the pages of AWS's Spark SQL reference and of the custom rule (custom-sql-capabilities). What can print a value in
+an error (raise_error), name a column by a string (IDENTIFIER) or make rows out of nothing (explode, sequence, repeat)
+is on neither.
+"""
+
+from sqlglot import exp
+
+from segment_assets.clean_room.reasons import Finding, at
+
+# Also under thresholds and comparison controls.
+_NARROW: set[type[exp.Expr]] = {
+    # aggregates
+    exp.Avg, exp.Count, exp.Sum, exp.Min, exp.Max, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance,
+    exp.VariancePop, exp.Skewness, exp.ApproxDistinct, exp.ArrayAgg, exp.ArrayUniqueAgg, exp.Quantile,
+    exp.ApproxQuantile, exp.Median, exp.PercentileCont, exp.PercentileDisc,
+    # windows
+    exp.RowNumber, exp.Rank, exp.DenseRank, exp.Lag, exp.Lead,
+    # conditions
+    exp.Case, exp.If, exp.Coalesce, exp.Nvl2, exp.Nullif, exp.Greatest, exp.Least, exp.DecodeCase,
+    # conversions
+    exp.Cast, exp.TryCast, exp.TsOrDsToDate, exp.StrToTime, exp.Hex, exp.Unhex, exp.ToBase64, exp.FromBase64,
+    exp.Encode, exp.Decode,
+    # dates
+    exp.CurrentDate, exp.CurrentTimestamp, exp.TimestampAdd, exp.DateDiff, exp.TimestampTrunc, exp.DateTrunc,
+    exp.Day, exp.DayOfMonth, exp.DayOfWeek, exp.Extract, exp.Hour, exp.Minute, exp.Month, exp.Second, exp.StrToUnix,
+    exp.WeekOfYear, exp.Year, exp.Quarter,
+    # hashes, JSON, arrays
+    exp.MD5, exp.SHA, exp.SHA2, exp.JSONExtractScalar, exp.JSONFormat, exp.Array, exp.ArrayContains,
+    exp.ArrayDistinct, exp.ArrayIntersect, exp.ArrayToString, exp.ArrayRemove, exp.ArraySize, exp.Flatten,
+    # numbers
+    exp.Abs, exp.Ceil, exp.Exp, exp.Floor, exp.Ln, exp.Log, exp.Mod, exp.Pow, exp.Round, exp.Sign, exp.Sqrt,
+    # text
+    exp.Concat, exp.ConcatWs, exp.Initcap, exp.StrPosition, exp.Left, exp.Length, exp.Lower, exp.Pad, exp.Trim,
+    exp.RegexpReplace, exp.RegexpExtract, exp.RegexpSubstr, exp.Replace, exp.Right, exp.RegexpSplit, exp.Substring,
+    exp.Upper, exp.StartsWith, exp.EndsWith, exp.Contains, exp.Levenshtein,
+}  # fmt: skip
+_WIDE: set[type[exp.Expr]] = _NARROW | {
+    exp.AnyValue, exp.LogicalAnd, exp.LogicalOr, exp.First, exp.Last, exp.FirstValue, exp.LastValue, exp.NthValue,
+    exp.CumeDist, exp.PercentRank, exp.Ntile, exp.GroupConcat, exp.CountIf, exp.Corr, exp.CovarPop, exp.CovarSamp,
+    exp.Kurtosis, exp.Mode, exp.ArrayExcept, exp.ArrayPosition, exp.VarMap, exp.Map, exp.ToChar, exp.ToNumber,
+    exp.DayOfYear, exp.TsOrDsAdd, exp.DateAdd, exp.AddMonths, exp.LastDay, exp.NextDay, exp.MonthsBetween,
+    exp.TimeToStr, exp.UnixToStr, exp.Trunc, exp.Cbrt, exp.Pi, exp.Radians, exp.Degrees, exp.Sin, exp.Cos, exp.Tan,
+    exp.Cot, exp.Acos, exp.Asin, exp.Atan, exp.Atan2, exp.Reverse, exp.Translate, exp.RegexpCount, exp.RegexpInstr,
+    exp.SplitPart, exp.Ascii, exp.Chr, exp.Soundex, exp.IsNan, exp.Nanvl, exp.WidthBucket,
+}  # fmt: skip
+_NARROW_NAMES = {"XXHASH64", "TRUNC", "BTRIM", "GETDATE", "NOW", "CARDINALITY", "ARRAY_UNION", "DATE_PART", "CONV"}
+_WIDE_NAMES = _NARROW_NAMES | {"HASH", "SOME", "EVERY", "ISNULL", "ISNOTNULL", "MAKE_DATE"}
+_ARRAYS = {
+    exp.Array, exp.ArrayAgg, exp.ArrayUniqueAgg, exp.ArrayContains, exp.ArrayDistinct, exp.ArrayIntersect,
+    exp.ArrayToString, exp.ArrayRemove, exp.ArraySize, exp.Flatten, exp.ArrayExcept, exp.ArrayPosition,
+    exp.RegexpSplit, exp.VarMap, exp.Map,
+}  # fmt: skip
+ALL = _WIDE
+# With a constant among their arguments they answer a question about the column, as `=` does.
+DECIDING = (
+    exp.Nullif, exp.Nvl2, exp.DecodeCase, exp.StrPosition, exp.RegexpReplace, exp.RegexpExtract, exp.RegexpSubstr,
+    exp.RegexpCount, exp.RegexpInstr, exp.RegexpSplit, exp.Replace, exp.ArrayContains, exp.ArrayPosition,
+    exp.ArrayRemove, exp.Greatest, exp.Least, exp.Levenshtein, exp.StartsWith, exp.EndsWith, exp.Contains, exp.Bracket,
+    exp.Sign, exp.Translate, exp.WidthBucket,
+)  # fmt: skip
+
+
+def check(node: exp.Expr, *, narrow: bool, private: bool) -> Finding | None:
+    """What is wrong with calling a function.
+
+    Args:
+        node: the call.
+        narrow: a table of the query has aggregation thresholds or comparison controls.
+        private: a table of the query is under differential privacy, which has no arrays.
+    """
+    name = node.name.upper() if isinstance(node, exp.Anonymous) else node.key.upper()
+    if isinstance(node, exp.Anonymous):
+        known = name in (_NARROW_NAMES if narrow else _WIDE_NAMES)
+    else:
+        known = type(node) in (_NARROW if narrow else _WIDE)
+    if not known:
+        where = "under aggregation thresholds and comparison controls" if narrow else "under a custom rule"
+        return at(node, "FUNCTION_NOT_ALLOWED", f"{name} is not on the list of functions {where}")
+    if private and type(node) in _ARRAYS:
+        return at(node, "FUNCTION_NOT_ALLOWED", f"{name}: differential privacy has no arrays and maps")
+    return None

@@ -1,0 +1,136 @@
+"""Differential privacy's SQL: user-level CTEs below, noisy aggregates on top, and a budget that pays for them.
+
+Page dp-sql-capabilities of the AWS Clean Rooms user guide. HAVING, ORDER BY and LIMIT of the final SELECT act on noisy
+values, so they are allowed there and there alone.
+"""
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from segment_assets.clean_room.circumstances import Circumstances
+from segment_assets.clean_room.collaboration import ConfiguredTable
+from segment_assets.clean_room.conditions import plain
+from segment_assets.clean_room.custom import clauses, privacy_joins
+from segment_assets.clean_room.custom.privacy_joins import is_protected, protected, user_id
+from segment_assets.clean_room.custom.scopes import Query, Resolution
+from segment_assets.clean_room.custom_rule import Custom
+from segment_assets.clean_room.reasons import Finding, at
+
+MAX_LENGTH = 90_000  # the page on quotas; 8 KB in one of its rows
+_FINAL = (exp.Count, exp.Sum, exp.Avg, exp.Stddev)
+
+
+def is_private(table: ConfiguredTable) -> bool:
+    """Whether a table is under differential privacy."""
+    return isinstance(table.rule, Custom) and table.rule.user_column is not None
+
+
+def budget(resolution: Resolution, state: Circumstances) -> Iterator[Finding]:
+    """No budget template, or not enough left for the aggregates of the final SELECT."""
+    if state.privacy_budget is None:
+        message = "the collaboration has no privacy budget, and a table of this query is under differential privacy"
+        yield Finding("DP_POLICY_MISSING", message, rule="collaboration.privacy_budget")
+        return
+    wanted = sum(len(noisy(q)) for q in resolution.final.selects())
+    if state.aggregations_left is not None and state.aggregations_left < max(1, wanted):
+        message = f"this query needs noise for {wanted} aggregates, and the privacy budget pays for fewer"
+        yield Finding("DP_BUDGET_EXHAUSTED", message, rule="collaboration.privacy_budget")
+
+
+def noisy(query: Query) -> list[exp.Expr]:
+    """The aggregates that get noise, each once."""
+    found: list[exp.Expr] = []
+    for node in clauses.aggregates(query):
+        if node not in found:
+            found.append(node)
+    return found
+
+
+def check(resolution: Resolution) -> Iterator[Finding]:
+    """What differential privacy does not allow in a resolved query."""
+    final = resolution.final
+    if final.branches and is_protected(final):
+        yield at(final.node, "DP_SET_OPERATION_IN_FINAL_SELECT", "UNION and the like stand in a CTE, not on top")
+    for query in resolution.queries:
+        if not is_protected(query):
+            continue
+        if query.place == "expression":
+            message = "a subquery over protected tables stands in FROM or JOIN only"
+            yield at(query.node, "DP_SUBQUERY", message)
+        elif isinstance(query.node, exp.Select):
+            yield from privacy_joins.check(query, resolution)
+            if query.place == "final":
+                yield from _final(query, resolution)
+            else:
+                yield from _below(query, resolution)
+        elif query.place != "final":
+            yield from _emits(query, resolution)
+            yield from _unlimited(query)
+
+
+def _final(query: Query, resolution: Resolution) -> Iterator[Finding]:
+    windows = [n for n in clauses.own_nodes(query) if isinstance(n, exp.Window)]
+    if windows:
+        yield at(windows[0], "DP_WINDOW_IN_FINAL_SELECT", "window functions stand in a CTE, not in the final SELECT")
+    for node in clauses.aggregates(query):
+        # DISTINCT is documented for COUNT alone.
+        if not isinstance(node, _FINAL) or (isinstance(node.this, exp.Distinct) and not isinstance(node, exp.Count)):
+            message = f"{node.key.upper()} gets no noise: use COUNT, COUNT DISTINCT, SUM, AVG or STDDEV"
+            yield at(node, "DP_AGGREGATE_NOT_SUPPORTED", message)
+    yield from _not_aggregated(query, resolution)
+
+
+def _not_aggregated(query: Query, resolution: Resolution) -> Iterator[Finding]:
+    if next(clauses.aggregates(query), None) is None and not _has_window(query):
+        yield at(query.node, "DP_NOT_AGGREGATED", "the final SELECT must aggregate: rows of single people never leave")
+        return
+    users = {u for r in protected(query) if (u := user_id(r)) is not None}
+    keys = clauses.group_keys(query)
+    for key in keys:
+        if resolution.origin(key).sources & users:
+            message = "the user identifier can't be a group: that would list people"
+            yield at(key, "DP_NOT_AGGREGATED", message)
+    for item in query.select.expressions:
+        if clauses.has_star(item):
+            yield at(item, "DP_NOT_AGGREGATED", "name what is aggregated: * lists people")
+        elif not item.find(exp.AggFunc) and plain(item) not in keys and item.find(exp.Column):
+            yield at(item, "DP_NOT_AGGREGATED", "a column of the final SELECT is aggregated or in GROUP BY")
+
+
+def _has_window(query: Query) -> bool:
+    return any(isinstance(n, exp.Window) for n in clauses.own_nodes(query))
+
+
+def _below(query: Query, resolution: Resolution) -> Iterator[Finding]:
+    yield from _unlimited(query)
+    yield from _emits(query, resolution)
+    users = {u for r in protected(query) if (u := user_id(r)) is not None}
+    for node in clauses.own_nodes(query):
+        if isinstance(node, exp.Window):
+            partition = [resolution.origin(p).direct for p in node.args.get("partition_by") or ()]
+            if not any(p in users for p in partition):
+                message = "a window over protected rows has the user identifier in PARTITION BY"
+                yield at(node, "DP_WINDOW_PARTITION", message)
+    if clauses.is_aggregated(query):
+        grouped = [resolution.origin(k).direct for k in clauses.group_keys(query)]
+        if not any(k in users for k in grouped):
+            message = "below the final SELECT, protected rows are grouped by the user identifier"
+            yield at(query.node, "DP_CTE_MUST_EMIT_USER_ID", message)
+
+
+def _unlimited(query: Query) -> Iterator[Finding]:
+    for clause in ("limit", "offset", "order"):
+        if node := query.node.args.get(clause):
+            word = "ORDER BY" if clause == "order" else clause.upper()
+            yield at(node, "DP_LIMIT_IN_CTE", f"{word} stands in the final SELECT only")
+
+
+def _emits(query: Query, resolution: Resolution) -> Iterator[Finding]:
+    if query.place not in ("cte", "from"):
+        return
+    names = {t.rule.user_column for t in query.tables() if isinstance(t.rule, Custom) and t.rule.user_column}
+    for select in query.selects():
+        if not any(o.direct and o.direct[1] in names for _, o in select.outputs):
+            message = f'below the final SELECT, every query over protected tables selects "{min(names, default="")}"'
+            yield at(select.node, "DP_CTE_MUST_EMIT_USER_ID", message)

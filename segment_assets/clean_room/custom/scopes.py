@@ -1,0 +1,205 @@
+"""Every name of a query with nested queries resolved by scope, and where every column comes from.
+
+Names of CTEs and cached tables are resolved by scope before configured tables are looked up: never by searching the
+tree for table names, which a CTE of the same name would deceive.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sqlglot import exp
+
+from segment_assets.clean_room.collaboration import ConfiguredTable
+
+Source = tuple[str, str]  # configured table, column
+Place = Literal["final", "cte", "from", "expression"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value comes from.
+
+    Attributes:
+        sources: every base column it refers to, by any way; keys of windows and subqueries' conditions too.
+        compared: the base columns that a comparison of it reveals: not those that were counted, summed or averaged.
+        direct: the one base column it is, passed through unchanged.
+        constant: it rests on literals alone.
+        computed: it is an expression over columns, and neither a column nor an aggregate of one.
+    """
+
+    sources: frozenset[Source] = frozenset()
+    compared: frozenset[Source] = frozenset()
+    direct: Source | None = None
+    constant: bool = False
+    computed: bool = False
+
+
+@dataclass
+class Relation:
+    """One relation of a FROM: a configured table, a nested query, or rows of literals.
+
+    Attributes:
+        alias: the name its columns are qualified with.
+        columns: column -> origin, in order.
+        table: the configured table it is.
+        query: the query it is.
+        node: where it stands.
+    """
+
+    alias: str
+    columns: dict[str, Origin]
+    table: ConfiguredTable | None = None
+    query: "Query | None" = None
+    node: exp.Expr | None = None
+
+    def tables(self) -> Iterator[ConfiguredTable]:
+        """The configured tables it reads, directly or through queries."""
+        if self.table:
+            yield self.table
+        if self.query:
+            yield from self.query.tables()
+
+
+@dataclass
+class Query:
+    """A SELECT or a set operation, with its names resolved.
+
+    Attributes:
+        node: the SELECT or set operation.
+        place: the final query, a CTE or cached table, a query in FROM, or one inside an expression.
+        relations: of a SELECT, by alias.
+        outputs: name and origin of each column of the result.
+        branches: the sides of a set operation.
+        inner: queries inside expressions.
+        parent: the query whose columns a correlated subquery can see.
+    """
+
+    node: exp.Expr
+    place: Place
+    relations: dict[str, Relation] = field(default_factory=dict)
+    outputs: list[tuple[str, Origin]] = field(default_factory=list)
+    branches: "list[Query]" = field(default_factory=list)
+    inner: "list[Query]" = field(default_factory=list)
+    parent: "Query | None" = None
+
+    def tables(self) -> Iterator[ConfiguredTable]:
+        """The configured tables it reads, directly or through queries."""
+        for relation in self.relations.values():
+            yield from relation.tables()
+        for query in (*self.branches, *self.inner):
+            yield from query.tables()
+
+    def selects(self) -> "Iterator[Query]":
+        """The SELECTs whose rows it returns: itself, or every branch."""
+        if self.branches:
+            for branch in self.branches:
+                yield from branch.selects()
+        else:
+            yield self
+
+    @property
+    def select(self) -> exp.Select:
+        """The SELECT it is.
+
+        Raises:
+            TypeError: it is a set operation.
+        """
+        if not isinstance(self.node, exp.Select):
+            raise TypeError("a set operation is no SELECT")
+        return self.node
+
+
+@dataclass
+class Resolution:
+    """A whole program, resolved.
+
+    Attributes:
+        final: the query whose rows leave.
+        cached: cached tables, in order: each counts as a final projection of its own.
+        queries: every SELECT and set operation, innermost first.
+        origins: id of a column's node -> its origin.
+        within: id of a nested query's node -> the query.
+    """
+
+    final: Query
+    cached: list[Query]
+    queries: list[Query]
+    origins: Mapping[int, Origin]
+    within: Mapping[int, Query]
+
+    def origin(self, node: exp.Expr) -> Origin:
+        """Where the value of an expression comes from."""
+        return origin(node, self.origins, self.within)
+
+
+# What a comparison with these reveals is a count, a sum or an average of many, and no one's value.
+BLUNT = (
+    exp.Count, exp.Sum, exp.Avg, exp.ApproxDistinct, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance,
+    exp.VariancePop, exp.Skewness, exp.RowNumber, exp.Rank, exp.DenseRank,
+)  # fmt: skip
+
+
+def nested(node: exp.Expr) -> exp.Expr | None:
+    """The query that an expression is, without parentheses."""
+    while isinstance(node, exp.Subquery):
+        node = node.this
+    return node if isinstance(node, exp.Select | exp.SetOperation) else None
+
+
+def walk(node: exp.Expr) -> Iterator[exp.Expr]:
+    """An expression's own nodes, and of nested queries the outermost alone."""
+    yield node
+    if nested(node) is None:
+        for child in node.iter_expressions():
+            yield from walk(child)
+
+
+def origin(node: exp.Expr, origins: Mapping[int, Origin], within: Mapping[int, Query]) -> Origin:
+    """Where the value of an expression comes from."""
+    plain = node
+    while isinstance(plain, exp.Alias | exp.Paren):
+        plain = plain.this
+    if isinstance(plain, exp.Column) and id(plain) in origins:
+        return origins[id(plain)]
+    if (query := nested(plain)) is not None and id(query) in within and len(within[id(query)].outputs) == 1:
+        # A scalar subquery refers to everything inside it; what it compares as is its one output.
+        one = within[id(query)].outputs[0][1]
+        return Origin(_everything(within[id(query)], origins, within), one.compared, None, one.constant, one.computed)
+    sources: set[Source] = set()
+    compared: set[Source] = set()
+    constant = True
+    for inner in walk(node):
+        if isinstance(inner, exp.Column) and id(inner) in origins:
+            found = origins[id(inner)]
+            sources |= found.sources
+            constant = constant and found.constant
+            if not _blunted(inner, node):
+                compared |= found.compared
+        elif (query := nested(inner)) is not None and id(query) in within:
+            sources |= _everything(within[id(query)], origins, within)
+            compared |= {s for _, o in within[id(query)].outputs for s in o.compared}
+            constant = False
+        elif isinstance(inner, exp.Star | exp.RowNumber | exp.Rank | exp.DenseRank):
+            constant = False
+    whole = plain.this if isinstance(plain, exp.Window) else plain
+    computed = bool(sources) and not isinstance(whole, exp.AggFunc)
+    return Origin(frozenset(sources), frozenset(compared), None, constant, computed)
+
+
+def _blunted(column: exp.Expr, top: exp.Expr) -> bool:
+    node = column.parent
+    while node is not None and node is not top.parent:
+        if isinstance(node, BLUNT):
+            return True
+        node = node.parent
+    return False
+
+
+def _everything(query: Query, origins: Mapping[int, Origin], within: Mapping[int, Query]) -> frozenset[Source]:
+    found: set[Source] = {s for _, o in query.outputs for s in o.sources}
+    for branch in query.selects():
+        for node in branch.node.find_all(exp.Column):
+            if id(node) in origins:
+                found |= origins[id(node)].sources
+    return frozenset(found)

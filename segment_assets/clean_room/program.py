@@ -1,0 +1,73 @@
+"""A query's text parsed as Spark SQL: one SELECT, or cached tables and then one SELECT."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlglot import TokenType, errors, exp
+
+from segment_assets.clean_room.dialect import SPARK
+from segment_assets.clean_room.reasons import Finding, at
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a text holds.
+
+    Attributes:
+        final: the query whose rows leave.
+        cached: name and query of every `CACHE TABLE name AS select` before it.
+        wrong: what only a custom rule allows, or none at all.
+    """
+
+    final: exp.Expr
+    cached: tuple[tuple[str, exp.Expr], ...] = ()
+    wrong: tuple[Finding, ...] = ()
+
+    @property
+    def trees(self) -> list[exp.Expr]:
+        """Every query of it."""
+        return [*(tree for _, tree in self.cached), self.final]
+
+
+def parse(text: str) -> Program | Finding:
+    """The program of a text, or why there is none."""
+    # sqlglot logs the text of what it can't parse; a query's text may hold a person's data.
+    logger = logging.getLogger("sqlglot")
+    logger.disabled, before = True, logger.disabled
+    try:
+        statements = [s for s in SPARK.parse(text) if s is not None and not isinstance(s, exp.Semicolon)]
+    except errors.ParseError as bad:
+        place = bad.errors[0] if bad.errors else {}
+        return Finding("PARSE_ERROR", "this is not Spark SQL", int(place.get("line") or 0), int(place.get("col") or 0))
+    except errors.SqlglotError:
+        return Finding("PARSE_ERROR", "this is not Spark SQL")
+    finally:
+        logger.disabled = before
+    if not statements:
+        return Finding("PARSE_ERROR", "the query is empty")
+    *first, last = statements
+    if first and not all(isinstance(s, exp.Cache) and isinstance(s.expression, exp.Query) for s in first):
+        return Finding("MULTIPLE_STATEMENTS", f"a query is one statement, and here are {len(statements)}")
+    if not isinstance(last, exp.Select | exp.SetOperation | exp.Subquery):
+        return at(last, "NOT_SELECT", "only SELECT is allowed")
+    cached = tuple((s.this.name.lower(), s.expression) for s in first)
+    return Program(last, cached, (*_caching(first), *_tokens(text)))
+
+
+def _caching(statements: list[exp.Expr]) -> Iterator[Finding]:
+    for statement in statements:
+        if statement.args.get("lazy") or statement.args.get("options") or statement.this.args.get("db"):
+            yield at(statement, "SYNTAX_NOT_ALLOWED", "write CACHE TABLE name AS SELECT ..., and nothing else")
+
+
+def _tokens(text: str) -> Iterator[Finding]:
+    # What leaves no trace in the tree.
+    tokens = SPARK.tokenize(text)
+    start = True
+    for token in tokens:
+        if start and token.token_type == TokenType.FROM:
+            yield Finding("SYNTAX_NOT_ALLOWED", "a query starts with SELECT", token.line, 1)
+        if token.token_type == TokenType.NULLSAFE_EQ:
+            yield Finding("SYNTAX_NOT_ALLOWED", "<=> is not allowed: use =", token.line, max(1, token.col - 2))
+        start = token.token_type in (TokenType.SEMICOLON, TokenType.L_PAREN)
