@@ -56,6 +56,16 @@ on_changed_data_once_a_day: Condition = (
 when_stale_and_changed: Condition = (
     (_missing | (_AC.freshness_failed() & _changed_version) | _new_code) & _ready
 ).with_label("stale and changed, or new code")
+# What is sent rests on events, however far below them: between a new mapping and the last day that it made again the
+# inputs of a hand-off look as they should, and are not.
+_one_mapping = _AC.asset_matches(
+    "engagement_events",
+    (~_code_changed.since(_AC.newly_updated()) & _AC.all_checks_match(_AC.check_passed(), blocking_only=True))
+    | _AC.will_be_requested(),
+).with_label("events are of the mapping in force, and passed their checks")
+on_changed_data_of_one_mapping: Condition = (
+    (_missing | _changed_or_will | _new_code) & _ready & _one_mapping
+).with_label("on changed data, of one mapping")
 
 
 def on_change_of(*keys: dg.AssetKey) -> Condition:
@@ -88,6 +98,16 @@ def code_version(step: str, *parts: Any, libraries: Sequence[str] = ()) -> str:
     for library in libraries:
         digest.update(f"{library}={version(library)}".encode())
     return digest.hexdigest()[:12]
+
+
+def events_version(landing: Any) -> str:
+    """The version of what raw events mean: code, mapping and libraries. What deliveries promise is no part of it.
+
+    Args:
+        landing: `landing.events` of segmentation.yaml.
+    """
+    mapping = landing.model_dump(mode="json", exclude={"contract"})
+    return code_version("first_party", mapping, libraries=["msgspec", "pyarrow", "phonenumbers"])
 
 
 def _sources(folder: Traversable) -> list[Traversable]:

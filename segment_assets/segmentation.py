@@ -17,6 +17,7 @@ from segment_assets.config_file import ConfigError as ConfigError
 from segment_assets.config_file import nearest as nearest
 from segment_assets.config_file import read, sentence
 from segment_assets.config_types import Condition, Days, Model, Name, Prefix, Region, Url
+from segment_assets.contract_config import CustomersContract, EventsContract
 
 CONFIG_VARIABLE = "SEGMENTATION_FILE"
 DEMO_FILE = Path(__file__).parent / "demo" / "segmentation.yaml"
@@ -67,6 +68,7 @@ class EventsLanding(Model):
         "by itself; table: one's own CSV or Parquet",
     )
     table: EventTable | None = Field(None, description="format table: which column means what")
+    contract: EventsContract | None = Field(None, description="what deliveries promise; nothing where left out")
 
     @model_validator(mode="after")
     def _mapping(self) -> "EventsLanding":
@@ -88,6 +90,7 @@ class CustomersLanding(Model):
         False, description="read OptOut=NONE as consent; by default it is unknown, and unknown is no consent"
     )
     phone_region: Region | None = Field(None, description="country (ISO 3166 alpha-2) of numbers written without one")
+    contract: CustomersContract | None = Field(None, description="what an export promises; nothing where left out")
 
     @model_validator(mode="after")
     def _mapping(self) -> "CustomersLanding":

@@ -15,7 +15,8 @@ from segment_assets.activation.plan import Order
 from segment_assets.activation.port import ActivationError, PinpointService
 from segment_assets.activation.recipients import wanted
 from segment_assets.activation.tables import ACTIVATION_LEDGER
-from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data
+from segment_assets.automation import OWNERS, code_version, events_version, fresh_within, on_changed_data_of_one_mapping
+from segment_assets.first_party.tables import ENGAGEMENT_EVENTS, of_another_mapping
 from segment_assets.lake import Lake, ObjectStore
 from segment_assets.reporting import Result, as_of_text, spec_metadata
 from segment_assets.segmentation import (
@@ -62,7 +63,7 @@ def _pinpoint_import(config: Segmentation, segment: str, destination: str) -> dg
         owners=OWNERS,
         code_version=code_version("activation", asked, to),
         freshness_policy=fresh_within(config.policy.fresh_within),
-        automation_condition=on_changed_data,
+        automation_condition=on_changed_data_of_one_mapping,
         metadata=spec_metadata(ACTIVATION_LEDGER) | {"purpose": asked.purpose},
     )
     def pinpoint_import(
@@ -90,7 +91,7 @@ def _customer_profiles_import(config: Segmentation, segment: str, destination: s
         owners=OWNERS,
         code_version=code_version("activation", asked, to),
         freshness_policy=fresh_within(config.policy.fresh_within),
-        automation_condition=on_changed_data,
+        automation_condition=on_changed_data_of_one_mapping,
         metadata=spec_metadata(ACTIVATION_LEDGER) | {"purpose": asked.purpose},
     )
     def customer_profiles_import(
@@ -119,7 +120,7 @@ def _file_handoff(config: Segmentation, segment: str, destination: str) -> dg.As
         owners=OWNERS,
         code_version=code_version("activation", asked, to),
         freshness_policy=fresh_within(config.policy.fresh_within),
-        automation_condition=on_changed_data,
+        automation_condition=on_changed_data_of_one_mapping,
         metadata=spec_metadata(ACTIVATION_LEDGER) | {"purpose": asked.purpose},
     )
     def file_handoff(
@@ -140,6 +141,12 @@ _BUILDERS = {
 
 
 def _order(lake: Lake, config: Segmentation, segment: str, destination: str, wording: str) -> Order:
+    made_from = lake.inputs(ENGAGEMENT_EVENTS)
+    if left := of_another_mapping(made_from, events_version(config.landing.events)):
+        raise ActivationError(
+            f"{len(left)} of {len(made_from)} arrival days of engagement_events, {left[0]} to {left[-1]}, are of an "
+            f"earlier mapping: nothing of {segment} was sent; materialise engagement_events and what is below it"
+        )
     asked, table = config.segments[segment], predictive_segments(segment)
     as_of = pc.max(lake.read(table, ["as_of"])["as_of"]).as_py()
     if as_of is None:

@@ -2,17 +2,34 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
-from segment_assets.automation import OWNERS, arrival_days, at_a_gate, code_version, fresh_within, on_changed_data
+from segment_assets.automation import (
+    OWNERS,
+    arrival_days,
+    at_a_gate,
+    code_version,
+    events_version,
+    fresh_within,
+    on_changed_data,
+)
+from segment_assets.first_party import contract_customers, contract_events, engagement, raw_events
 from segment_assets.first_party import customers as customer_records
-from segment_assets.first_party import engagement, raw_events
+from segment_assets.first_party.contract import Finding, broken, check_columns
 from segment_assets.first_party.deliveries import event_objects, load
+from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats.choice import format_of
-from segment_assets.first_party.tables import CUSTOMERS, ENGAGEMENT_EVENTS, QUARANTINED_CUSTOMERS, RAW_EVENTS
+from segment_assets.first_party.tables import (
+    CUSTOMERS,
+    ENGAGEMENT_EVENTS,
+    QUARANTINED_CUSTOMERS,
+    RAW_EVENTS,
+    of_another_mapping,
+)
 from segment_assets.first_party.vocabulary import NAMES
 from segment_assets.lake import Lake, ObjectStore, combined
 from segment_assets.reporting import Result, blocking, report, spec_metadata
@@ -23,8 +40,37 @@ LANDING_EVENTS, LANDING_CUSTOMERS = dg.AssetKey("landing_events"), dg.AssetKey("
 RAW, EVENTS, PEOPLE = dg.AssetKey("raw_events"), dg.AssetKey("engagement_events"), dg.AssetKey("customers")
 
 
+class Days(dg.Config):
+    """Which arrival days to make again; left empty: those that can differ from what is there."""
+
+    first_day: str = Field("", description="first arrival day to make again, such as 2026-01-31; empty: from the first")
+    last_day: str = Field("", description="last arrival day to make again; empty: to the last")
+
+    def asked(self) -> tuple[date, date] | None:
+        """First and last day; None where neither was given.
+
+        Raises:
+            LandingError: a day is no day.
+        """
+        try:
+            first, last = (date.fromisoformat(d) if d else None for d in (self.first_day, self.last_day))
+        except ValueError as bad:
+            raise LandingError(
+                "engagement_events: first_day and last_day are days such as 2026-01-31, or empty; nothing was made"
+            ) from bad
+        return (first or date.min, last or date.max) if first or last else None
+
+
 def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """The landing places, and what is made of them."""
+    """The landing places, and what is made of them.
+
+    Raises:
+        ConfigError: a contract promises something of a column that is not there.
+    """
+    for where, table in ((config.landing.events, ENGAGEMENT_EVENTS), (config.landing.customers, CUSTOMERS)):
+        if where.contract:
+            place = f"landing.{'events' if table is ENGAGEMENT_EVENTS else 'customers'}.contract"
+            check_columns(where.contract.columns, table.schema, place)
     return [*_landing(config), _raw_events(config), _engagement_events(config), _customers(config)]
 
 
@@ -54,7 +100,7 @@ def _landing(config: Segmentation) -> list[dg.AssetSpec]:
 
 def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
     landing_config, form = config.landing.events, format_of(config.landing.events)
-    code = code_version("first_party", landing_config, libraries=["msgspec", "pyarrow"])
+    code = events_version(landing_config)
 
     @dg.asset(
         key=RAW,
@@ -101,8 +147,8 @@ def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
 
 
 def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
-    form = format_of(config.landing.events)
-    code = code_version("first_party", config.landing.events, libraries=["msgspec", "pyarrow", "phonenumbers"])
+    form, contract = format_of(config.landing.events), config.landing.events.contract
+    code = events_version(config.landing.events)
 
     @dg.asset(
         key=EVENTS,
@@ -110,7 +156,8 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
         kinds={"iceberg", "sql", "python"},
         owners=OWNERS,
         deps=[RAW],
-        code_version=code,
+        # A contract that changed is looked at again, and no day is made again for it.
+        code_version=code_version("first_party", code, contract),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data,
         metadata=spec_metadata(ENGAGEMENT_EVENTS),
@@ -118,18 +165,23 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
             blocking("nothing_lost", EVENTS, "Every good record is an event, a duplicate or a test record."),
             blocking("keys_unique", EVENTS, "No event is there twice on its arrival day."),
             blocking("schema", EVENTS, "Columns, types and event names are those that are described."),
+            blocking("one_mapping", EVENTS, "Every day was made by the code and the mapping in force."),
+            *_contracts(EVENTS, contract),
         ],
     )
-    def engagement_events(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
+    def engagement_events(context: dg.AssetExecutionContext, config: Days, lake: dg.ResourceParam[Lake]) -> Result:
         """What customers did: one row per event, duplicates dropped, one schema for every source."""
-        written, days = engagement.update(lake, form, code, context.run.run_id)
+        written, days = engagement.update(lake, form, code, context.run.run_id, config.asked())
         account = engagement.account(lake)
         unknown = engagement.departures(lake, NAMES)
         checks = [
             dg.AssetCheckResult(check_name="nothing_lost", passed=account.nothing_lost, metadata=asdict(account)),
             dg.AssetCheckResult(check_name="keys_unique", passed=account.keys == account.events),
             dg.AssetCheckResult(check_name="schema", passed=not unknown, metadata={"departures": unknown}),
+            _one_mapping(of_another_mapping(lake.inputs(ENGAGEMENT_EVENTS), code), len(written.versions)),
         ]
+        if contract:
+            checks.append(_kept(contract_events.findings(lake, contract, _today()), "landing.events.contract"))
         return report(written, checks=checks, days_made=days, **asdict(account))
 
     return engagement_events
@@ -151,6 +203,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
         check_specs=[
             blocking("nothing_lost", PEOPLE, "Every record delivered is used, a duplicate, or in quarantine."),
             blocking("no_readable_address", PEOPLE, "Outside the raw zone no text is an e-mail address or a number."),
+            *_contracts(PEOPLE, where.contract),
         ],
     )
     def customers(
@@ -166,6 +219,10 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
             dg.AssetCheckResult(check_name="nothing_lost", passed=whole),
             dg.AssetCheckResult(check_name="no_readable_address", passed=not readable, metadata={"columns": readable}),
         ]
+        if where.contract:
+            sizes = customer_records.export_sizes(landing, where)
+            found = contract_customers.findings(lake, where.contract, export, sizes, _today())
+            checks.append(_kept(found, "landing.customers.contract"))
         return report(
             written[CUSTOMERS],
             checks=checks,
@@ -177,3 +234,32 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
         )
 
     return customers
+
+
+def _contracts(key: dg.AssetKey, contract: Any) -> list[dg.AssetCheckSpec]:
+    return [blocking("contract", key, "Deliveries keep what segmentation.yaml says they promise.")] if contract else []
+
+
+def _kept(findings: list[Finding], place: str) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="contract",
+        passed=all(f.kept for f in findings),
+        description=broken(findings, place) or None,
+        metadata={"promises": [asdict(f) | {"examples": list(f.examples)} for f in findings]},
+    )
+
+
+def _one_mapping(left: list[str], days: int) -> dg.AssetCheckResult:
+    said = (
+        f"{len(left)} of {days} arrival days, {left[0]} to {left[-1]}, are still of an earlier mapping: "
+        "nothing below is built, and nothing is sent, until engagement_events is materialised for them."
+        if left
+        else None
+    )
+    return dg.AssetCheckResult(
+        check_name="one_mapping", passed=not left, description=said, metadata={"days_left": len(left)}
+    )
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

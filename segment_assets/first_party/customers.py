@@ -49,9 +49,22 @@ class Export:
 
 def latest_objects(store: ObjectStore, landing: CustomersLanding) -> tuple[list[StoredObject], date | None]:
     """Objects of the latest export, and its day. Objects without a day count only where none has one."""
-    objects = [o for o in store.list(landing.path) if o.size and not o.key.rpartition("/")[2].startswith(("_", "."))]
+    objects = _objects(store, landing)
     day = max((d for o in objects if (d := arrival_day(o.key))), default=None)
     return [o for o in objects if arrival_day(o.key) == day], day
+
+
+def export_sizes(store: ObjectStore, landing: CustomersLanding) -> dict[date, int]:
+    """Bytes of every export that lies in the landing place, by its day."""
+    sizes: dict[date, int] = {}
+    for stored in _objects(store, landing):
+        if day := arrival_day(stored.key):
+            sizes[day] = sizes.get(day, 0) + stored.size
+    return sizes
+
+
+def _objects(store: ObjectStore, landing: CustomersLanding) -> list[StoredObject]:
+    return [o for o in store.list(landing.path) if o.size and not o.key.rpartition("/")[2].startswith(("_", "."))]
 
 
 def read(store: ObjectStore, landing: CustomersLanding) -> Export:

@@ -65,9 +65,22 @@ def stale_days(raw: Mapping[str, str], made_from: Mapping[str, str], code: str) 
     return {day: version for day, version in wanted.items() if made_from.get(day) != version}
 
 
-def update(lake: Lake, form: Format, code: str, run_id: str) -> tuple[Written, int]:
-    """Make the stale days again: the table as it is then, and how many days were made."""
-    stale = stale_days(lake.state(RAW_EVENTS).versions, lake.inputs(ENGAGEMENT_EVENTS), code)
+def update(
+    lake: Lake, form: Format, code: str, run_id: str, asked: tuple[date, date] | None = None
+) -> tuple[Written, int]:
+    """Make the stale days again: the table as it is then, and how many days were made.
+
+    Args:
+        lake: with raw events.
+        form: what their records mean.
+        code: version of the code and configuration.
+        run_id: recorded in the snapshots.
+        asked: first and last of the days that are to be made again, stale or not, and no other.
+    """
+    raw = lake.state(RAW_EVENTS).versions
+    stale = stale_days(raw, {} if asked else lake.inputs(ENGAGEMENT_EVENTS), code)
+    if asked:
+        stale = {day: version for day, version in stale.items() if str(asked[0]) <= day <= str(asked[1])}
     as_of = lake.as_of(RAW_EVENTS)
     if not stale and not lake.state(ENGAGEMENT_EVENTS).versions:
         lake.write(ENGAGEMENT_EVENTS, ENGAGEMENT_EVENTS.empty(), run_id, partitions=[], as_of=as_of)
@@ -108,7 +121,8 @@ def account(lake: Lake) -> Account:
 
 def _made_from(raw: Mapping[str, str], day: date, code: str) -> str:
     window = (str(day - timedelta(days=back)) for back in range(WINDOW + 1))
-    return combined({d: raw[d] for d in window if d in raw} | {"code": code})
+    # The code stands apart: which days another mapping made can be told without what they were made from.
+    return f"{code}:{combined({d: raw[d] for d in window if d in raw})}"
 
 
 def _chunks(lake: Lake, days: list[date]) -> Iterator[list[date]]:

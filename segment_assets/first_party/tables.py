@@ -1,5 +1,7 @@
 """Tables of steps 1 and 2: every delivered record, and what the records mean."""
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 from segment_assets.lake import Table, column, utc_timestamp
@@ -191,3 +193,13 @@ QUARANTINED_CUSTOMERS = Table(
     ),
     key=("object_key", "position"),
 )
+
+
+def of_another_mapping(made_from: Mapping[str, str], code: str) -> list[str]:
+    """Days of engagement_events that another code or mapping made than the one in force.
+
+    Args:
+        made_from: day -> what it was made from, as the lake keeps it: the code's version, `:`, that of the raw events.
+        code: the version in force, of `automation.events_version`.
+    """
+    return sorted(day for day, version in made_from.items() if version.partition(":")[0] != code)

@@ -132,6 +132,7 @@ def test_events_and_customers_are_built_with_their_checks(world):
         ("engagement_events", "nothing_lost"): True,
         ("engagement_events", "keys_unique"): True,
         ("engagement_events", "schema"): True,
+        ("engagement_events", "one_mapping"): True,
         ("customers", "nothing_lost"): True,
         ("customers", "no_readable_address"): True,
     }

@@ -24,7 +24,7 @@ events AS (
   SELECT COUNT(*) AS events,
          COUNT(DISTINCT arrival_date, event_id) AS keys,
          COUNT_IF(event_name = 'app' AND (
-           source IN ('ses', 'eum', 'connect_campaign') OR (source = 'pinpoint' AND source_event_type LIKE '\\_%')
+           source IN ('ses', 'eum', 'connect_campaign') OR (source = 'pinpoint' AND SUBSTR(source_event_type, 1, 1) = '_')
          )) AS unknown_types,
          COUNT_IF(received_at > occurred_at + INTERVAL 24 HOURS) AS late,
          COUNT_IF(occurred_at > received_at + INTERVAL 5 MINUTES) AS in_future,

@@ -1,0 +1,56 @@
+"""What an export of customers keeps of its contract."""
+
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_assets.contract_config import CustomersContract
+from segment_assets.first_party.contract import Finding, fresh, volume
+from segment_assets.first_party.customers import Export
+from segment_assets.first_party.tables import CUSTOMERS
+from segment_assets.lake import Lake
+from segment_assets.people.addresses import sha256
+
+EXAMPLES = 3
+
+
+def findings(
+    lake: Lake, contract: CustomersContract, export: Export, sizes: dict[date, int], today: date
+) -> list[Finding]:
+    """Every promise that is made, with what was measured.
+
+    Args:
+        lake: with the customers as they were just written.
+        contract: the promises.
+        export: what was read.
+        sizes: bytes of the exports in the landing place, by their day.
+        today: by the clock, UTC.
+    """
+    found = [fresh(export.as_of, today, contract.fresh_within)] if contract.fresh_within else []
+    if contract.volume:
+        # An export is whole when it is there, and one before it is enough to compare with.
+        found += volume(sizes, date.max, contract.volume, "bytes", fewest=1)
+    quarantined = export.quarantined.num_rows
+    for name, what, part, allowed in (
+        ("duplicates", "outdated", export.duplicates, contract.duplicates),
+        ("quarantined", "no valid record", quarantined, contract.quarantined),
+    ):
+        if allowed is not None:
+            found.append(_share(name, "records", what, part, export.delivered, allowed))
+    rows = lake.read(CUSTOMERS, ["customer_id", *(c for c in contract.columns if c != "customer_id")])
+    return found + [_column(rows, name, promise.nulls) for name, promise in contract.columns.items()]
+
+
+def _column(rows: pa.Table, name: str, allowed: float) -> Finding:
+    missing = rows.filter(pc.is_null(rows[name]))
+    found = _share(name, "customers", "without it", missing.num_rows, rows.num_rows, allowed)
+    if found.kept:
+        return found
+    such = tuple(f"SHA-256 of the id {sha256(who)[:16]}" for who in missing["customer_id"][:EXAMPLES].to_pylist())
+    return Finding(found.of, found.measured, found.allowed, found.kept, such)
+
+
+def _share(of: str, unit: str, what: str, part: int, whole: int, allowed: float) -> Finding:
+    share = part / whole if whole else 0.0
+    return Finding(of, f"{part} of {whole} {unit} are {what} ({share:.2%})", f"{allowed:.2%}", share <= allowed)

@@ -1,0 +1,98 @@
+"""What the events in the lake keep of their contract, arrival day by arrival day."""
+
+from datetime import date, timedelta
+
+from segment_assets.contract_config import ColumnPromise, EventsContract
+from segment_assets.first_party.contract import Finding, fresh, volume, worst
+from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS
+from segment_assets.lake import Lake
+from segment_assets.sql import bind, load, to_duckdb
+
+EXAMPLES = 3
+LIMITS = ("late", "unknown_types", "in_future")
+_FITS = {
+    "number": "COALESCE(isfinite(TRY_CAST({0} AS DOUBLE)), FALSE)",
+    "whole number": "regexp_full_match({0}, '[+-]?[0-9]+')",
+    "time": "TRY_CAST({0} AS TIMESTAMP) IS NOT NULL",
+}
+
+
+def findings(lake: Lake, contract: EventsContract, today: date) -> list[Finding]:
+    """Every promise that is made, with what was measured.
+
+    Args:
+        lake: with the events as they were just written.
+        contract: the promises.
+        today: by the clock, UTC.
+    """
+    delivered = {row["arrival_date"]: row for row in lake.read(ARRIVAL_DAYS).to_pylist() if row["objects"]}
+    newest = max(delivered, default=None)
+    found = [fresh(newest, today, contract.fresh_within)] if contract.fresh_within else []
+    if contract.volume:
+        amounts = {day: row["delivered"] for day, row in delivered.items()}
+        found += volume(amounts, today, contract.volume, "records")
+    if newest is None:
+        return found
+    first = newest - contract.over + timedelta(days=1)
+    recent = {day: row for day, row in delivered.items() if day >= first}
+    return found + _shares(lake, contract, first, recent) + _columns(lake, contract, first)
+
+
+def _shares(lake: Lake, contract: EventsContract, first: date, recent: dict[date, dict[str, int]]) -> list[Finding]:
+    tree = bind(load("segment_assets.first_party", "event_days"), {"first": first})
+    with lake.connect(ENGAGEMENT_EVENTS) as db:
+        days = {row["arrival_date"]: row for row in db.sql(to_duckdb(tree)).to_arrow_table().to_pylist()}
+    events = {day: days[day]["events"] if day in days else 0 for day in recent}
+    found = []
+    if contract.quarantined is not None:
+        bad = {day: (row["quarantined"], row["delivered"]) for day, row in recent.items()}
+        found.append(worst("quarantined", "no valid record", bad, contract.quarantined)[0])
+    if contract.duplicates is not None:
+        copies = {day: (row["good"] - events[day], row["good"]) for day, row in recent.items()}
+        found.append(worst("duplicates", "copies or probes", copies, contract.duplicates)[0])
+    for name in LIMITS:
+        if (allowed := getattr(contract, name)) is not None:
+            said = name.replace("_", " ")
+            found.append(worst(name, said, {d: (r[name], r["events"]) for d, r in days.items()}, allowed)[0])
+    return found
+
+
+def _columns(lake: Lake, contract: EventsContract, first: date) -> list[Finding]:
+    asked = [
+        (name, what, condition, allowed)
+        for name, promise in contract.columns.items()
+        for what, condition, allowed in _conditions(name, promise)
+    ]
+    if not asked:
+        return []
+    counts = ", ".join(f"COUNT_IF({condition})" for _, _, condition, _ in asked)
+    found = []
+    with lake.connect(ENGAGEMENT_EVENTS) as db:
+        days = db.execute(
+            f"SELECT arrival_date, COUNT(*), {counts} FROM engagement_events WHERE arrival_date >= ? "
+            "GROUP BY arrival_date ORDER BY arrival_date",
+            [first],
+        ).fetchall()
+        for number, (name, what, condition, allowed) in enumerate(asked, start=2):
+            finding, day = worst(name, what, {row[0]: (row[number], row[1]) for row in days}, allowed)
+            such: tuple[str, ...] = ()
+            if not finding.kept:
+                rows = db.execute(
+                    f"SELECT event_id FROM engagement_events WHERE arrival_date = ? AND {condition} "
+                    f"ORDER BY event_id LIMIT {EXAMPLES}",
+                    [day],
+                ).fetchall()
+                such = tuple(f"event_id {row[0]}" for row in rows)
+            found.append(Finding(finding.of, finding.measured, finding.allowed, finding.kept, such))
+    return found
+
+
+def _conditions(name: str, promise: ColumnPromise) -> list[tuple[str, str, float]]:
+    """What breaks the promise: in words, in SQL, and how much of it is allowed."""
+    holder, _, key = name.partition(".")
+    # Names were checked against the schema and the pattern of names: nothing in them needs quoting twice.
+    value = f"\"{holder}\"['{key}']" if key else f'"{holder}"'
+    empty = [("empty", f"{value} IS NULL", promise.nulls)]
+    if promise.type is None:
+        return empty
+    return [*empty, (f"no {promise.type}", f"{value} IS NOT NULL AND NOT {_FITS[promise.type].format(value)}", 0.0)]
