@@ -89,37 +89,51 @@ def pieces(content: bytes, is_record: Callable[[object], bool]) -> list[Piece]:
         content: decompressed bytes.
         is_record: whether a JSON value found inside broken bytes is a record that starts there.
     """
-    found = []
-    for part in _quick(content):
+    found: list[Piece] = []
+    at = 0
+    while at < len(content):
+        end = content.find(b"\n", at) + 1 or len(content)
+        line = content[at:end].strip(b" \t\r\n")
         try:
-            found.append(Piece(part, event_id(canonical(part)), None))
+            found += [Piece(part, event_id(canonical(part)), None) for part in _quick(line)]
         except MalformedError:
-            # The quick cut is right wherever all its parts are records. Here one is not: look closely.
-            return [_piece(part) for part in _close(content, is_record)]
+            # The quick cut is right wherever all its parts are records. Here one is not: look closely, line by line.
+            closely, end = _close(content, at, is_record)
+            found += map(_piece, closely)
+        at = end
     return found
 
 
-def _quick(content: bytes) -> Iterator[bytes]:
-    for line in content.split(b"\n"):
-        text = line.strip(b" \t\r")
-        if not text:
-            continue
-        parts = text.split(b"}{")
-        if len(parts) == 1:
-            yield text
-            continue
-        last = len(parts) - 1
-        for i, part in enumerate(parts):
-            yield (b"{" if i else b"") + part + (b"}" if i < last else b"")
+def _quick(line: bytes) -> Iterator[bytes]:
+    if not line:
+        return
+    parts = line.split(b"}{")
+    last = len(parts) - 1
+    for i, part in enumerate(parts):
+        yield (b"{" if i else b"") + part + (b"}" if i < last else b"")
 
 
 _JSON = json.JSONDecoder()
+_LOOK = 65_536  # bytes that are looked at closely at first
 _SPACE = re.compile(r"[ \t\r\n]*")
 _MAYBE_START = re.compile(r'\n|\}[ \t\r\n]*(?=\{)|(?=\{[ \t\r\n]*")')
 
 
-def _close(content: bytes, is_record: Callable[[object], bool]) -> Iterator[bytes]:
-    text = content.decode("utf-8", "surrogateescape")
+def _close(content: bytes, start: int, is_record: Callable[[object], bool]) -> tuple[list[bytes], int]:
+    """The records from a line's start to the first line that begins with none of them, and where that line begins."""
+    # A record may go over many lines: twice as many are looked at until the last record ends before the end.
+    reach = _LOOK
+    while True:
+        whole = start + reach >= len(content)
+        text = content[start : start + reach].decode("utf-8", "surrogateescape")
+        found, end = _closely(text, is_record, whole=whole)
+        if end is not None:
+            return found, start + end
+        reach *= 4
+
+
+def _closely(text: str, is_record: Callable[[object], bool], *, whole: bool) -> tuple[list[bytes], int | None]:
+    found: list[bytes] = []
     at = _skip_space(text, 0)
     while at < len(text):
         try:
@@ -129,8 +143,13 @@ def _close(content: bytes, is_record: Callable[[object], bool]) -> Iterator[byte
                 end = _next_start(text, at, is_record)
         except (ValueError, RecursionError):
             end = _next_start(text, at, is_record)
-        yield text[at:end].rstrip(" \t\r\n").encode("utf-8", "surrogateescape")
+        if end == len(text) and not whole:
+            return [], None
+        found.append(text[at:end].rstrip(" \t\r\n").encode("utf-8", "surrogateescape"))
         at = _skip_space(text, end)
+        if "\n" in text[end - 1 : at]:
+            break
+    return found, len(text[:at].encode("utf-8", "surrogateescape"))
 
 
 def _next_start(text: str, broken: int, is_record: Callable[[object], bool]) -> int:

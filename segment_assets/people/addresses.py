@@ -81,7 +81,8 @@ def sha256(text: str) -> str:
 
 def looks_like_an_address(text: str) -> bool:
     """Whether a free text holds an e-mail address or is a telephone number: such a text stays in the raw zone."""
-    return bool(_ANY_EMAIL.search(text) or _ANY_PHONE.fullmatch(text.strip()))
+    # Nearly no text has either sign, and looking for one is a hundred times as fast as a pattern.
+    return ("@" in text and bool(_ANY_EMAIL.search(text))) or ("+" in text and bool(_ANY_PHONE.fullmatch(text.strip())))
 
 
 _ANY_EMAIL = re.compile(r"[^@\s]@[^@\s.]+\.[^@\s]")

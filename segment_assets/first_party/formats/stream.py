@@ -94,10 +94,9 @@ class Stream:
         events = []
         for day, key, position, id_, text in zip(*(raw[n].to_pylist() for n in names), strict=True):
             record = self._opened(text.encode())
-            end = _end_of_hour(key)
+            end, hour = _hour_of(key)
             if (event := self._kind(record).event(record, end)) is None:
                 continue
-            hour = arrival_hour(key) if end else None
             event.arrival_hour = event.received_at // _HOUR % 24 if hour is None else hour
             event.arrival_date, event.event_id, event.raw_uri, event.raw_ordinal = day, id_, key, position
             events.append(event)
@@ -168,9 +167,10 @@ def _pieces(content: bytes, is_record: Callable[[Any], bool]) -> Iterator[Piece]
 
 
 @lru_cache(maxsize=4_096)
-def _end_of_hour(key: str) -> int | None:
+def _hour_of(key: str) -> tuple[int | None, int | None]:
+    """The end of the hour in a key, in microseconds, and the hour; neither where the key names none."""
     day, hour = arrival_day(key), arrival_hour(key)
     if day is None or hour is None:
-        return None
+        return None, None
     end = datetime(day.year, day.month, day.day, hour, tzinfo=UTC) + timedelta(hours=1)
-    return int(end.timestamp()) * 1_000_000
+    return int(end.timestamp()) * 1_000_000, hour
