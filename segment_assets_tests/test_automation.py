@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
-from segment_assets.automation import code_version
+import dagster as dg
+
+from segment_assets.automation import code_version, on_changed_data_of_one_mapping
+from segment_assets.reporting import blocking
 from segment_assets.segmentation import DEMO_FILE, load
 
 
@@ -23,3 +26,42 @@ def test_loading_the_embedded_definitions_imports_no_aws_library_and_no_scikit_l
     )
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert printed.strip().splitlines()[-1] == "[]"
+
+
+def test_what_is_sent_waits_while_events_are_made_by_a_new_mapping() -> None:
+    def definitions(code: str, passes: bool) -> dg.Definitions:
+        @dg.asset(code_version=code, check_specs=[blocking("one_mapping", dg.AssetKey("engagement_events"), "")])
+        def engagement_events() -> dg.MaterializeResult:
+            return dg.MaterializeResult(check_results=[dg.AssetCheckResult(check_name="one_mapping", passed=passes)])
+
+        @dg.asset
+        def segment() -> dg.MaterializeResult:
+            return dg.MaterializeResult(data_version=dg.DataVersion(code + str(passes)))
+
+        @dg.asset(deps=[segment], automation_condition=on_changed_data_of_one_mapping)
+        def sent() -> None: ...
+
+        return dg.Definitions([engagement_events, segment, sent])
+
+    asked = []
+    with dg.DagsterInstance.ephemeral() as instance:
+        cursor = None
+
+        def tick(defs: dg.Definitions, *built: str) -> None:
+            nonlocal cursor
+            if built:
+                job = defs.resolve_implicit_global_asset_job_def()
+                keys = [dg.AssetKey(key) for key in built]
+                job.execute_in_process(instance=instance, asset_selection=keys, raise_on_error=False)
+            result = dg.evaluate_automation_conditions(defs, instance, cursor=cursor)
+            cursor = result.cursor
+            asked.append(result.total_requested)
+
+        old = definitions("1", passes=True)
+        tick(old, "engagement_events", "segment")
+        tick(old, "sent")
+        half = definitions("2", passes=False)
+        tick(half, "segment")
+        tick(half, "engagement_events")
+        tick(definitions("2", passes=True), "engagement_events")
+    assert asked == [1, 0, 0, 0, 1]

@@ -31,6 +31,7 @@ from pyiceberg.table import Transaction, WriteTask
 
 from segment_assets.lake.content import combined, content_hash
 from segment_assets.lake.files import Files, LocalFiles
+from segment_assets.lake.reading import attach
 from segment_assets.lake.table import Table
 
 # Clean Rooms reads Snappy or gzip, format v1 or v2; pyiceberg's own default is Zstandard.
@@ -39,6 +40,9 @@ PROPERTIES = {
     "write.parquet.compression-codec": "snappy",
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
+    # Every write adds a manifest: 365 days, loaded one by one, were 365 files to open before the first row was read.
+    "commit.manifest-merge.enabled": "true",
+    "commit.manifest.min-count-to-merge": "10",
 }
 CONTENT, INPUT, AS_OF = "content.", "input.", "as-of"
 WHOLE = "all"
@@ -153,6 +157,8 @@ class Lake:
             raise CommitFailedException(f"{table.name} was written by another since it was read; nothing was written")
         schema_differs = iceberg.schema().as_arrow().names != rows.schema.names
         changed = [n for n in by_part if schema_differs or known.get(n) != fresh[n]]
+        if schema_differs and partitions is not None:
+            _refuse_gaps(table, iceberg.schema().as_arrow().names, len(known.keys() - by_part.keys()))
         recorded = {f"{INPUT}{k}": v for k, v in (inputs or {}).items()} | ({AS_OF: str(as_of)} if as_of else {})
         stale = {} if partitions is not None else {n: "" for n in known if n not in fresh}
         if changed or stale or any(iceberg.properties.get(k) != v for k, v in recorded.items()):
@@ -162,6 +168,8 @@ class Lake:
                 with iceberg.transaction() as commit:
                     if schema_differs:
                         _evolve(commit, rows.schema)
+                    if missing := _properties(table).items() - iceberg.properties.items():
+                        commit.set_properties(dict(missing))  # before the rows: how they are added depends on them
                     if changed or stale:
                         if known:
                             commit.delete(_these(table, changed if partitions is not None else None))
@@ -198,15 +206,10 @@ class Lake:
 
     def read(self, table: Table, columns: list[str] | None = None) -> pa.Table:
         """The table's rows in key order; empty where it was never written, and so is a column described since then."""
-        wanted = columns or table.schema.names
+        names = ", ".join(f'"{c}"' for c in columns or table.schema.names)
         with self.connect(table) as db:
-            there = db.table(table.short_name).columns
-            names = ", ".join(f'"{c}"' for c in wanted if c in there)
             order = ", ".join(f'"{c}"' for c in table.key)
-            rows = db.sql(f'SELECT {names} FROM "{table.short_name}" ORDER BY {order}').to_arrow_table()
-        for name in (c for c in wanted if c not in there):
-            rows = rows.append_column(name, pa.nulls(rows.num_rows, table.schema.field(name).type))
-        return rows.select(wanted)
+            return db.sql(f'SELECT {names} FROM "{table.short_name}" ORDER BY {order}').to_arrow_table()
 
     @contextmanager
     def connect(self, *tables: Table, **extra: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -218,40 +221,37 @@ class Lake:
         db = self._database.cursor()
         try:
             for table in tables:
-                self._attach(db, table)
+                attach(db, self.catalog, table, self._fetch)
             for name, rows in extra.items():
                 db.register(name, rows)
             yield db
         finally:
             db.close()
 
-    def _attach(self, db: duckdb.DuckDBPyConnection, table: Table) -> None:
-        try:
-            iceberg = self.catalog.load_table(table.name)
-        except NoSuchTableError:
-            db.register(table.short_name, table.empty())
-            return
-        tasks = list(iceberg.scan().plan_files())
-        if not tasks:
-            db.register(table.short_name, iceberg.schema().as_arrow().empty_table())
-        elif any(task.delete_files for task in tasks) or len(iceberg.metadata.schemas) > 1:
-            # Deletes or an older schema in a file: pyiceberg resolves both, at about six times the time.
-            db.register(table.short_name, iceberg.scan().to_arrow())
-        else:
-            files = self._fetch([task.file.file_path for task in tasks])
-            quoted = ", ".join(f"'{file.replace(chr(39), chr(39) * 2)}'" for file in files)
-            source = f"read_parquet([{quoted}], hive_partitioning=false)"
-            db.execute(f'CREATE TEMP VIEW "{table.short_name}" AS SELECT * FROM {source}')
-
     def _open_or_create(self, table: Table) -> IcebergTable:
         self.catalog.create_namespace_if_not_exists(table.name.split(".", 1)[0])
         iceberg = self.catalog.create_table_if_not_exists(
-            table.name, schema=table.schema, properties=PROPERTIES | {"comment": table.description}
+            table.name, schema=table.schema, properties=_properties(table)
         )
         if table.partition and not iceberg.spec().fields:
             with iceberg.update_spec() as spec:
                 spec.add_identity(table.partition)
         return iceberg
+
+
+def _properties(table: Table) -> dict[str, str]:
+    """What a table carries besides versions; Glue shows `Description` as its own."""
+    return PROPERTIES | {"comment": table.description, "Description": table.description}
+
+
+def _refuse_gaps(table: Table, there: list[str], days: int) -> None:
+    """A column that allows no nulls can't be added while days keep files without it."""
+    added = [f.name for f in table.schema if f.name not in there and not f.nullable]
+    if added and days:
+        raise ValueError(
+            f"{table.name}: the new column {added[0]} must allow nulls, because {days} days keep files without it; "
+            "nothing was written"
+        )
 
 
 def _refuse_repeated_keys(table: Table, rows: pa.Table) -> None:
@@ -292,7 +292,7 @@ def _append(commit: Transaction, io: FileIO, parts: list[pa.Table], properties: 
     """
     metadata = commit.table_metadata  # each asking copies the metadata: 15 ms
     spec, schema = metadata.spec(), metadata.schema()
-    with commit.update_snapshot(snapshot_properties=properties).fast_append() as snapshot:
+    with commit.update_snapshot(snapshot_properties=properties).merge_append() as snapshot:
         tasks = (
             WriteTask(
                 write_uuid=snapshot.commit_uuid,

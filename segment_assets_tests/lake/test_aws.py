@@ -148,6 +148,21 @@ def test_a_database_that_is_there_is_asked_for_twice_at_most_and_not_made(
     assert [call for call in double[0].calls[before:] if call.operation == "CreateTable" and call.status != 200] == []
 
 
+def test_glue_shows_what_a_table_and_each_of_its_columns_mean(double: tuple[AwsDouble, Aws], tables: Lake) -> None:
+    put(tables, PEOPLE, "ann")
+    wider = PEOPLE.with_columns(column("city", pa.string(), "Where they live"))
+    tables.write(wider, pa.table({"who": ["ann"], "city": ["x"]}), "run", as_of=LATER.date())
+    shown = accounts.client("glue").get_table(DatabaseName="dev_raw", Name="people")["Table"]
+    assert [(c["Name"], c["Type"], c["Comment"]) for c in shown["StorageDescriptor"]["Columns"]] == [
+        ("who", "string", "Who"),
+        ("city", "string", "Where they live"),
+    ]
+    said = shown["Parameters"]
+    assert (shown["Description"], said["comment"], said["table_type"]) == ("People.", "People.", "ICEBERG")
+    assert said["as-of"] == str(LATER.date())
+    assert said["content.all"] == tables.state(wider).versions["all"]
+
+
 def test_sessions_end_and_the_run_goes_on(double: tuple[AwsDouble, Aws], tables: Lake) -> None:
     aws, where = double
     accounts.forget()
