@@ -215,6 +215,28 @@ class Query(Model):
     use_as_features: bool = Field(False, description="join the result's columns to features by customer_id")
 
 
+class TemplateParameter(Model):
+    """A placeholder for a literal, written `:name` in the template's text."""
+
+    type: str = Field(description="AWS's name of its type, such as DATE, INT or VARCHAR")
+    default: str | None = Field(None, description="value where none is given")
+
+
+class AnalysisTemplate(Model):
+    """A query that a custom rule can allow by name; its text never changes, its parameters do."""
+
+    sql: str = Field(description="the query's text, with :name for each parameter")
+    author: str | None = Field(None, description="the member who wrote it; default: the query runner")
+    parameters: dict[str, TemplateParameter] = Field({}, max_length=50, description="parameters by name")
+
+
+class PrivacyBudget(Model):
+    """The collaboration's one budget for tables under differential privacy."""
+
+    epsilon: int = Field(ge=1, le=20, description="how much may be learnt in a refresh period")
+    users_noise_per_query: int = Field(ge=10, le=100, description="noise, as a number of persons")
+
+
 class Collaboration(Model):
     """Who works together, what each offers, and what may be asked."""
 
@@ -226,6 +248,10 @@ class Collaboration(Model):
         min_length=1, description="tables on offer, by the name queries use"
     )
     queries: dict[Name, Query] = Field(min_length=1, description="protected queries; each becomes an asset")
+    templates: dict[Name, AnalysisTemplate] = Field({}, description="analysis templates, for custom rules to allow")
+    privacy_budget: PrivacyBudget | None = Field(
+        None, description="for tables under differential privacy, which can't be queried without it"
+    )
 
 
 class Target(Model):

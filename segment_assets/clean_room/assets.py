@@ -11,6 +11,7 @@ from segment_assets import segmentation
 from segment_assets.automation import OWNERS, at_a_gate, code_version, fresh_within, on_changed_data_once_a_day
 from segment_assets.clean_room import protected_query, results
 from segment_assets.clean_room.checker import check
+from segment_assets.clean_room.circumstances import Circumstances, PrivacyBudget
 from segment_assets.clean_room.collaboration import Collaboration, declare, lint
 from segment_assets.clean_room.port import CleanRoom
 from segment_assets.clean_room.protected_query import Outcome, ProtectedQuery
@@ -53,6 +54,13 @@ def declared(config: Segmentation, offered: segmentation.Collaboration) -> Colla
     return declare(offered, {name: t.schema for name, t in sources(config).items()})
 
 
+def privacy_budget(offered: segmentation.Collaboration) -> PrivacyBudget | None:
+    """The declared budget for tables under differential privacy."""
+    if (declared_ := offered.privacy_budget) is None:
+        return None
+    return PrivacyBudget(epsilon=declared_.epsilon, users_noise_per_query=declared_.users_noise_per_query)
+
+
 def protected_queries(config: Segmentation, offered: segmentation.Collaboration) -> list[ProtectedQuery]:
     """Every query of segmentation.yaml, checked and ready to run."""
     collaboration, tables = declared(config, offered), sources(config)
@@ -60,7 +68,8 @@ def protected_queries(config: Segmentation, offered: segmentation.Collaboration)
     found = []
     for name, query in offered.queries.items():
         path = f"segmentation.yaml: collaboration.queries.{name}.sql"
-        resolved = check(query.sql, collaboration).accepted(path)
+        state = Circumstances(privacy_budget=privacy_budget(offered))
+        resolved = check(query.sql, collaboration, state).accepted(path)
         catalog = {n: t.schema for n, t in tables.items()}
         table = results.table(name, query.description, resolved, catalog, path)
         per_day = offered.queries_per_day

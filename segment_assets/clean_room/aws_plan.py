@@ -102,7 +102,12 @@ def declared(collaboration: Collaboration, aws: Aws, catalog: Mapping[str, Table
             "allowedColumns": sorted(table.columns),
         }
         found.append(Resource(account, "configured_table", name, offered))
-        if isinstance(table.rule, rules.Aggregation | rules.List):
+        if table.rule is not None and table.rule.type == "CUSTOM":
+            raise PlanError(
+                f"segmentation.yaml: collaboration.configured_tables.{table.name}.custom: custom rules are checked and "
+                "run on one machine, and not made on AWS yet; use a list or aggregation rule there"
+            )
+        if table.rule is not None:
             policy = canonical(rules.to_aws(table.rule))
             found.append(Resource(account, "analysis_rule", f"{name}.{table.rule.type}", {"policy": policy}))
         role = aws.clean_rooms.service_role_arn if account == OURS else aws.clean_rooms.partner_service_role_arn

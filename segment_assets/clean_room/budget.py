@@ -51,6 +51,12 @@ def charge(log: pa.Table, entry: Entry, per_day: int) -> pa.Table:
     return _with(log, entry)
 
 
+def used(log: pa.Table) -> tuple[date | None, int]:
+    """The newest day of the data that a query ran on, and how many ran on it."""
+    day = pc.max(log["as_of"]).as_py() if log.num_rows else None
+    return day, 0 if day is None else pc.sum(pc.equal(log["as_of"], pa.scalar(day, pa.date32()))).as_py()
+
+
 def close(log: pa.Table, entry: Entry, outcome: str) -> pa.Table:
     """The log with the query's outcome, SUCCESS or FAILED."""
     others = log.filter(pc.not_equal(log["content_key"], entry.content_key))

@@ -11,7 +11,7 @@ from sqlglot import exp
 from segment_assets.clean_room import aggregation_rule, encryption, list_rule, names, surface, templates
 from segment_assets.clean_room.circumstances import PLAIN, Circumstances
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
-from segment_assets.clean_room.custom import analyses, mapping
+from segment_assets.clean_room.custom import analyses, flat, mapping, privacy
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.custom.check import check as check_custom
 from segment_assets.clean_room.custom.resolve import Resolver
@@ -42,7 +42,7 @@ class Checked:
     Attributes:
         text: as submitted.
         verdict: ACCEPT, WARN or REJECT, with every finding.
-        resolved: the canonical tree under list and aggregation rules; None where the query was refused.
+        resolved: the canonical tree of one SELECT without nested queries; None where there is none, or was refused.
         custom: the resolved program under custom rules; None where the query was refused.
     """
 
@@ -52,7 +52,7 @@ class Checked:
     custom: Accepted | None = None
 
     def accepted(self, path: str = "query") -> Resolved:
-        """The canonical tree of an accepted query under list and aggregation rules.
+        """The canonical tree of an accepted query of one SELECT without nested queries.
 
         Args:
             path: where the query stands, for the message.
@@ -69,7 +69,12 @@ class Checked:
         """Why the query does not run."""
         if self.verdict.findings:
             return self.verdict.findings[0]
-        return Finding("RULE_CONFLICT", "this is a query under custom rules, where list or aggregation rules are meant")
+        if self.custom and any(privacy.is_private(t) for t in self.custom.tables):
+            return Finding(
+                "DP_POLICY_MISSING", "the query is allowed, but noise is not built, and nothing runs without it"
+            )
+        message = "the query is allowed, but nested queries, windows and set operations are not kept as a table yet"
+        return Finding("SUBQUERY_OR_CTE", message)
 
 
 def check(text: str, collaboration: Collaboration, state: Circumstances = PLAIN) -> Checked:
@@ -107,7 +112,7 @@ def _check(text: str, collaboration: Collaboration, state: Circumstances) -> _Ju
     if "CUSTOM" in types or types == {_MAPPING}:
         found += _bound(program, collaboration, state)
         more, accepted = check_custom(program, known, collaboration, state, len(text))
-        return found + more, None, accepted
+        return found + more, flat.resolved(accepted, collaboration), accepted
     if program.cached:
         found.append(Finding("MULTIPLE_STATEMENTS", "CACHE TABLE is allowed under custom rules alone"))
     more, resolved = _structured(program.final, known, collaboration, state, found)

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from segment_assets import segmentation
 from segment_assets.clean_room import rules
-from segment_assets.clean_room.templates import Template
+from segment_assets.clean_room.custom_rule import ANY_JOB, ANY_QUERY, Custom
+from segment_assets.clean_room.templates import Parameter, Template
 from segment_assets.segmentation import nearest
 
 OWNER_OF = {"customers": "runner", "partner_audience": "provider"}
@@ -116,10 +117,34 @@ def declare(config: segmentation.Collaboration, catalog: Mapping[str, pa.Schema]
         allowed = {c: types[c] for c in table.allowed_columns if c in types}
         for place, named in rule.columns().items():
             wrong += _unknown(f"{path}.{rule.type.lower()}.{_snake(place)}", named, allowed, f"{name}.allowed_columns")
-        tables[name] = ConfiguredTable(name, table.table, members[OWNER_OF[table.table]], allowed, rule)
+        wrong += _unknown(f"{path}.encryption", list(table.encryption), allowed, f"{name}.allowed_columns")
+        owner = members[OWNER_OF[table.table]]
+        tables[name] = ConfiguredTable(name, table.table, owner, allowed, rule, table.encryption)
+        if isinstance(rule, Custom):
+            wrong += _of_custom(path, rule, config)
+    templates = {name: _template(name, t, config.runner) for name, t in config.templates.items()}
     if wrong:
         raise CollaborationError("\n".join(wrong))
-    return Collaboration(config.name, config.runner, config.provider, tables)
+    return Collaboration(config.name, config.runner, config.provider, tables, templates=templates)
+
+
+def _of_custom(path: str, rule: Custom, config: segmentation.Collaboration) -> list[str]:
+    members = (config.runner, config.provider)
+    found = [
+        f'{path}.custom.allowed_authors: no member is called "{author}" {nearest(author, members)}'
+        for author in rule.allowed_analysis_providers or ()
+        if author not in members
+    ]
+    return found + [
+        f'{path}.custom.allowed_analyses: no template is called "{name}" {nearest(name, config.templates)}'
+        for name in rule.allowed_analyses
+        if name not in (ANY_QUERY, ANY_JOB) and name not in config.templates
+    ]
+
+
+def _template(name: str, template: segmentation.AnalysisTemplate, runner: str) -> Template:
+    parameters = tuple(Parameter(n, p.type, p.default) for n, p in template.parameters.items())
+    return Template(name, template.author or runner, template.sql, parameters)
 
 
 def sql_type(kind: pa.DataType) -> str:

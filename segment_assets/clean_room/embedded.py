@@ -16,7 +16,9 @@ from typing import Protocol
 import duckdb
 import pyarrow as pa
 
+from segment_assets.clean_room import custom_engine
 from segment_assets.clean_room.collaboration import ConfiguredTable
+from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError, ReadTable
 from segment_assets.clean_room.rewrite import Rewritten, rewrite
@@ -65,6 +67,16 @@ class EmbeddedCleanRoom(CleanRoom):
         tables = {t.name: read(t).select(list(t.columns)) for t in _needed(query)}
         result = self._execute(rewritten.sql, tables)
         return result.rename_columns(list(rewritten.names))
+
+    def run_custom(self, query: Accepted, read: ReadTable) -> pa.Table:
+        """Execute an accepted custom query with nested queries, windows or set operations, in no particular order.
+
+        Raises:
+            QueryFailedError: it needs noise or a minimum that is not built, reached a limit, or failed.
+        """
+        sql = custom_engine.sql(query)
+        tables = {t.name: read(t).select(list(t.columns)) for t in query.tables}
+        return self._execute(sql, tables)
 
     def rewrite(self, query: Resolved, as_of: date | None) -> Rewritten:
         """What will be executed.

@@ -83,6 +83,18 @@ ORDER = (
     "RULE_PROVIDERS_REQUIRED",
     "RULE_JOIN_OPERATOR_REQUIRED",
 )
+# The part of a rule that says so, where a finding does not name the table.
+RULE_OF = {
+    "JOIN_OPERATOR_NOT_ALLOWED": "allowedJoinOperators",
+    "COLUMN_NOT_JOINABLE": "joinColumns",
+    "JOIN_REQUIRED": "joinRequired",
+    "COLUMN_NOT_DIMENSION": "dimensionColumns",
+    "COLUMN_NOT_LISTABLE": "listColumns",
+    "AGGREGATE_NOT_ALLOWED_FOR_COLUMN": "aggregateColumns",
+    "SCALAR_FUNCTION_NOT_ALLOWED": "scalarFunctions",
+    "DP_POLICY_MISSING": "privacyBudgetTemplate",
+    "COLUMN_UNKNOWN": "allowedColumns",
+}
 # AWS runs what these name, and documents the result as wrong, or as not what was meant.
 WARNINGS = frozenset(c for c in ORDER if c.startswith("C3R_")) | {"RULE_JOIN_OPERATOR_REQUIRED"}
 

@@ -9,8 +9,10 @@ from datetime import date
 
 from sqlglot import exp
 
-from segment_assets.clean_room import aggregation_rule, conditions, rules, spark
+from segment_assets.clean_room import aggregation_rule, conditions, minimums, rules, spark
 from segment_assets.clean_room.names import Resolved, output_name
+
+ANY_DAY = date(2000, 1, 1)  # for whoever only shows what would run
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,13 @@ def members(query: Resolved, column: exp.Column, as_of: date | None) -> Rewritte
 
 def constraints(query: Resolved) -> list[tuple[exp.Column, int]]:
     """Every (column, minimum) of every table of the query."""
-    return [
+    found = [
         (exp.column(constraint.column_name, table=label, quoted=True), constraint.minimum)
         for label, table in query.relations.items()
         if isinstance(table.rule, rules.Aggregation)
         for constraint in table.rule.output_constraints
     ]
+    return found + minimums.of_custom_rules(query)
 
 
 def _constrain(tree: exp.Select, query: Resolved) -> None:
@@ -81,6 +84,7 @@ def _constrain(tree: exp.Select, query: Resolved) -> None:
     ]
     if not required:
         return
+    minimums.make_groups(tree)
     having = tree.args.get("having")
     terms = [exp.paren(having.this, copy=False)] if having else []
     tree.set("having", exp.Having(this=exp.and_(*terms, *required)))

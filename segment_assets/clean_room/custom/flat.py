@@ -1,0 +1,38 @@
+"""Custom queries of one SELECT over configured tables: they can be rewritten and kept as list queries are."""
+
+from sqlglot import exp
+
+from segment_assets.clean_room import names, surface
+from segment_assets.clean_room.collaboration import Collaboration
+from segment_assets.clean_room.custom import privacy
+from segment_assets.clean_room.custom.check import Accepted
+from segment_assets.clean_room.names import Resolved
+
+# Beside what list and aggregation rules allow.
+_MORE = (exp.Min, exp.Max, exp.Case, exp.If)
+
+
+def resolved(accepted: Accepted, collaboration: Collaboration) -> Resolved | None:
+    """The canonical form of a flat query; None where it is not flat, or uses what the rewrite does not know."""
+    tree = accepted.program.final
+    if accepted.program.cached or not isinstance(tree, exp.Select) or not _counts_rows_only(tree):
+        return None
+    if any(privacy.is_private(table) for table in accepted.tables):
+        return None  # nothing of such a table is run without noise
+    relations = [c.this for c in (tree.args.get("from_"), *(tree.args.get("joins") or ())) if c is not None]
+    if not relations or not all(isinstance(r, exp.Table) and r.name.lower() in collaboration.tables for r in relations):
+        return None
+    if any(isinstance(n, exp.Query) and n is not tree for n in tree.walk()):
+        return None
+    if any(j.args.get("using") or j.method for j in tree.args.get("joins") or ()) or tree.args.get("offset"):
+        return None
+    for node in tree.walk(prune=lambda n: isinstance(n, exp.Hint)):
+        if type(node) not in surface.ALLOWED and not isinstance(node, (*_MORE, exp.Hint, exp.Star)):
+            return None
+    found, wrong = names.resolve(tree, collaboration)
+    return None if wrong else found
+
+
+def _counts_rows_only(tree: exp.Expr) -> bool:
+    """Whether every star is that of COUNT(*), and there is no window."""
+    return tree.find(exp.Window) is None and all(isinstance(s.parent, exp.Count) for s in tree.find_all(exp.Star))

@@ -1,0 +1,163 @@
+"""What `segment-assets clean-room check`, `explain`, `budget` and `conformance` do."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from segment_assets import deployment, segmentation
+from segment_assets.clean_room import assets as clean_room
+from segment_assets.clean_room import budget as budgets
+from segment_assets.clean_room import conformance as cases
+from segment_assets.clean_room import explain as explained
+from segment_assets.clean_room import suggest
+from segment_assets.clean_room.checker import Checked
+from segment_assets.clean_room.checker import check as judge
+from segment_assets.clean_room.circumstances import PLAIN, Circumstances, Run
+from segment_assets.clean_room.collaboration import Collaboration, CollaborationError
+from segment_assets.clean_room.reasons import RULE_OF, Finding
+from segment_assets.clean_room.tables import QUERY_LOG
+
+_STYLES = {"ACCEPT": "green", "WARN": "yellow", "REJECT": "red"}
+
+
+def check(
+    console: Console,
+    text: str,
+    *,
+    runner: str | None = None,
+    template: str | None = None,
+    values: Mapping[str, str] | None = None,
+    strict: bool = False,
+    as_json: bool = False,
+) -> bool:
+    """Judge a query offline; true where it may run."""
+    collaboration, state = _state(runner, template, values or {}, strict=strict)
+    found = judge(text, collaboration, state)
+    near = suggest.rewrite(text, collaboration, state) if found.verdict.decision == "REJECT" else None
+    if as_json:
+        _json(console, {**_verdict(found), "rewrite": near})
+    else:
+        _tell(console, found)
+        if near:
+            console.print("This would be accepted:", soft_wrap=True)
+            console.print(near, markup=False, soft_wrap=True)
+    return found.verdict.decision != "REJECT"
+
+
+def explain(console: Console, text: str, *, runner: str | None = None, as_json: bool = False) -> bool:
+    """Show what would run, what is added to it, and which columns leave."""
+    collaboration, state = _state(runner, None, {})
+    found = judge(text, collaboration, state)
+    if found.verdict.decision == "REJECT":
+        _tell(console, found)
+        return False
+    told = explained.explain(found)
+    if as_json:
+        _json(console, {**_verdict(found), **told})
+        return True
+    _tell(console, found)
+    for name, lines in told.items():
+        console.print(f"{name.replace('_', ' ')}:", markup=False)
+        for line in lines if isinstance(lines, list) else [lines]:
+            console.print(f"  {line}", markup=False, soft_wrap=True)
+    return True
+
+
+def budget(console: Console, *, as_json: bool = False) -> bool:
+    """Tell how many queries the newest day of the data has used, and how many are left."""
+    config = segmentation.load()
+    offered = _offered(config)
+    log = deployment.resource(deployment.settings(config), "lake").read(QUERY_LOG)
+    day, used = budgets.used(log)
+    left = max(0, offered.queries_per_day - used)
+    told: dict[str, Any] = {"day": day and day.isoformat(), "used": used, "left": left}
+    if privacy := offered.privacy_budget:
+        told["privacy_budget"] = privacy.model_dump()
+    if as_json:
+        _json(console, told)
+        return True
+    of_day = f"on the data of {day}" if day else "so far"
+    console.print(f"{used:,} of {offered.queries_per_day:,} protected queries used {of_day}, {left:,} left")
+    if offered.privacy_budget:
+        console.print(
+            f"privacy budget: epsilon {offered.privacy_budget.epsilon}, noise of "
+            f"{offered.privacy_budget.users_noise_per_query} persons per query; noise is not built, so none is spent",
+            soft_wrap=True,
+        )
+    return True
+
+
+def conformance(console: Console, path: Path, *, as_json: bool = False) -> bool:
+    """Run a file of cases; true where every one agrees."""
+    found = cases.run(cases.load(path))
+    wrong = [o for o in found if not o.agrees]
+    total, agreed = Counter(o.family for o in found), Counter(o.family for o in found if o.agrees)
+    if as_json:
+        families = {f: {"cases": n, "agree": agreed[f]} for f, n in sorted(total.items())}
+        told = {"cases": len(found), "agree": len(found) - len(wrong), "families": families}
+        _json(console, {**told, "disagreements": [asdict(o) for o in wrong]})
+        return not wrong
+    for family, number in sorted(total.items()):
+        console.print(f"{family:<8} {agreed[family]:>4} of {number:>4} agree", markup=False)
+    for o in wrong:
+        line = f"{o.id}: expected {' '.join(o.expected)}, found {' '.join(o.found)}: {o.message}"
+        console.print(line, style="red", markup=False, soft_wrap=True)
+    console.print(f"{len(found) - len(wrong):,} of {len(found):,} cases agree")
+    return not wrong
+
+
+def _state(
+    runner: str | None, template: str | None, values: Mapping[str, str], *, strict: bool = False
+) -> tuple[Collaboration, Circumstances]:
+    config = segmentation.load()
+    offered = _offered(config)
+    collaboration = clean_room.declared(config, offered)
+    members = (collaboration.runner, collaboration.provider)
+    if runner and runner not in members:
+        raise CollaborationError(f'no member is called "{runner}" {segmentation.nearest(runner, members)}')
+    collaboration = replace(collaboration, runner=runner or collaboration.runner)
+    state = replace(PLAIN, privacy_budget=clean_room.privacy_budget(offered), strict=strict)
+    if template is None:
+        return collaboration, state
+    if (known := collaboration.templates.get(template)) is None:
+        hint = segmentation.nearest(template, collaboration.templates)
+        raise CollaborationError(f'segmentation.yaml: collaboration.templates: none is called "{template}" {hint}')
+    return collaboration, replace(state, run=Run(template, known.creator, values))
+
+
+def _offered(config: segmentation.Segmentation) -> segmentation.Collaboration:
+    if config.collaboration is None:
+        raise CollaborationError(
+            "segmentation.yaml: no collaboration is declared, so there are no rules to check against"
+        )
+    return config.collaboration
+
+
+def _verdict(found: Checked) -> dict[str, Any]:
+    verdict = found.verdict
+    return {
+        "verdict": verdict.decision,
+        "reason_code": verdict.code,
+        "findings": [{**asdict(f), "rule": _rule(f)} for f in verdict.findings],
+    }
+
+
+def _tell(console: Console, found: Checked) -> None:
+    verdict = found.verdict
+    console.print(f"{verdict.decision} {verdict.code}", style=_STYLES[verdict.decision], markup=False)
+    for finding in verdict.findings:
+        rule = f" ({_rule(finding)})" if _rule(finding) else ""
+        console.print(f"  {finding}{rule}", markup=False, soft_wrap=True)
+
+
+def _rule(finding: Finding) -> str:
+    return finding.rule or RULE_OF.get(finding.code, "")
+
+
+def _json(console: Console, told: Mapping[str, Any]) -> None:
+    console.print(json.dumps(told, indent=2), markup=False, soft_wrap=True)
