@@ -54,6 +54,8 @@ def check(
     """
     rules = [t.rule for t in tables if isinstance(t.rule, Custom)]
     limits = surface.Limits(any(r.narrow for r in rules), any(r.user_column for r in rules))
+    for tree in program.trees:
+        surface.inline_windows(tree)
     found = [f for tree in program.trees for f in surface.sweep(tree, limits)]
     found += _names(program, collaboration)
     if limits.private and length > privacy.MAX_LENGTH:

@@ -17,7 +17,7 @@ _BINARY = {"this", "expression"}
 _SET = {"this", "expression", "distinct", "with_", "order", "limit", "offset"}
 _SKELETON: dict[type[exp.Expr], set[str]] = {
     **surface.SKELETON,
-    exp.Select: surface.SKELETON[exp.Select] | {"with_", "windows", "offset"},
+    exp.Select: surface.SKELETON[exp.Select] | {"with_", "offset"},
     exp.With: {"expressions"},
     exp.CTE: {"this", "alias"},
     exp.Subquery: {"this", "alias", "with_"},
@@ -28,7 +28,7 @@ _SKELETON: dict[type[exp.Expr], set[str]] = {
     exp.Values: {"expressions", "alias"},
     exp.Tuple: {"expressions"},
     exp.Offset: {"expression"},
-    exp.Window: {"this", "partition_by", "order", "spec", "over", "alias"},
+    exp.Window: {"this", "partition_by", "order", "spec", "over"},
     exp.WindowSpec: {"kind", "start", "start_side", "end", "end_side"},
     exp.Order: {"this", "expressions"},  # `this` inside LISTAGG ... WITHIN GROUP
     exp.WithinGroup: _BINARY,
@@ -78,6 +78,21 @@ def sweep(tree: exp.Expr, limits: Limits) -> Iterator[Finding]:
     """Everything in a tree that a custom rule does not let through."""
     for node in tree.walk(prune=lambda n: isinstance(n, exp.Hint | exp.Lateral | exp.QueryTransform)):
         yield from _node(node, limits)
+
+
+def inline_windows(tree: exp.Expr) -> None:
+    """Put what `WINDOW w AS (...)` says in the place of `OVER w`: its keys are part of the item that uses it."""
+    for select in tree.find_all(exp.Select):
+        named = {w.name.lower(): w for w in select.args.get("windows") or () if not w.args.get("alias")}
+        for window in select.find_all(exp.Window):
+            name = str(window.alias).lower()
+            if window.arg_key != "windows" and name in named and window.parent_select is select:
+                for part in ("partition_by", "order", "spec"):
+                    value = named[name].args.get(part)
+                    window.set(part, [v.copy() for v in value] if isinstance(value, list) else value and value.copy())
+                window.set("alias", None)
+        if len(named) == len(select.args.get("windows") or ()):
+            select.set("windows", None)
 
 
 def _node(node: exp.Expr, limits: Limits) -> Iterator[Finding]:
