@@ -28,10 +28,12 @@ def test_loading_the_embedded_definitions_imports_no_aws_library_and_no_scikit_l
     assert printed.strip().splitlines()[-1] == "[]"
 
 
-def test_what_is_sent_waits_while_events_are_made_by_a_new_mapping() -> None:
-    def definitions(code: str, passes: bool) -> dg.Definitions:
+def test_what_is_sent_waits_while_events_are_made_again_or_their_making_was_killed() -> None:
+    def definitions(code: str, passes: bool, *, killed: bool = False) -> dg.Definitions:
         @dg.asset(code_version=code, check_specs=[blocking("one_mapping", dg.AssetKey("engagement_events"), "")])
         def engagement_events() -> dg.MaterializeResult:
+            if killed:
+                raise InterruptedError
             return dg.MaterializeResult(check_results=[dg.AssetCheckResult(check_name="one_mapping", passed=passes)])
 
         @dg.asset
@@ -60,8 +62,11 @@ def test_what_is_sent_waits_while_events_are_made_by_a_new_mapping() -> None:
         old = definitions("1", passes=True)
         tick(old, "engagement_events", "segment")
         tick(old, "sent")
+        tick(definitions("1", passes=False, killed=True), "segment", "engagement_events")
+        tick(old, "engagement_events")
+        tick(old, "sent")
         half = definitions("2", passes=False)
         tick(half, "segment")
         tick(half, "engagement_events")
         tick(definitions("2", passes=True), "engagement_events")
-    assert asked == [1, 0, 0, 0, 1]
+    assert asked == [1, 0, 0, 1, 0, 0, 0, 1]
