@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from segment_assets.operations.refresh import Refresh
 from segment_assets_tests.end_to_end.world import World, edited, opened_world
 from segment_assets_tests.small_world import SMALL_SEGMENTATION, TODAY, small_next_day
 
@@ -102,3 +103,14 @@ def test_a_run_whose_process_is_gone_blocks_nothing(world: World) -> None:
     )
     world.refresh()
     assert world.instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
+
+
+def test_after_a_new_mapping_nothing_is_sent_until_every_day_is_of_it(world: World) -> None:
+    landing = yaml.safe_load(SMALL_SEGMENTATION.read_text())["landing"]
+    landing["events"]["format"] = "auto"
+    world.use(edited(landing=landing))
+    sent, handoff = world.hashes()["activation.activation_ledger"], dg.AssetKey(["file_handoff", "win_back"])
+    assert not Refresh(world.defs, world.instance, world.home / "state").execute([handoff], []).success
+    assert world.hashes()["activation.activation_ledger"] == sent
+    world.force("engagement_events")
+    world.force("file_handoff/win_back")
