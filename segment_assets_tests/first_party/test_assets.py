@@ -9,6 +9,7 @@ from segment_assets.first_party import assets, sensors
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_CUSTOMERS, RAW_EVENTS
 from segment_assets.segmentation import load
 from segment_assets_tests.first_party.loading import event, put
+from segment_assets_tests.small_world import SMALL_SEGMENTATION
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -17,7 +18,7 @@ class World:
     """The first party's assets on an instance of their own, and what the daemon would do with its sensors."""
 
     def __init__(self, tmp_path, lake, landing):
-        config = load()
+        config = load(SMALL_SEGMENTATION)
         self.lake, self.landing = lake, landing
         self.resources = {"lake": lake, "landing": landing}
         self.defs = dg.Definitions(

@@ -126,43 +126,6 @@ def test_days_from_before_a_column_read_as_empty_and_are_not_written_again(lake:
     assert before < _files(lake)
 
 
-def test_a_column_that_allows_no_nulls_is_not_added_while_days_lack_it(lake: Lake) -> None:
-    lake.write(VISITS, visits((DAYS[0], "a", 1)), "run", partitions=DAYS[:1])
-    strict = VISITS.with_columns(column("city", pa.string(), "City", required=True))
-    more = visits((DAYS[1], "b", 2)).append_column("city", pa.array(["x"]))
-    with pytest.raises(ValueError, match="the new column city must allow nulls, because 1 days keep files without it"):
-        lake.write(strict, more, "run", partitions=DAYS[1:])
-    both = visits((DAYS[0], "a", 1), (DAYS[1], "b", 2)).append_column("city", pa.array(["y", "x"]))
-    assert lake.write(strict, both, "run", partitions=DAYS).rows == 2
-
-
-def test_a_name_given_twice_does_not_bring_back_what_it_held(lake: Lake) -> None:
-    old = visits((DAYS[0], "a", 1)).append_column("city", pa.array(["old"]))
-    lake.write(VISITS_WITH_CITY, old, "run", partitions=DAYS[:1])
-    lake.write(VISITS, visits((DAYS[1], "b", 2)), "run", partitions=DAYS[1:])
-    assert lake.read(VISITS).column_names == ["day", "who", "n"]
-    new = visits((DAYS[1], "b", 2)).append_column("city", pa.array(["new"]))
-    lake.write(VISITS_WITH_CITY, new, "run", partitions=DAYS[1:])
-    assert lake.read(VISITS_WITH_CITY)["city"].to_pylist() == [None, "new"]
-
-
-def test_a_day_is_one_file_however_often_it_was_loaded_and_manifests_are_merged(tmp_path: Path) -> None:
-    lake = Lake(partial(open_catalog, tmp_path / "lake"), tmp_path / "scratch", memory_limit="500MB")
-    for number in range(11):
-        lake.write(
-            VISITS, visits((date(2026, 1, 1 + number), "a", number)), "run", partitions=[date(2026, 1, 1 + number)]
-        )
-    versions = lake.state(VISITS).versions
-    for number in (1, 2):
-        lake.write(VISITS, visits((DAYS[0], "a", number), (DAYS[0], "b", number)), "run", partitions=DAYS[:1])
-    iceberg = lake.catalog.load_table(VISITS.name)
-    days = [task.file.partition[0] for task in iceberg.scan().plan_files()]
-    assert len(days) == len(set(days)) == 11
-    assert len(iceberg.current_snapshot().manifests(iceberg.io)) < 9
-    assert {d: v for d, v in lake.state(VISITS).versions.items() if d != "2026-01-01"}.items() <= versions.items()
-    assert lake.read(VISITS).num_rows == 12
-
-
 def _files(lake: Lake) -> set[str]:
     return {task.file.file_path for task in lake.catalog.load_table(VISITS.name).scan().plan_files()}
 
