@@ -32,3 +32,8 @@ def shared() -> Path:
     if not SHARED.exists():
         pytest.skip("the folder shared/ is not beside this checkout: AWS's sample and the example records are there")
     return SHARED
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole graphs first: a module is one worker's, and none should be left with a long one at the end."""
+    items.sort(key=lambda item: (item.path.parent.name != "end_to_end", item.path.name != "test_parity.py"))
