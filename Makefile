@@ -36,12 +36,13 @@ aws-stop: ## stop that double; what it holds is gone
 test: $(READY) ## run every test
 	@$(BIN)/python -m pytest
 
-check: $(READY) ## lint, formatting, types, import contracts, definitions
+check: $(READY) ## lint, formatting, types, import contracts, definitions, mutations of the query checker
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/segment-assets validate
+	@$(BIN)/python -m segment_assets_tests.clean_room.mutations
 
 format: $(READY) ## mend what ruff can mend
 	@$(BIN)/ruff check --fix .

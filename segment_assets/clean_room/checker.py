@@ -17,7 +17,7 @@ from segment_assets.clean_room.custom.check import check as check_custom
 from segment_assets.clean_room.custom.resolve import Resolver
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.program import Program, parse
-from segment_assets.clean_room.reasons import Finding, QueryRefusedError, Verdict, at, verdict
+from segment_assets.clean_room.reasons import WARNINGS, Finding, QueryRefusedError, Verdict, at, verdict
 
 MAX_LENGTH = 500_000  # API_ProtectedQuerySQLParameters, queryString
 _RULES = {"AGGREGATION": aggregation_rule.check, "LIST": list_rule.check}
@@ -112,7 +112,8 @@ def _check(text: str, collaboration: Collaboration, state: Circumstances) -> _Ju
     if "CUSTOM" in types or types == {_MAPPING}:
         found += _bound(program, collaboration, state)
         more, accepted = check_custom(program, known, collaboration, state, len(text))
-        return found + more, flat.resolved(accepted, collaboration), accepted
+        refused = any(f.code not in WARNINGS for f in (*found, *more))
+        return found + more, None if refused else flat.resolved(accepted, collaboration), accepted
     if program.cached:
         found.append(Finding("MULTIPLE_STATEMENTS", "CACHE TABLE is allowed under custom rules alone"))
     more, resolved = _structured(program.final, known, collaboration, state, found)

@@ -172,14 +172,21 @@ def lint(collaboration: Collaboration) -> list[str]:
     for name, table in collaboration.tables.items():
         if table.rule:
             found += [f"{name}: {text}" for text in rules.warnings(table.rule)]
+    found += [
+        f"{name}: {rule.identity} is the identity column and may be shown: MIN, MAX and COLLECT beside a COUNT release "
+        "single values, so name it in disallowedOutputColumns"
+        for name, table in collaboration.tables.items()
+        if isinstance(rule := table.rule, Custom)
+        if rule.identity and rule.identity not in (rule.disallowed_output_columns or ())
+    ]
     by_source: dict[str, set[str]] = {}
     for table in collaboration.tables.values():
         by_source.setdefault(table.source, set()).add(table.rule.type if table.rule else "none")
     found += [
-        f"{source} is offered under a list rule and under an aggregation rule: "
+        f"{source} is offered under a list rule and under another rule: "
         "rows that the list rule releases are not protected by the minimum of the other"
         for source, types in sorted(by_source.items())
-        if {"LIST", "AGGREGATION"} <= types
+        if {"LIST", "AGGREGATION"} <= types or {"LIST", "CUSTOM"} <= types
     ]
     return found
 

@@ -28,8 +28,6 @@ def check(node: exp.Expr, column: Judge, function: Judge) -> Iterator[Finding]:
     elif isinstance(node, exp.DPipe):
         yield at(node, "SYNTAX_NOT_ALLOWED", "|| is no mathematical operator")
     elif type(node) in surface.OPERATORS or isinstance(node, exp.Paren):
-        if isinstance(node, exp.Is) and not isinstance(node.expression, exp.Null):
-            yield at(node, "SYNTAX_NOT_ALLOWED", "IS is allowed with NULL and NOT NULL only")
         for child in node.iter_expressions():
             yield from check(child, column, function)
     elif surface.is_function(node):

@@ -95,8 +95,10 @@ def _field(name: str, item: exp.Expr, query: Resolved, catalog: Catalog) -> pa.F
     if isinstance(item, exp.Column):
         return column(name, sources[0].type, docs[0])
     if isinstance(item, exp.AggFunc):
-        _, function = aggregation_rule.aggregated(item)
-        return column(name, _aggregate_type(item, sources[0].type), f"{function} of: {docs[0]}")
+        over, function = aggregation_rule.aggregated(item)
+        # Of an expression, or of rows: what only a custom rule allows.
+        of = sources[0].type if over is not None else pa.float64()
+        return column(name, _aggregate_type(item, of), f"{function} of: {'; '.join(docs) or 'rows'}")
     described = f"Computed from: {'; '.join(docs)}" if docs else "A constant"
     return column(name, _TYPES.get(spark.kind(item, query), pa.string()), described)
 
@@ -106,6 +108,8 @@ def _aggregate_type(item: exp.Expr, source: pa.DataType) -> pa.DataType:
         return pa.int64()
     if isinstance(item, exp.Sum) and pa.types.is_integer(source):
         return pa.int64()
+    if isinstance(item, exp.Min | exp.Max):
+        return source
     return source if isinstance(item, exp.Sum) and pa.types.is_decimal(source) else pa.float64()
 
 

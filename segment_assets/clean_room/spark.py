@@ -52,7 +52,7 @@ def kind(node: exp.Expr, query: Resolved) -> str:
     """What a value is: text, number, date, time, boolean, or null where it can't be known."""
     if isinstance(node, exp.Column) and node.table in query.relations:
         return _kind_of_type(query.table(node).columns.get(node.name, "STRING"))
-    if isinstance(node, exp.Paren | exp.Distinct | exp.Coalesce | exp.Abs):
+    if isinstance(node, exp.Paren | exp.Distinct | exp.Coalesce | exp.Abs | exp.Min | exp.Max):
         inner = node.expressions[0] if isinstance(node, exp.Distinct) else node.this
         return kind(inner, query)
     if isinstance(node, exp.Literal):
@@ -65,7 +65,10 @@ def kind(node: exp.Expr, query: Resolved) -> str:
         return "time"
     if isinstance(node, exp.Anonymous):
         return _kind_by_name(node, query)
-    if isinstance(node, (*_ARITHMETIC, *_NUMBER_FUNCTIONS, exp.AggFunc, exp.Extract, exp.Case)):
+    if isinstance(node, exp.Case | exp.If):
+        first = node.args["ifs"][0] if isinstance(node, exp.Case) else node
+        return kind(first.args["true"], query)
+    if isinstance(node, (*_ARITHMETIC, *_NUMBER_FUNCTIONS, exp.AggFunc, exp.Extract)):
         return "number"
     return "text" if isinstance(node, (*_TEXT_FUNCTIONS, exp.DPipe)) else "null"
 

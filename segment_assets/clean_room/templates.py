@@ -70,7 +70,7 @@ def bind(tree: exp.Expr, parameters: tuple[Parameter, ...], values: Mapping[str,
     ]
     for node in list(tree.find_all(exp.Placeholder, exp.Parameter)):
         name = node.name if isinstance(node, exp.Placeholder) else ""
-        if not name:
+        if name in ("", "?"):
             found.append(at(node, "PARAMETER_INVALID", "a parameter is written as :name"))
         elif name not in declared:
             found.append(Finding("PARAMETER_MISSING", f'":{name}" is no declared parameter, so it has no value'))
@@ -87,8 +87,6 @@ def _bind(node: exp.Expr, parameter: Parameter, value: str) -> list[Finding]:
     except _NotOfTypeError:
         message = f'parameter "{parameter.name}": the value is no literal of type {parameter.type}'
         return [Finding("PARAMETER_INVALID", message)]
-    if isinstance(node.parent, exp.Alias) and node is node.parent.args.get("alias"):
-        return [Finding("PARAMETER_INVALID", f'parameter "{parameter.name}" stands where a name must be')]
     bound.meta["parameter"] = parameter.name
     node.replace(bound)
     return []

@@ -84,6 +84,8 @@ COUNTED = {
     "largest value": "SELECT state, MAX(person) AS p, COUNT(*) AS n FROM counted GROUP BY state",
     "filtered": "SELECT state, COUNT(*) AS n FROM counted WHERE state LIKE 'l%' GROUP BY state",
     "expression of a group": "SELECT UPPER(state) AS state, COUNT(*) AS n FROM counted GROUP BY UPPER(state)",
+    "named by a case": "SELECT CASE WHEN state = 'x' THEN 'other' ELSE state END AS state, COUNT(*) AS n FROM counted "
+    "GROUP BY state",
     "joined": "SELECT c.state, COUNT(*) AS n FROM counted c JOIN open o ON c.person = o.person GROUP BY c.state",
     "left join": "SELECT o.state, COUNT(*) AS n FROM open o LEFT JOIN counted c ON c.person = o.person "
     "GROUP BY o.state",
@@ -280,9 +282,8 @@ def test_a_failing_cast_prints_no_value(offered, room):
 
 def test_a_cross_join_without_end_is_interrupted(offered, tmp_path):
     slow = EmbeddedCleanRoom(tmp_path, "100MB", deadline=0.3)
-    found = check(
-        "SELECT COUNT(*) FROM (SELECT a.state FROM open a, open b, open c WHERE a.spend <> b.spend) q", offered
-    )
+    endless = "SELECT SUM(q.s) FROM (SELECT a.spend * b.spend * c.spend AS s FROM open a, open b, open c) q"
+    found = check(endless, offered)
     rows = pa.concat_tables([ROWS] * 300)
     assert found.custom
     with pytest.raises(QueryFailedError, match="RESOURCE_LIMIT"):

@@ -106,8 +106,6 @@ def _node(node: exp.Expr, limits: Limits) -> Iterator[Finding]:
         return  # a table function: names.py says so
     elif isinstance(node, exp.Subquery) and not isinstance(node.this, exp.Query):
         yield at(node, "SYNTAX_NOT_ALLOWED", "a join or table in parentheses is not allowed")
-    elif isinstance(node, exp.Column) and node.args.get("join_mark"):
-        yield at(node, "SYNTAX_NOT_ALLOWED", "(+) is not allowed")
     elif is_call(node):
         if wrong := functions.check(node, narrow=limits.narrow, private=limits.private):
             yield wrong
