@@ -169,5 +169,7 @@ def _match_rate(query: ProtectedQuery, outcome: Outcome, lake: Lake) -> dict[str
 
 def _in_catalog(lake: Lake, table: Table) -> pa.Schema:
     # What the table is, not what it should be: a partner may have dropped a column since.
-    with lake.connect(table) as db:
-        return db.table(table.short_name).to_arrow_table().schema
+    # The lake reads a column that is not there as empty, so the catalog itself is asked.
+    if not lake.catalog.table_exists(table.name):
+        return table.schema
+    return lake.catalog.load_table(table.name).schema().as_arrow()
