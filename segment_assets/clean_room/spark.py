@@ -180,8 +180,10 @@ def _today(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
 def _by_name(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     if node.name.upper() == "GETDATE":
         return exp.cast(_today(node, query, as_of), "TIMESTAMP")
+    if node.name.upper() != "TRUNC" or not node.expressions:
+        raise NotExecutableError(f"{node.name.upper()} is not run by the local engine")
     value, unit = node.expressions[0], node.expressions[1].name.upper() if len(node.expressions) > 1 else None
-    if node.name.upper() != "TRUNC" or len(node.expressions) > 2 or (unit and unit not in _TRUNC_UNITS):
+    if len(node.expressions) > 2 or (unit and unit not in _TRUNC_UNITS):
         raise NotExecutableError(f"{node.name.upper()} in this form is not run by the local engine")
     if kind(value, query) == "number" and unit is None:
         return exp.func("TRUNC", value.copy(), dialect="duckdb")
