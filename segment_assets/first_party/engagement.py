@@ -145,7 +145,9 @@ def departures(lake: Lake, names: Collection[str]) -> list[str]:
     with lake.connect(ENGAGEMENT_EVENTS) as db:
         schema = db.sql("SELECT * FROM engagement_events LIMIT 0").to_arrow_table().schema
         found = db.sql("SELECT DISTINCT event_name FROM engagement_events ORDER BY event_name").to_arrow_table()
-    described = ENGAGEMENT_EVENTS.schema
+    # A query shows what is described; a column that the table lacks is a departure all the same.
+    there = lake.columns(ENGAGEMENT_EVENTS)
+    described, schema = ENGAGEMENT_EVENTS.schema, pa.schema([f for f in schema if f.name in there])
     columns = [
         f"column {n}" for n in dict.fromkeys([*described.names, *schema.names]) if _differs(n, described, schema)
     ]

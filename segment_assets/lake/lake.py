@@ -204,6 +204,13 @@ class Lake:
         except NoSuchTableError:
             return {}
 
+    def columns(self, table: Table) -> list[str]:
+        """The columns that the table has, whatever is described; those described where it was never written."""
+        try:
+            return list(self.catalog.load_table(table.name).schema().as_arrow().names)
+        except NoSuchTableError:
+            return list(table.schema.names)
+
     def read(self, table: Table, columns: list[str] | None = None) -> pa.Table:
         """The table's rows in key order; empty where it was never written, and so is a column described since then."""
         names = ", ".join(f'"{c}"' for c in columns or table.schema.names)

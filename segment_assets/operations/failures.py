@@ -4,7 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecord,
+    AssetCheckExecutionRecordStatus,
+)
 from dagster_shared.error import SerializableErrorInfo
 
 OWN = "segment_assets."
@@ -51,11 +54,16 @@ def blocked(instance: dg.DagsterInstance, checks: Iterable[dg.AssetCheckKey]) ->
         last = instance.get_latest_asset_check_evaluation_record(check)
         if last is None or last.status != AssetCheckExecutionRecordStatus.FAILED:
             continue
-        event = last.event.dagster_event if last.event else None
-        evaluation = event.asset_check_evaluation_data if event else None
+        evaluation = evaluated(last)
         told = [f"{name}: {value.value}" for name, value in evaluation.metadata.items()] if evaluation else []
         why = (evaluation.description if evaluation else None) or f"the check {check.name} failed ({', '.join(told)})."
         yield Failure(check.asset_key.to_user_string(), why)
+
+
+def evaluated(record: AssetCheckExecutionRecord) -> dg.AssetCheckEvaluation | None:
+    """What a check said; None where its run ended before it said anything."""
+    event = record.event.dagster_event if record.event else None
+    return event.asset_check_evaluation_data if event else None
 
 
 def _sentence(error: SerializableErrorInfo, run_id: str) -> str:

@@ -12,6 +12,7 @@ from segment_assets.operations import ended_runs
 from segment_assets.operations.alerts import Alert, tell
 from segment_assets.operations.checks import NAME, allowed_ages, current_ages
 from segment_assets.operations.data_age import Age
+from segment_assets.operations.failures import evaluated
 from segment_assets.operations.metrics import Note, standing
 from segment_assets.operations.port import Monitor, MonitorError
 from segment_assets.segmentation import Segmentation
@@ -130,7 +131,9 @@ def failed(
     for check in blocking:
         last = instance.get_latest_asset_check_evaluation_record(check)
         if last and last.status == AssetCheckExecutionRecordStatus.FAILED:
-            message = f"the blocking check did not pass in run {last.run_id}: what lies below waits. Open it in the UI."
+            said = evaluated(last)
+            why = (said.description if said else None) or "Open it in the UI."
+            message = f"the blocking check did not pass in run {last.run_id}: what lies below waits. {why}"
             yield Alert("check_failed", f"{check.asset_key.to_user_string()}:{check.name}", message)
 
 
