@@ -15,6 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+# Bytes. As it is, each database reserves 8 TiB of addresses, and a process has room for 15 at a time.
+LARGEST = 2**34
 _TYPES = {pa.string(): "STRING", pa.int64(): "INT64"}
 _NODE = r"\((?P<{0}>\w*)(?::(?P<{0}_label>\w+))?[^()]*\)"
 _VERTEX = re.compile(_NODE.format("n"))
@@ -38,7 +40,7 @@ class Engine:
         import ladybug
 
         # One thread: ladybug 0.22 may stand still where two threads load texts as keys.
-        return ladybug.Connection(ladybug.Database(buffer_pool_size=2**28, max_num_threads=1))
+        return ladybug.Connection(ladybug.Database(buffer_pool_size=2**28, max_num_threads=1, max_db_size=LARGEST))
 
     def ask(self, cypher: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Rows as Neptune answers them.

@@ -27,7 +27,8 @@ from segment_assets_tests.identity.graphs import large_snapshot
 
 OPERATIONS = ["StartLoaderJob", "GetLoaderJobStatus", "ExecuteOpenCypherQuery"]
 RUN = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever starts the tests in the background has it ignored
 from segment_assets.identity.aws import NeptuneGraph
 from segment_assets.aws_config import Aws
 from segment_assets_tests.identity.graphs import large_snapshot
