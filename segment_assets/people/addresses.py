@@ -85,5 +85,12 @@ def looks_like_an_address(text: str) -> bool:
     return ("@" in text and bool(_ANY_EMAIL.search(text))) or ("+" in text and bool(_ANY_PHONE.fullmatch(text.strip())))
 
 
+def without_addresses(text: str) -> str:
+    """A server's answer with its e-mail addresses and telephone numbers left out: it often names whom it refused."""
+    return _EACH_NUMBER.sub("[number]", _EACH_EMAIL.sub("[address]", text)) if "@" in text or "+" in text else text
+
+
+_EACH_EMAIL = re.compile(r"[^\s<>()\[\]\"';:,]+@[^\s<>()\[\]\"';:,]+")
+_EACH_NUMBER = re.compile(r"\+\d[\d ().-]{6,18}\d")
 _ANY_EMAIL = re.compile(r"[^@\s]@[^@\s.]+\.[^@\s]")
 _ANY_PHONE = re.compile(r"\+\d[\d ().-]{6,18}\d")

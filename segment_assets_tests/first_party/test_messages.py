@@ -303,3 +303,11 @@ def test_what_is_no_event_of_a_customer_is_no_engagement():
         "app",
         False,
     )
+
+
+def test_whom_a_server_s_answer_names_stays_in_the_raw_zone():
+    answer = "550 5.1.1 <dana@example.org>: no such user; call +1 425 555 0142"
+    [mail] = events(ses("Delivery", delivery={"smtpResponse": answer}))
+    [reason] = events(ses("Reject", reject={"reason": "dana@example.org is listed"}))
+    assert mail["outcome"] == "550 5.1.1 <[address]>: no such user; call [number]"
+    assert reason["outcome"] == "[address] is listed"

@@ -317,3 +317,10 @@ def test_the_raw_record_is_the_record_as_delivered():
     delivered = Stream([PINPOINT]).read(KEY, record)
     assert delivered.records["record"].to_pylist() == [record.decode()]
     assert json.loads(record)["event_type"] == "x"
+
+
+def test_whom_a_server_s_answer_names_stays_in_the_raw_zone():
+    part = {"delivery": {"smtp_response": "550 dana@example.org unknown"}}
+    facets = {"email_channel": {"mail_event": part}}
+    [found], _ = read(text(event("_email.delivered", facets=facets)))
+    assert found["outcome"] == "550 [address] unknown"

@@ -10,7 +10,15 @@ import msgspec
 from msgspec import Struct, field
 
 from segment_assets.first_party.formats import end_user_messaging
-from segment_assets.first_party.formats.messages import MAIL_EVENTS, bounce, hashed, suppresses, told
+from segment_assets.first_party.formats.messages import (
+    MAIL_EVENTS,
+    bounce,
+    hashed,
+    properties,
+    suppresses,
+    told,
+    told_of,
+)
 from segment_assets.first_party.formats.ses_shape import Bounce, Click, Complaint, Delivery, Reject
 from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
 from segment_assets.first_party.records import MalformedError
@@ -121,8 +129,8 @@ def _event(record: bytes, end_of_hour: int | None) -> Event:
         activity_id=read.activity,
         journey_run_id=read.run,
         segment_ref=read.segment,
-        outcome=_outcome(read),
-        properties=_properties(read),
+        outcome=told_of(_outcome(read)),
+        properties=properties({"campaign_name": read.name}, (), read.click.link if read.click else None),
         is_engagement=name in ENGAGEMENT,
         is_suppression=suppresses(name, read.bounce is not None, feedback),
     )
@@ -156,12 +164,6 @@ def _outcome(read: Campaign) -> str | None:
         or (read.reject.reason if read.reject else None)
         or (read.delivery.smtp_response if read.delivery else None)
     )
-
-
-def _properties(read: Campaign) -> list[tuple[str, str]]:
-    named = [("campaign_name", read.name)] if read.name else []
-    link = read.click.link if read.click else None
-    return sorted([*named, *([("link", link.partition("?")[0].partition("#")[0])] if link else [])])
 
 
 def _account(arn: str | None) -> str | None:

@@ -11,6 +11,7 @@ from segment_assets.people.addresses import (
     looks_like_an_address,
     normalise_email,
     normalise_phone,
+    without_addresses,
 )
 
 MAIL_EVENTS = {
@@ -37,6 +38,11 @@ def bounce(kind: str | None, sub_type: str | None) -> str:
 def told(*parts: str | None) -> str | None:
     """`Permanent:General`: the parts that are there."""
     return ":".join(part for part in parts if part) or None
+
+
+def told_of(outcome: str | None) -> str | None:
+    """An outcome as it may leave the raw zone: a server's answer names whom it is about."""
+    return without_addresses(outcome) if outcome else None
 
 
 @lru_cache(maxsize=65_536)

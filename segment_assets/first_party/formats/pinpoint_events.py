@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from segment_assets.first_party.formats.messages import hashed
+from segment_assets.first_party.formats.messages import hashed, told_of
 from segment_assets.first_party.formats.pinpoint_shape import Endpoint, MailEvent, Record
 from segment_assets.first_party.vocabulary import ENGAGEMENT, SUPPRESSION, Event
 from segment_assets.people.addresses import looks_like_an_address
@@ -100,7 +100,7 @@ def to_event(record: Record) -> Event:
         activity_id=text.get("campaign_activity_id") or text.get("journey_activity_id"),
         journey_id=text.get("journey_id"),
         journey_run_id=text.get("journey_run_id"),
-        outcome=_outcome(message, text),
+        outcome=told_of(_outcome(message, text)),
         country=_country(record, text, endpoint),
         cost_usd=_cost(record),
         properties=_properties(attributes, message),

@@ -8,7 +8,16 @@ from typing import Any
 
 import msgspec
 
-from segment_assets.first_party.formats.messages import MAIL_EVENTS, bounce, first, hashed, properties, suppresses, told
+from segment_assets.first_party.formats.messages import (
+    MAIL_EVENTS,
+    bounce,
+    first,
+    hashed,
+    properties,
+    suppresses,
+    told,
+    told_of,
+)
 from segment_assets.first_party.formats.ses_shape import Preferences, Record, Subscription
 from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
 from segment_assets.first_party.records import MalformedError
@@ -57,7 +66,7 @@ def _event(record: bytes, end_of_hour: int | None) -> Event:
         address_hash=to,
         message_id=read.mail.message_id,
         campaign_id=first(tags, "campaignId"),
-        outcome=outcome(read),
+        outcome=told_of(outcome(read)),
         properties=properties(tags, own, read.click.link if read.click else None),
         is_engagement=name in ENGAGEMENT,
         is_suppression=suppresses(name, read.bounce is not None, feedback),

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from segment_assets.first_party.formats.messages import hashed
+from segment_assets.first_party.formats.messages import hashed, told_of
 from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
 from segment_assets.first_party.records import MalformedError
 from segment_assets.first_party.times import microseconds
@@ -148,7 +148,7 @@ def _event(record: bytes, end_of_hour: int | None) -> Event:
         address_hash=to,
         message_id=what.message_id if isinstance(what, Detail) else what.id,
         campaign_id=campaign or None,
-        outcome=_failure(what) or status,
+        outcome=told_of(_failure(what) or status),
         is_engagement=name in ENGAGEMENT,
         is_suppression=False,
     )
@@ -167,10 +167,10 @@ def _failure(what: Status | Message | Detail) -> str | None:
 
 def _parts(record: bytes) -> list[bytes]:
     """Meta may say several things in one webhook: each becomes a record of its own, in the same form."""
-    whole = json.loads(record)
-    if not isinstance(written := whole.get("whatsAppWebhookEntry"), str):
-        return [record]
     try:
+        whole = json.loads(record)
+        if not isinstance(written := whole.get("whatsAppWebhookEntry"), str):
+            return [record]
         parts = list(_alone(json.loads(written)))
     except (ValueError, RecursionError, TypeError, AttributeError, KeyError):
         return [record]
