@@ -3,7 +3,7 @@
 import dagster as dg
 
 # Before ours: skops looks for each of its functions in every module imported earlier, which took it 2 s, not 0.6.
-import scipy.special  # noqa: F401
+import scipy.special  # noqa: F401  for what its import does
 
 from segment_assets import deployment, roles
 from segment_assets.activation import assets as activation

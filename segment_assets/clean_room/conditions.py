@@ -36,6 +36,17 @@ def check(node: exp.Expr, column: Judge, function: Judge) -> Iterator[Finding]:
         yield at(node, "SYNTAX_NOT_ALLOWED", f"{node.key.upper()} is not allowed in a condition")
 
 
+def conjuncts(on: exp.Expr) -> Iterator[exp.Expr]:
+    """The conditions that must all hold: what AND joins, without its parentheses."""
+    if isinstance(on, exp.Paren):
+        yield from conjuncts(on.this)
+    elif isinstance(on, exp.And):
+        yield from conjuncts(on.this)
+        yield from conjuncts(on.expression)
+    else:
+        yield on
+
+
 def is_literal(node: exp.Expr) -> bool:
     """A string, a number, a negative number, or a DATE or TIMESTAMP literal."""
     if isinstance(node, exp.Neg):

@@ -48,7 +48,7 @@ class Firehose(Stream):
         for n in range(TRIES):
             if n:
                 # Full jitter: refused together, many senders must not come again together.
-                time.sleep(random.uniform(0, min(LONGEST_PAUSE, PAUSE * 2**n)))  # noqa: S311
+                time.sleep(random.uniform(0, min(LONGEST_PAUSE, PAUSE * 2**n)))  # noqa: S311  jitter
             with telling(doing):
                 answer: dict[str, Any] = client("firehose").put_record_batch(
                     DeliveryStreamName=self.name, Records=[{"Data": record} for record in left]

@@ -86,7 +86,7 @@ class Loads:
             except PassingError:
                 if nth == STARTS:
                     raise
-            self._sleep(random.uniform(0.5, 1) * min(self._pause * 2**nth, LONGEST_PAUSE))  # noqa: S311
+            self._sleep(random.uniform(0.5, 1) * min(self._pause * 2**nth, LONGEST_PAUSE))  # noqa: S311  jitter
             # The answer may have been lost, and not the load.
             if found := self._find(source):
                 return found

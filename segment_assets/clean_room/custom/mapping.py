@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from segment_assets.clean_room.conditions import conjuncts
 from segment_assets.clean_room.custom import clauses
 from segment_assets.clean_room.custom.scopes import Query, Relation, Resolution, Source, walk
 from segment_assets.clean_room.custom_rule import IdMapping
@@ -33,7 +34,7 @@ def _relation(query: Query, relation: Relation, rule: IdMapping, resolution: Res
         on = join.args.get("on")
         if on is None:
             continue
-        pairs = [p for leaf in _conjuncts(on) for p in _matched(leaf, relation)]
+        pairs = [p for leaf in conjuncts(on) for p in _matched(leaf, relation)]
         mine = {column for column, _ in pairs}
         if mine and _is_outer(join, i, query, relation):
             message = f"{name} is on the outer side of a join: write t LEFT JOIN {name}, or INNER JOIN"
@@ -53,16 +54,6 @@ def _is_outer(join: exp.Join, index: int, query: Query, relation: Relation) -> b
     if join.side == "FULL" or join.kind == "ANTI":
         return True
     return join.side == ("RIGHT" if own else "LEFT")
-
-
-def _conjuncts(on: exp.Expr) -> Iterator[exp.Expr]:
-    if isinstance(on, exp.Paren):
-        yield from _conjuncts(on.this)
-    elif isinstance(on, exp.And):
-        yield from _conjuncts(on.this)
-        yield from _conjuncts(on.expression)
-    else:
-        yield on
 
 
 def _matched(leaf: exp.Expr, relation: Relation) -> Iterator[tuple[str, str]]:
@@ -100,7 +91,7 @@ def _shown(resolution: Resolution) -> Iterator[Finding]:
 
 
 def _in_join(join: exp.Join, resolution: Resolution, hidden: set[Source]) -> Iterator[Finding]:
-    for leaf in _conjuncts(join.args["on"]) if join.args.get("on") is not None else ():
+    for leaf in conjuncts(join.args["on"]) if join.args.get("on") is not None else ():
         sides = (leaf.this, leaf.expression) if isinstance(leaf, exp.EQ) else ()
         if sides and all(isinstance(s, exp.Column) for s in sides):
             continue

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from segment_assets.clean_room.conditions import conjuncts
 from segment_assets.clean_room.custom.scopes import Query, Relation, Resolution, Source
 from segment_assets.clean_room.custom_rule import Custom
 from segment_assets.clean_room.reasons import Finding, at
@@ -56,7 +57,7 @@ def _private(rule: object) -> bool:
 def _on_user(join: exp.Join, here: Relation, earlier: list[Relation], resolution: Resolution) -> bool:
     mine, theirs = user_id(here), {user_id(r) for r in earlier}
     on = join.args.get("on")
-    for leaf in _conjuncts(on) if isinstance(on, exp.Expr) else ():
+    for leaf in conjuncts(on) if isinstance(on, exp.Expr) else ():
         if not isinstance(leaf, exp.EQ):
             continue
         sides = [leaf.this, leaf.expression]
@@ -70,13 +71,3 @@ def _on_user(join: exp.Join, here: Relation, earlier: list[Relation], resolution
                 if a is not None and a == mine and b in theirs:
                     return True
     return False
-
-
-def _conjuncts(on: exp.Expr) -> Iterator[exp.Expr]:
-    if isinstance(on, exp.Paren):
-        yield from _conjuncts(on.this)
-    elif isinstance(on, exp.And):
-        yield from _conjuncts(on.this)
-        yield from _conjuncts(on.expression)
-    else:
-        yield on
