@@ -32,7 +32,7 @@ def ours(landing: Path, out: Path) -> int:
     from segment_assets.first_party.tables import RAW_EVENTS
     from segment_assets.lake import FolderStore, Lake
     from segment_assets.lake.embedded import open_catalog
-    from segment_assets.segmentation import EventsLanding
+    from segment_assets.landing_config import EventsLanding
 
     where = EventsLanding(format="pinpoint")
     form, store = format_of(where), FolderStore(landing)

@@ -13,98 +13,17 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, ValidationError, model_validator
 
 from segment_assets.aws_config import Aws
+from segment_assets.collaboration_config import Collaboration
 from segment_assets.config_file import ConfigError as ConfigError
 from segment_assets.config_file import nearest as nearest
 from segment_assets.config_file import read, sentence
-from segment_assets.config_types import Condition, Days, Model, Name, Prefix, Region, Url
-from segment_assets.contract_config import CustomersContract, EventsContract
+from segment_assets.config_types import Condition, Days, Model, Name, Prefix, Url
+from segment_assets.landing_config import EventsLanding, Landing
 
 CONFIG_VARIABLE = "SEGMENTATION_FILE"
 DEMO_FILE = Path(__file__).parent / "demo" / "segmentation.yaml"
 
 Channel = Literal["email", "sms", "push"]
-
-
-class EventTable(Model):
-    """One's own table of events: which of its columns mean what."""
-
-    customer: str = Field(description="column with the customer's id")
-    time: str = Field(description="column with the time it happened; naive times are read as UTC")
-    event: str | None = Field(None, description="column with the event's name")
-    event_name: str | None = Field(None, description="the event's name, where every row is the same event")
-    received: str | None = Field(None, description="column with the time it became known; default: when it happened")
-    metrics: dict[Name, str] = Field({}, description="metric name -> column with a number")
-    properties: dict[Name, str] = Field({}, description="property name -> column with a text")
-    rename: dict[str, Name] = Field({}, description="value in the event column -> event name to use")
-
-    @model_validator(mode="after")
-    def _one_event(self) -> "EventTable":
-        if (self.event is None) == (self.event_name is None):
-            raise ValueError("give either event (a column) or event_name (one name for every row)")
-        return self
-
-
-class CustomerTable(Model):
-    """One's own table of customers: which of its columns mean what."""
-
-    customer: str = Field(description="column with the customer's id")
-    email: str | None = Field(None, description="column with the e-mail address")
-    phone: str | None = Field(None, description="column with the phone number")
-    country: str | None = Field(None, description="column with the country (ISO 3166 alpha-2)")
-    updated: str | None = Field(None, description="column with the time the row was last changed")
-    email_consent: str | None = Field(None, description="column: granted, denied, or true, false; empty is unknown")
-    sms_consent: str | None = Field(None, description="the same for text messages")
-    push_consent: str | None = Field(None, description="the same for push notifications")
-
-
-class EventsLanding(Model):
-    """Where engagement events arrive, and in which format."""
-
-    path: Prefix = Field("events/", description="prefix in the landing place")
-    errors_path: Prefix = Field("errors/", description="Firehose's error prefix: never read as events")
-    format: Literal["auto", "pinpoint", "ses", "end_user_messaging", "whatsapp", "connect", "table"] = Field(
-        "auto",
-        description="whose stream it is: AWS's services as Firehose delivers them, auto where each record is to say it "
-        "by itself; table: one's own CSV or Parquet",
-    )
-    table: EventTable | None = Field(None, description="format table: which column means what")
-    contract: EventsContract | None = Field(None, description="what deliveries promise; nothing where left out")
-
-    @model_validator(mode="after")
-    def _mapping(self) -> "EventsLanding":
-        if (self.format == "table") != (self.table is not None):
-            raise ValueError("format: table needs a column mapping under table:, and only that format has one")
-        return self
-
-
-class CustomersLanding(Model):
-    """Where the customers' addresses, consent and devices arrive."""
-
-    path: Prefix = Field("customers/", description="prefix in the landing place; the latest export in it is read")
-    format: Literal["pinpoint_endpoints", "table"] = Field(
-        "pinpoint_endpoints", description="pinpoint_endpoints: an endpoint export; table: one's own CSV or Parquet"
-    )
-    table: CustomerTable | None = Field(None, description="format table: which column means what")
-    consent_attribute: str = Field("marketing_consent", description="endpoint attribute: granted or denied")
-    opt_out_none_is_consent: bool = Field(
-        False, description="read OptOut=NONE as consent; by default it is unknown, and unknown is no consent"
-    )
-    phone_region: Region | None = Field(None, description="country (ISO 3166 alpha-2) of numbers written without one")
-    contract: CustomersContract | None = Field(None, description="what an export promises; nothing where left out")
-
-    @model_validator(mode="after")
-    def _mapping(self) -> "CustomersLanding":
-        if (self.format == "table") != (self.table is not None):
-            raise ValueError("format: table needs a column mapping under table:, and only that format has one")
-        return self
-
-
-class Landing(Model):
-    """The first party's landing places."""
-
-    place: str | None = Field(None, description="folder, relative to this file; default: landing in the home folder")
-    events: EventsLanding = Field(EventsLanding(), description="what customers did")
-    customers: CustomersLanding = Field(CustomersLanding(), description="who they are")
 
 
 class Audience(Model):
@@ -118,140 +37,6 @@ class Audience(Model):
     attributes: dict[Name, str] = Field(min_length=1, description="attribute name -> the partner's column")
     owner: str = Field("partner", description="who owns the columns: shown on column lineage")
     data_within: Days = Field(timedelta(days=400), description="alert when the newest delivery is older than this")
-
-
-class Aggregate(Model):
-    """One function that may be applied to columns."""
-
-    columns: list[str] = Field(min_length=1, description="columns the function may be applied to")
-    function: Literal["SUM", "SUM_DISTINCT", "COUNT", "COUNT_DISTINCT", "AVG"] = Field(description="the function")
-
-
-class OutputConstraint(Model):
-    """No row leaves with fewer distinct values of the column than the minimum."""
-
-    column: str = Field(description="the column whose distinct values are counted")
-    minimum: int = Field(ge=2, le=100_000, description="fewer than this, and the row does not leave")
-    type: Literal["COUNT_DISTINCT"] = Field("COUNT_DISTINCT", description="how it is counted")
-
-
-class AggregationRule(Model):
-    """AWS Clean Rooms aggregation rule: only sums and counts of groups that are large enough leave."""
-
-    aggregate_columns: list[Aggregate] = Field(min_length=1, description="what may be summed and counted")
-    join_columns: list[str] = Field(description="columns for INNER JOIN ... ON alone; they never leave")
-    dimension_columns: list[str] = Field([], description="columns to group, filter and select by")
-    join_required: Literal["QUERY_RUNNER"] | None = Field(
-        None, description="QUERY_RUNNER: the table must be joined to one of the member who runs the query"
-    )
-    allowed_join_operators: list[Literal["AND", "OR"]] = Field([], description="between match conditions")
-    scalar_functions: list[str] = Field([], description="functions that may be applied to dimension columns")
-    output_constraints: list[OutputConstraint] = Field(min_length=1, description="minimum group sizes")
-
-
-class ListRule(Model):
-    """AWS Clean Rooms list rule: only the overlap leaves, and of it only the listed columns."""
-
-    join_columns: list[str] = Field(min_length=1, description="columns for INNER JOIN ... ON alone; they never leave")
-    list_columns: list[str] = Field(description="columns that may leave, for people whom both sides know")
-    allowed_join_operators: list[Literal["AND", "OR"]] = Field([], description="between match conditions")
-
-
-class MinimumIdentities(Model):
-    """No row leaves that rests on fewer persons than the minimum (AWS: aggregationThresholds)."""
-
-    column: str = Field(description="the column that tells persons apart")
-    minimum: int = Field(ge=2, le=100_000, description="fewer than this, and the row does not leave")
-    any_expression: bool = Field(False, description="let aggregates take expressions, and not columns alone")
-    for_output_columns: dict[str, int] = Field(
-        {}, description="another minimum for rows that hold this column; 0 exempts them"
-    )
-
-
-class Comparisons(Model):
-    """Which columns may be compared with what; an empty list blocks all (AWS: comparisonControls)."""
-
-    with_literals: list[str] = Field(description="columns that may be compared with a literal or a parameter")
-    with_columns: list[str] = Field(description="columns that may be compared with another column, in joins too")
-
-
-class CustomRule(Model):
-    """AWS Clean Rooms custom rule: free SQL of allowed authors, or allowed templates, under the controls you set."""
-
-    allowed_analyses: list[str] = Field(description="names of analysis templates, or ANY_QUERY")
-    allowed_authors: list[str] = Field([], description="members whose queries may run; needed with ANY_QUERY")
-    disallowed_output_columns: list[str] | None = Field(None, description="columns that never reach the result")
-    minimum_identities: MinimumIdentities | None = Field(None, description="minimum number of persons behind each row")
-    comparisons: Comparisons | None = Field(None, description="what may be compared with what; default: anything")
-    user_column: str | None = Field(None, description="put the table under differential privacy, by this column")
-
-
-class ConfiguredTable(Model):
-    """A catalog table offered to the collaboration under one analysis rule; its name is what queries use."""
-
-    table: Literal["customers", "partner_audience"] = Field(description="the catalog table offered")
-    allowed_columns: list[str] = Field(min_length=1, description="columns that queries may see at all")
-    list_rule: ListRule | None = Field(None, alias="list", description="offer it under a list rule")
-    aggregation_rule: AggregationRule | None = Field(
-        None, alias="aggregation", description="offer it under an aggregation rule"
-    )
-    custom_rule: CustomRule | None = Field(None, alias="custom", description="offer it under a custom rule")
-    encryption: dict[str, Literal["fingerprint", "sealed", "cleartext"]] = Field(
-        {}, description="columns encrypted with AWS's C3R client, and how: queries that mislead are warned of"
-    )
-
-    @model_validator(mode="after")
-    def _one_rule(self) -> "ConfiguredTable":
-        if sum(rule is not None for rule in (self.list_rule, self.aggregation_rule, self.custom_rule)) != 1:
-            raise ValueError("give exactly one analysis rule: list, aggregation or custom")
-        return self
-
-
-class Query(Model):
-    """A protected query, in Spark SQL over configured tables."""
-
-    sql: str = Field(description="the query's text")
-    description: str = Field(description="what the result is, in business words: the first line shown in the UI")
-    use_as_features: bool = Field(False, description="join the result's columns to features by customer_id")
-
-
-class TemplateParameter(Model):
-    """A placeholder for a literal, written `:name` in the template's text."""
-
-    type: str = Field(description="AWS's name of its type, such as DATE, INT or VARCHAR")
-    default: str | None = Field(None, description="value where none is given")
-
-
-class AnalysisTemplate(Model):
-    """A query that a custom rule can allow by name; its text never changes, its parameters do."""
-
-    sql: str = Field(description="the query's text, with :name for each parameter")
-    author: str | None = Field(None, description="the member who wrote it; default: the query runner")
-    parameters: dict[str, TemplateParameter] = Field({}, max_length=50, description="parameters by name")
-
-
-class PrivacyBudget(Model):
-    """The collaboration's one budget for tables under differential privacy."""
-
-    epsilon: int = Field(ge=1, le=20, description="how much may be learnt in a refresh period")
-    users_noise_per_query: int = Field(ge=10, le=100, description="noise, as a number of persons")
-
-
-class Collaboration(Model):
-    """Who works together, what each offers, and what may be asked."""
-
-    name: str = Field(description="the collaboration's name")
-    runner: str = Field("first party", description="the member who runs queries and receives results")
-    provider: str = Field("partner", description="the member who offers the audience")
-    queries_per_day: int = Field(10, ge=1, description="query budget: protected queries per day of the data")
-    configured_tables: dict[Name, ConfiguredTable] = Field(
-        min_length=1, description="tables on offer, by the name queries use"
-    )
-    queries: dict[Name, Query] = Field(min_length=1, description="protected queries; each becomes an asset")
-    templates: dict[Name, AnalysisTemplate] = Field({}, description="analysis templates, for custom rules to allow")
-    privacy_budget: PrivacyBudget | None = Field(
-        None, description="for tables under differential privacy, which can't be queried without it"
-    )
 
 
 class Target(Model):

@@ -19,12 +19,7 @@ from segment_assets.automation import OWNERS, code_version, events_version, fres
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS, of_another_mapping
 from segment_assets.lake import Lake, ObjectStore
 from segment_assets.reporting import Result, as_of_text, spec_metadata
-from segment_assets.segmentation import (
-    CustomerProfilesDestination,
-    FileDestination,
-    PinpointDestination,
-    Segmentation,
-)
+from segment_assets.segmentation import CustomerProfilesDestination, FileDestination, PinpointDestination, Segmentation
 from segment_assets.segments.tables import predictive_segments
 
 

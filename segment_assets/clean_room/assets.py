@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from segment_assets import segmentation
+from segment_assets import collaboration_config
 from segment_assets.automation import OWNERS, at_a_gate, code_version, fresh_within, on_changed_data_once_a_day
 from segment_assets.clean_room import protected_query, results
 from segment_assets.clean_room.checker import check
@@ -49,19 +49,19 @@ def sources(config: Segmentation) -> dict[str, Table]:
     }
 
 
-def declared(config: Segmentation, offered: segmentation.Collaboration) -> Collaboration:
+def declared(config: Segmentation, offered: collaboration_config.Collaboration) -> Collaboration:
     """The collaboration of segmentation.yaml, checked against the tables as they are declared."""
     return declare(offered, {name: t.schema for name, t in sources(config).items()})
 
 
-def privacy_budget(offered: segmentation.Collaboration) -> PrivacyBudget | None:
+def privacy_budget(offered: collaboration_config.Collaboration) -> PrivacyBudget | None:
     """The declared budget for tables under differential privacy."""
     if (declared_ := offered.privacy_budget) is None:
         return None
     return PrivacyBudget(epsilon=declared_.epsilon, users_noise_per_query=declared_.users_noise_per_query)
 
 
-def protected_queries(config: Segmentation, offered: segmentation.Collaboration) -> list[ProtectedQuery]:
+def protected_queries(config: Segmentation, offered: collaboration_config.Collaboration) -> list[ProtectedQuery]:
     """Every query of segmentation.yaml, checked and ready to run."""
     collaboration, tables = declared(config, offered), sources(config)
     engine = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
@@ -77,7 +77,7 @@ def protected_queries(config: Segmentation, offered: segmentation.Collaboration)
     return found
 
 
-def _collaboration(config: Segmentation, offered: segmentation.Collaboration) -> dg.AssetsDefinition:
+def _collaboration(config: Segmentation, offered: collaboration_config.Collaboration) -> dg.AssetsDefinition:
     @dg.asset(
         key=COLLABORATION,
         deps=list(SOURCES.values()),

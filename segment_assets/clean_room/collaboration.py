@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from segment_assets import segmentation
+from segment_assets import collaboration_config
 from segment_assets.clean_room import rules
 from segment_assets.clean_room.custom_rule import ANY_JOB, ANY_QUERY, Custom
 from segment_assets.clean_room.templates import Parameter, Template
@@ -93,7 +93,7 @@ class Collaboration:
         return hashlib.sha256(json.dumps(declared, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def declare(config: segmentation.Collaboration, catalog: Mapping[str, pa.Schema]) -> Collaboration:
+def declare(config: collaboration_config.Collaboration, catalog: Mapping[str, pa.Schema]) -> Collaboration:
     """The collaboration of segmentation.yaml, checked against the catalog.
 
     Args:
@@ -128,7 +128,7 @@ def declare(config: segmentation.Collaboration, catalog: Mapping[str, pa.Schema]
     return Collaboration(config.name, config.runner, config.provider, tables, templates=templates)
 
 
-def _of_custom(path: str, rule: Custom, config: segmentation.Collaboration) -> list[str]:
+def _of_custom(path: str, rule: Custom, config: collaboration_config.Collaboration) -> list[str]:
     members = (config.runner, config.provider)
     found = [
         f'{path}.custom.allowed_authors: no member is called "{author}" {nearest(author, members)}'
@@ -142,7 +142,7 @@ def _of_custom(path: str, rule: Custom, config: segmentation.Collaboration) -> l
     ]
 
 
-def _template(name: str, template: segmentation.AnalysisTemplate, runner: str) -> Template:
+def _template(name: str, template: collaboration_config.AnalysisTemplate, runner: str) -> Template:
     parameters = tuple(Parameter(n, p.type, p.default) for n, p in template.parameters.items())
     return Template(name, template.author or runner, template.sql, parameters)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from segment_assets import segmentation
+from segment_assets import collaboration_config, segmentation
 from segment_assets.clean_room import custom_rule
 from segment_assets.clean_room.custom_rule import Custom, IdMapping
 from segment_assets.clean_room.part import ColumnName, Part
@@ -132,7 +132,7 @@ def to_aws(rule: Rule) -> dict[str, Any]:
     return {"v1": {name: rule.model_dump(mode="json", by_alias=True, exclude_none=True)}}
 
 
-def from_config(table: segmentation.ConfiguredTable) -> Rule:
+def from_config(table: collaboration_config.ConfiguredTable) -> Rule:
     """The rule of a configured table of segmentation.yaml.
 
     Raises:
@@ -154,7 +154,7 @@ def from_config(table: segmentation.ConfiguredTable) -> Rule:
     return from_aws("AGGREGATION", plain)
 
 
-def custom_from_config(rule: segmentation.CustomRule) -> dict[str, Any]:
+def custom_from_config(rule: collaboration_config.CustomRule) -> dict[str, Any]:
     """The policy of a custom rule of segmentation.yaml, in AWS's shape."""
     plain: dict[str, Any] = rule.model_dump(
         exclude_none=True, exclude={"minimum_identities", "comparisons", "user_column", "allowed_authors"}

@@ -7,12 +7,13 @@ from sqlglot import exp
 
 from segment_assets import sql
 from segment_assets.clean_room.tables import PARTNERS_ROWS, QUERY_LOG, result_table
+from segment_assets.collaboration_config import Collaboration
 from segment_assets.dashboards.datasets import DataSet, Reader, Row, Value
 from segment_assets.dashboards.disclosure import MINIMUM, breakdown, histogram, people
 from segment_assets.first_party.tables import ARRIVAL_DAYS, CUSTOMERS, ENGAGEMENT_EVENTS
 from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
 from segment_assets.lake import Table
-from segment_assets.segmentation import Collaboration, Segmentation
+from segment_assets.segmentation import Segmentation
 
 PERSON_RULES = {
     "alone": "No shared identifier: a person of their own",

@@ -3,6 +3,7 @@
 from sqlglot import exp
 
 from segment_assets import sql
+from segment_assets.collaboration_config import Collaboration
 from segment_assets.dashboards.definitions import DEFINITIONS
 from segment_assets.dashboards.delivery import minimum_group
 from segment_assets.dashboards.pages import (
@@ -21,7 +22,7 @@ from segment_assets.dashboards.pages import (
     Visual,
 )
 from segment_assets.dashboards.verdict import METRICS, judged_by
-from segment_assets.segmentation import Collaboration, Segmentation, Target
+from segment_assets.segmentation import Segmentation, Target
 
 _CONTENDER = Field("contender", "Predicted by")
 _METRIC = Field("metric", "Metric")

@@ -19,9 +19,9 @@ from segment_assets.first_party.tables import (
 )
 from segment_assets.lake import Lake, ObjectStore, StoredObject, Table, Written
 from segment_assets.lake.arrivals import arrival_day
+from segment_assets.landing_config import CustomersLanding
 from segment_assets.people import addresses
 from segment_assets.people.consent import STATEMENTS, current_consent
-from segment_assets.segmentation import CustomersLanding
 
 _LONG_AGO = -(2**62)
 

@@ -18,7 +18,7 @@ from segment_assets.first_party.tables import QUARANTINED_RECORDS, RAW_EVENTS
 from segment_assets.lake import ObjectStore, StoredObject, combined, content_hash
 from segment_assets.lake.arrivals import arrival_day, fingerprint
 from segment_assets.lake.workers import one_ahead, spread
-from segment_assets.segmentation import EventsLanding
+from segment_assets.landing_config import EventsLanding
 
 # The day of an object of which neither its key nor any of its records says one: all of it is in quarantine.
 NO_DAY = date(1970, 1, 1)

@@ -20,7 +20,7 @@ from segment_assets.first_party.compression import decompress
 from segment_assets.first_party.records import pieces
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST
 from segment_assets.lake import ObjectStore
-from segment_assets.segmentation import EventsLanding
+from segment_assets.landing_config import EventsLanding
 
 
 @dataclass

@@ -16,7 +16,7 @@ from segment_assets.first_party.tables import ENGAGEMENT_EVENTS, QUARANTINED_REC
 from segment_assets.lake import Lake, StoredObject
 from segment_assets.lake.embedded import open_catalog
 from segment_assets.lake.objects import FolderStore
-from segment_assets.segmentation import EventsLanding
+from segment_assets.landing_config import EventsLanding
 
 _RUN = "segment-assets events normalise"
 

@@ -17,7 +17,8 @@ from segment_assets.first_party.port import Arrivals
 from segment_assets.first_party.watch import Known, Look
 from segment_assets.lake import ObjectStore
 from segment_assets.lake.arrivals import fingerprint
-from segment_assets.segmentation import CustomersLanding, Segmentation
+from segment_assets.landing_config import CustomersLanding
+from segment_assets.segmentation import Segmentation
 
 SECONDS = 5
 VERSION = "dagster/data_version"

@@ -13,7 +13,7 @@ from segment_assets.first_party.deliveries import LandingDay, day_of, days_of, i
 from segment_assets.first_party.formats import Format
 from segment_assets.lake import ObjectStore, StoredObject
 from segment_assets.lake.arrivals import changed_days, day_part, fingerprint
-from segment_assets.segmentation import EventsLanding
+from segment_assets.landing_config import EventsLanding
 
 STRETCH = 10_000  # objects in one look: ten calls of S3
 RECENT = 5  # arrival days that every look sees in a larger place: the newest, and 96 hours for what is late

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from segment_assets import deployment, segmentation
+from segment_assets import collaboration_config, deployment, segmentation
 from segment_assets.clean_room import assets as clean_room
 from segment_assets.clean_room import budget as budgets
 from segment_assets.clean_room import conformance as cases
@@ -130,7 +130,7 @@ def _state(
     return collaboration, replace(state, run=Run(template, known.creator, values))
 
 
-def _offered(config: segmentation.Segmentation) -> segmentation.Collaboration:
+def _offered(config: segmentation.Segmentation) -> collaboration_config.Collaboration:
     if config.collaboration is None:
         raise CollaborationError(
             "segmentation.yaml: no collaboration is declared, so there are no rules to check against"

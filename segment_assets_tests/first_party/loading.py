@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from segment_assets.first_party import engagement, raw_events
 from segment_assets.first_party.deliveries import day_of, days_of, event_objects, landing_days, load
 from segment_assets.first_party.formats.choice import format_of
-from segment_assets.segmentation import EventsLanding
+from segment_assets.landing_config import EventsLanding
 
 PINPOINT = EventsLanding()
 

@@ -13,8 +13,8 @@ from segment_assets.first_party.tables import (
     CUSTOMERS,
     QUARANTINED_CUSTOMERS,
 )
+from segment_assets.landing_config import CustomersLanding, CustomerTable
 from segment_assets.people.addresses import email_sha256, phone_sha256_digits, phone_sha256_e164, sha256
-from segment_assets.segmentation import CustomersLanding, CustomerTable
 
 PINPOINT = CustomersLanding(phone_region="US")
 

@@ -5,7 +5,7 @@ import json
 
 from segment_assets.first_party.failed_deliveries import replay
 from segment_assets.lake import FolderStore, Lake
-from segment_assets.segmentation import EventsLanding
+from segment_assets.landing_config import EventsLanding
 from segment_assets_tests.first_party.loading import event, load_days, milliseconds, normalise, put
 
 LANDING = EventsLanding()

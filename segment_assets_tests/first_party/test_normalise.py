@@ -10,7 +10,7 @@ from segment_assets.cli import main
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.normalise import files
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
-from segment_assets.segmentation import EventsLanding
+from segment_assets.landing_config import EventsLanding
 from segment_assets_tests.first_party.loading import event, text
 
 AUTO = EventsLanding()

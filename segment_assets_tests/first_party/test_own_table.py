@@ -16,7 +16,7 @@ from segment_assets.first_party.formats.own_table import OwnTable
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_RECORDS, RAW_EVENTS
 from segment_assets.lake import FolderStore, Lake
 from segment_assets.lake.embedded import open_catalog
-from segment_assets.segmentation import EventsLanding, EventTable
+from segment_assets.landing_config import EventsLanding, EventTable
 from segment_assets_tests.first_party.loading import days_in, load_days, normalise
 
 MAPPING = EventTable(

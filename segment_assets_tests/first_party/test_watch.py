@@ -13,7 +13,7 @@ from segment_assets.first_party.formats.choice import format_of
 from segment_assets.first_party.watch import Known, Look
 from segment_assets.lake import ObjectStore, StoredObject
 from segment_assets.lake.arrivals import fingerprint, fingerprints
-from segment_assets.segmentation import EventsLanding
+from segment_assets.landing_config import EventsLanding
 
 LANDING = EventsLanding()
 TODAY, TOMORROW = date(2026, 11, 20), date(2026, 11, 21)

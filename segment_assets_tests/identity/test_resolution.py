@@ -11,7 +11,7 @@ from segment_assets.identity.edges import identity_edges
 from segment_assets.identity.keys import graph_key
 from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
 from segment_assets.lake import FolderStore, Lake
-from segment_assets.segmentation import CustomersLanding
+from segment_assets.landing_config import CustomersLanding
 from segment_assets_tests.identity.worlds import groups, households, persons, resolve
 
 

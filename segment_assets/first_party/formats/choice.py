@@ -8,7 +8,7 @@ from segment_assets.first_party.formats.pinpoint import PINPOINT
 from segment_assets.first_party.formats.ses import SES
 from segment_assets.first_party.formats.stream import Stream
 from segment_assets.first_party.formats.whatsapp import WHATSAPP
-from segment_assets.segmentation import EventsLanding
+from segment_assets.landing_config import EventsLanding
 
 KINDS = {
     "pinpoint": PINPOINT,

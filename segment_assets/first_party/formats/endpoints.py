@@ -13,7 +13,7 @@ from segment_assets.first_party.contacts import Channel, Contact, Statement, cou
 from segment_assets.first_party.records import MalformedError, Piece, pieces
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST
-from segment_assets.segmentation import CustomersLanding
+from segment_assets.landing_config import CustomersLanding
 
 _PUSH = frozenset(("PUSH", "GCM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "ADM", "BAIDU"))
 

@@ -8,7 +8,7 @@ from segment_assets.first_party.formats.endpoints import Read
 from segment_assets.first_party.records import Piece
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST
-from segment_assets.segmentation import CustomerTable
+from segment_assets.landing_config import CustomerTable
 
 PLACE = "landing.customers.table"
 

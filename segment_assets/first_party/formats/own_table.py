@@ -20,7 +20,7 @@ from segment_assets.first_party.vocabulary import (
     Event,
     to_table,
 )
-from segment_assets.segmentation import EventTable
+from segment_assets.landing_config import EventTable
 
 PLACE = "landing.events.table"
 

@@ -1,0 +1,141 @@
+"""The section collaboration of segmentation.yaml: who works together, what each offers, and what may be asked."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from segment_assets.config_types import Model, Name
+
+
+class Aggregate(Model):
+    """One function that may be applied to columns."""
+
+    columns: list[str] = Field(min_length=1, description="columns the function may be applied to")
+    function: Literal["SUM", "SUM_DISTINCT", "COUNT", "COUNT_DISTINCT", "AVG"] = Field(description="the function")
+
+
+class OutputConstraint(Model):
+    """No row leaves with fewer distinct values of the column than the minimum."""
+
+    column: str = Field(description="the column whose distinct values are counted")
+    minimum: int = Field(ge=2, le=100_000, description="fewer than this, and the row does not leave")
+    type: Literal["COUNT_DISTINCT"] = Field("COUNT_DISTINCT", description="how it is counted")
+
+
+class AggregationRule(Model):
+    """AWS Clean Rooms aggregation rule: only sums and counts of groups that are large enough leave."""
+
+    aggregate_columns: list[Aggregate] = Field(min_length=1, description="what may be summed and counted")
+    join_columns: list[str] = Field(description="columns for INNER JOIN ... ON alone; they never leave")
+    dimension_columns: list[str] = Field([], description="columns to group, filter and select by")
+    join_required: Literal["QUERY_RUNNER"] | None = Field(
+        None, description="QUERY_RUNNER: the table must be joined to one of the member who runs the query"
+    )
+    allowed_join_operators: list[Literal["AND", "OR"]] = Field([], description="between match conditions")
+    scalar_functions: list[str] = Field([], description="functions that may be applied to dimension columns")
+    output_constraints: list[OutputConstraint] = Field(min_length=1, description="minimum group sizes")
+
+
+class ListRule(Model):
+    """AWS Clean Rooms list rule: only the overlap leaves, and of it only the listed columns."""
+
+    join_columns: list[str] = Field(min_length=1, description="columns for INNER JOIN ... ON alone; they never leave")
+    list_columns: list[str] = Field(description="columns that may leave, for people whom both sides know")
+    allowed_join_operators: list[Literal["AND", "OR"]] = Field([], description="between match conditions")
+
+
+class MinimumIdentities(Model):
+    """No row leaves that rests on fewer persons than the minimum (AWS: aggregationThresholds)."""
+
+    column: str = Field(description="the column that tells persons apart")
+    minimum: int = Field(ge=2, le=100_000, description="fewer than this, and the row does not leave")
+    any_expression: bool = Field(False, description="let aggregates take expressions, and not columns alone")
+    for_output_columns: dict[str, int] = Field(
+        {}, description="another minimum for rows that hold this column; 0 exempts them"
+    )
+
+
+class Comparisons(Model):
+    """Which columns may be compared with what; an empty list blocks all (AWS: comparisonControls)."""
+
+    with_literals: list[str] = Field(description="columns that may be compared with a literal or a parameter")
+    with_columns: list[str] = Field(description="columns that may be compared with another column, in joins too")
+
+
+class CustomRule(Model):
+    """AWS Clean Rooms custom rule: free SQL of allowed authors, or allowed templates, under the controls you set."""
+
+    allowed_analyses: list[str] = Field(description="names of analysis templates, or ANY_QUERY")
+    allowed_authors: list[str] = Field([], description="members whose queries may run; needed with ANY_QUERY")
+    disallowed_output_columns: list[str] | None = Field(None, description="columns that never reach the result")
+    minimum_identities: MinimumIdentities | None = Field(None, description="minimum number of persons behind each row")
+    comparisons: Comparisons | None = Field(None, description="what may be compared with what; default: anything")
+    user_column: str | None = Field(None, description="put the table under differential privacy, by this column")
+
+
+class ConfiguredTable(Model):
+    """A catalog table offered to the collaboration under one analysis rule; its name is what queries use."""
+
+    table: Literal["customers", "partner_audience"] = Field(description="the catalog table offered")
+    allowed_columns: list[str] = Field(min_length=1, description="columns that queries may see at all")
+    list_rule: ListRule | None = Field(None, alias="list", description="offer it under a list rule")
+    aggregation_rule: AggregationRule | None = Field(
+        None, alias="aggregation", description="offer it under an aggregation rule"
+    )
+    custom_rule: CustomRule | None = Field(None, alias="custom", description="offer it under a custom rule")
+    encryption: dict[str, Literal["fingerprint", "sealed", "cleartext"]] = Field(
+        {}, description="columns encrypted with AWS's C3R client, and how: queries that mislead are warned of"
+    )
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> "ConfiguredTable":
+        if sum(rule is not None for rule in (self.list_rule, self.aggregation_rule, self.custom_rule)) != 1:
+            raise ValueError("give exactly one analysis rule: list, aggregation or custom")
+        return self
+
+
+class Query(Model):
+    """A protected query, in Spark SQL over configured tables."""
+
+    sql: str = Field(description="the query's text")
+    description: str = Field(description="what the result is, in business words: the first line shown in the UI")
+    use_as_features: bool = Field(False, description="join the result's columns to features by customer_id")
+
+
+class TemplateParameter(Model):
+    """A placeholder for a literal, written `:name` in the template's text."""
+
+    type: str = Field(description="AWS's name of its type, such as DATE, INT or VARCHAR")
+    default: str | None = Field(None, description="value where none is given")
+
+
+class AnalysisTemplate(Model):
+    """A query that a custom rule can allow by name; its text never changes, its parameters do."""
+
+    sql: str = Field(description="the query's text, with :name for each parameter")
+    author: str | None = Field(None, description="the member who wrote it; default: the query runner")
+    parameters: dict[str, TemplateParameter] = Field({}, max_length=50, description="parameters by name")
+
+
+class PrivacyBudget(Model):
+    """The collaboration's one budget for tables under differential privacy."""
+
+    epsilon: int = Field(ge=1, le=20, description="how much may be learnt in a refresh period")
+    users_noise_per_query: int = Field(ge=10, le=100, description="noise, as a number of persons")
+
+
+class Collaboration(Model):
+    """Who works together, what each offers, and what may be asked."""
+
+    name: str = Field(description="the collaboration's name")
+    runner: str = Field("first party", description="the member who runs queries and receives results")
+    provider: str = Field("partner", description="the member who offers the audience")
+    queries_per_day: int = Field(10, ge=1, description="query budget: protected queries per day of the data")
+    configured_tables: dict[Name, ConfiguredTable] = Field(
+        min_length=1, description="tables on offer, by the name queries use"
+    )
+    queries: dict[Name, Query] = Field(min_length=1, description="protected queries; each becomes an asset")
+    templates: dict[Name, AnalysisTemplate] = Field({}, description="analysis templates, for custom rules to allow")
+    privacy_budget: PrivacyBudget | None = Field(
+        None, description="for tables under differential privacy, which can't be queried without it"
+    )

@@ -1,0 +1,90 @@
+"""The section landing of segmentation.yaml: where our own data arrives, and in which format."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from segment_assets.config_types import Model, Name, Prefix, Region
+from segment_assets.contract_config import CustomersContract, EventsContract
+
+
+class EventTable(Model):
+    """One's own table of events: which of its columns mean what."""
+
+    customer: str = Field(description="column with the customer's id")
+    time: str = Field(description="column with the time it happened; naive times are read as UTC")
+    event: str | None = Field(None, description="column with the event's name")
+    event_name: str | None = Field(None, description="the event's name, where every row is the same event")
+    received: str | None = Field(None, description="column with the time it became known; default: when it happened")
+    metrics: dict[Name, str] = Field({}, description="metric name -> column with a number")
+    properties: dict[Name, str] = Field({}, description="property name -> column with a text")
+    rename: dict[str, Name] = Field({}, description="value in the event column -> event name to use")
+
+    @model_validator(mode="after")
+    def _one_event(self) -> "EventTable":
+        if (self.event is None) == (self.event_name is None):
+            raise ValueError("give either event (a column) or event_name (one name for every row)")
+        return self
+
+
+class CustomerTable(Model):
+    """One's own table of customers: which of its columns mean what."""
+
+    customer: str = Field(description="column with the customer's id")
+    email: str | None = Field(None, description="column with the e-mail address")
+    phone: str | None = Field(None, description="column with the phone number")
+    country: str | None = Field(None, description="column with the country (ISO 3166 alpha-2)")
+    updated: str | None = Field(None, description="column with the time the row was last changed")
+    email_consent: str | None = Field(None, description="column: granted, denied, or true, false; empty is unknown")
+    sms_consent: str | None = Field(None, description="the same for text messages")
+    push_consent: str | None = Field(None, description="the same for push notifications")
+
+
+class EventsLanding(Model):
+    """Where engagement events arrive, and in which format."""
+
+    path: Prefix = Field("events/", description="prefix in the landing place")
+    errors_path: Prefix = Field("errors/", description="Firehose's error prefix: never read as events")
+    format: Literal["auto", "pinpoint", "ses", "end_user_messaging", "whatsapp", "connect", "table"] = Field(
+        "auto",
+        description="whose stream it is: AWS's services as Firehose delivers them, auto where each record is to say it "
+        "by itself; table: one's own CSV or Parquet",
+    )
+    table: EventTable | None = Field(None, description="format table: which column means what")
+    contract: EventsContract | None = Field(None, description="what deliveries promise; nothing where left out")
+
+    @model_validator(mode="after")
+    def _mapping(self) -> "EventsLanding":
+        if (self.format == "table") != (self.table is not None):
+            raise ValueError("format: table needs a column mapping under table:, and only that format has one")
+        return self
+
+
+class CustomersLanding(Model):
+    """Where the customers' addresses, consent and devices arrive."""
+
+    path: Prefix = Field("customers/", description="prefix in the landing place; the latest export in it is read")
+    format: Literal["pinpoint_endpoints", "table"] = Field(
+        "pinpoint_endpoints", description="pinpoint_endpoints: an endpoint export; table: one's own CSV or Parquet"
+    )
+    table: CustomerTable | None = Field(None, description="format table: which column means what")
+    consent_attribute: str = Field("marketing_consent", description="endpoint attribute: granted or denied")
+    opt_out_none_is_consent: bool = Field(
+        False, description="read OptOut=NONE as consent; by default it is unknown, and unknown is no consent"
+    )
+    phone_region: Region | None = Field(None, description="country (ISO 3166 alpha-2) of numbers written without one")
+    contract: CustomersContract | None = Field(None, description="what an export promises; nothing where left out")
+
+    @model_validator(mode="after")
+    def _mapping(self) -> "CustomersLanding":
+        if (self.format == "table") != (self.table is not None):
+            raise ValueError("format: table needs a column mapping under table:, and only that format has one")
+        return self
+
+
+class Landing(Model):
+    """The first party's landing places."""
+
+    place: str | None = Field(None, description="folder, relative to this file; default: landing in the home folder")
+    events: EventsLanding = Field(EventsLanding(), description="what customers did")
+    customers: CustomersLanding = Field(CustomersLanding(), description="who they are")
