@@ -1,6 +1,7 @@
 """From a written table to what Dagster shows: rows, schema, lineage, as-of, version."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -8,6 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from segment_assets.lake import Table, Written
+from segment_assets.promises import Finding, broken
 from segment_assets.sql import Lineage
 
 # What an asset with checks is annotated to return: Dagster knows the bare class alone, and takes
@@ -92,6 +94,26 @@ def column_lineage(lineage: Lineage, assets: Mapping[str, dg.AssetKey]) -> dg.Ta
 def blocking(name: str, asset: dg.AssetKey, description: str) -> dg.AssetCheckSpec:
     """A check that, when it fails, keeps everything below from running."""
     return dg.AssetCheckSpec(name, asset=asset, blocking=True, description=description)
+
+
+def contracts(key: dg.AssetKey, contract: object | None) -> list[dg.AssetCheckSpec]:
+    """The check on what deliveries promise, where they promise something."""
+    return [blocking("contract", key, "Deliveries keep what segmentation.yaml says they promise.")] if contract else []
+
+
+def contract_check(findings: Sequence[Finding], place: str) -> dg.AssetCheckResult:
+    """The result of that check: every promise with what was measured, and one sentence on what was broken.
+
+    Args:
+        findings: every promise.
+        place: where in segmentation.yaml they stand, such as `landing.events.contract`.
+    """
+    return dg.AssetCheckResult(
+        check_name="contract",
+        passed=all(f.kept for f in findings),
+        description=broken(findings, place) or None,
+        metadata={"promises": [asdict(f) | {"examples": list(f.examples)} for f in findings]},
+    )
 
 
 def _doc(field: pa.Field) -> str | None:

@@ -19,7 +19,6 @@ from segment_assets.automation import (
 )
 from segment_assets.first_party import contract_customers, contract_events, engagement, raw_events
 from segment_assets.first_party import customers as customer_records
-from segment_assets.first_party.contract import Finding, broken, check_columns
 from segment_assets.first_party.deliveries import event_objects, load
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats.choice import format_of
@@ -32,7 +31,8 @@ from segment_assets.first_party.tables import (
 )
 from segment_assets.first_party.vocabulary import NAMES
 from segment_assets.lake import Lake, ObjectStore, combined
-from segment_assets.reporting import Result, blocking, report, spec_metadata
+from segment_assets.promises import check_columns
+from segment_assets.reporting import Result, blocking, contract_check, contracts, report, spec_metadata
 from segment_assets.segmentation import Segmentation
 
 GROUP = "first_party"
@@ -166,7 +166,7 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
             blocking("keys_unique", EVENTS, "No event is there twice on its arrival day."),
             blocking("schema", EVENTS, "Columns, types and event names are those that are described."),
             blocking("one_mapping", EVENTS, "Every day was made by the code and the mapping in force."),
-            *_contracts(EVENTS, contract),
+            *contracts(EVENTS, contract),
         ],
     )
     def engagement_events(context: dg.AssetExecutionContext, config: Days, lake: dg.ResourceParam[Lake]) -> Result:
@@ -181,7 +181,7 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
             _one_mapping(of_another_mapping(lake.inputs(ENGAGEMENT_EVENTS), code), len(written.versions)),
         ]
         if contract:
-            checks.append(_kept(contract_events.findings(lake, contract, _today()), "landing.events.contract"))
+            checks.append(contract_check(contract_events.findings(lake, contract, _today()), "landing.events.contract"))
         return report(written, checks=checks, days_made=days, **asdict(account))
 
     return engagement_events
@@ -203,7 +203,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
         check_specs=[
             blocking("nothing_lost", PEOPLE, "Every record delivered is used, a duplicate, or in quarantine."),
             blocking("no_readable_address", PEOPLE, "Outside the raw zone no text is an e-mail address or a number."),
-            *_contracts(PEOPLE, where.contract),
+            *contracts(PEOPLE, where.contract),
         ],
     )
     def customers(
@@ -222,7 +222,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
         if where.contract:
             sizes = customer_records.export_sizes(landing, where)
             found = contract_customers.findings(lake, where.contract, export, sizes, _today())
-            checks.append(_kept(found, "landing.customers.contract"))
+            checks.append(contract_check(found, "landing.customers.contract"))
         return report(
             written[CUSTOMERS],
             checks=checks,
@@ -234,19 +234,6 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
         )
 
     return customers
-
-
-def _contracts(key: dg.AssetKey, contract: Any) -> list[dg.AssetCheckSpec]:
-    return [blocking("contract", key, "Deliveries keep what segmentation.yaml says they promise.")] if contract else []
-
-
-def _kept(findings: list[Finding], place: str) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        check_name="contract",
-        passed=all(f.kept for f in findings),
-        description=broken(findings, place) or None,
-        metadata={"promises": [asdict(f) | {"examples": list(f.examples)} for f in findings]},
-    )
 
 
 def _one_mapping(left: list[str], days: int) -> dg.AssetCheckResult:

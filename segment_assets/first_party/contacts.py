@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from segment_assets.people.consent import State
+
 Channel = Literal["email", "sms", "push", "other"]
-State = Literal["granted", "denied", "unknown"]
 
 PURPOSE = "marketing"
-
-_GRANTED = frozenset(("granted", "true", "yes", "y", "1", "t", "opt_in", "optin"))
-_DENIED = frozenset(("denied", "false", "no", "n", "0", "f", "opt_out", "optout"))
 
 
 @dataclass(frozen=True)
@@ -56,12 +54,6 @@ class Contact:
     device_id: str | None = None
     device_kind: str | None = None
     postal: str | None = None
-
-
-def state_of(written: str | None) -> State:
-    """`granted`, `denied`, or anything a yes or no is written as; all else is unknown."""
-    text = (written or "").strip().lower()
-    return "granted" if text in _GRANTED else "denied" if text in _DENIED else "unknown"
 
 
 def country_of(written: str | None) -> str | None:

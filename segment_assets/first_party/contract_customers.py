@@ -6,11 +6,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_assets.contract_config import CustomersContract
-from segment_assets.first_party.contract import Finding, fresh, volume
 from segment_assets.first_party.customers import Export
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Lake
 from segment_assets.people.addresses import sha256
+from segment_assets.promises import Finding, fresh, volume
 
 EXAMPLES = 3
 

@@ -3,9 +3,9 @@
 from datetime import date, timedelta
 
 from segment_assets.contract_config import ColumnPromise, EventsContract
-from segment_assets.first_party.contract import Finding, fresh, volume, worst
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS
 from segment_assets.lake import Lake
+from segment_assets.promises import Finding, fresh, volume, worst
 from segment_assets.sql import bind, load, to_duckdb
 
 EXAMPLES = 3

@@ -1,6 +1,5 @@
 """From the latest export of customers to who they are, how they are reached and what they agreed to."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -158,13 +157,8 @@ def _endpoint(c: Contact, address: str | None) -> tuple[object, ...]:
         else None
     )
     device = addresses.sha256(f"device:{c.device_id}") if c.device_id else None
-    postal = addresses.sha256(f"postal:{normalise_postal(c.postal)}") if c.postal else None
+    postal = addresses.postal_sha256(c.postal)
     return c.customer_id, c.endpoint_id, c.channel, hashed, device, c.device_kind, postal, c.active, c.effective_at
-
-
-def normalise_postal(written: str) -> str:
-    """Lower case, letters and digits of words alone: `12 Oak St., 98101` and `12 OAK ST 98101` are one address."""
-    return " ".join(re.findall(r"\w+", written.lower()))
 
 
 def _customers(contacts: Iterable[Contact], normalised: dict[Contact, str | None]) -> list[tuple[object, ...]]:
@@ -181,6 +175,7 @@ def _customers(contacts: Iterable[Contact], normalised: dict[Contact, str | None
             (
                 customer,
                 addresses.email_sha256(email),
+                addresses.email_sha256(addresses.without_tag(email)),
                 addresses.email_sha256_google(email),
                 addresses.phone_sha256_e164(phone),
                 addresses.phone_sha256_digits(phone),

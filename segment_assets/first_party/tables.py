@@ -115,6 +115,7 @@ CUSTOMERS = Table(
         [
             column("customer_id", _TEXT, "Customer", required=True),
             column("email_sha256", _TEXT, "SHA-256 of the trimmed, lower-cased e-mail address: what partners deliver"),
+            column("email_sha256_plain", _TEXT, "The same of the address without its plus-tag: ann+news@ is ann@"),
             column("email_sha256_google", _TEXT, "The same by Google's rule for dots in Gmail addresses"),
             column("phone_sha256_e164", _TEXT, "SHA-256 of the phone number in E.164 form, with +"),
             column("phone_sha256_digits", _TEXT, "SHA-256 of the phone number's digits: Meta's form"),

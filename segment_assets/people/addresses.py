@@ -6,6 +6,7 @@ Match and Meta Custom Audiences publish.
 
 import hashlib
 import re
+import unicodedata
 from typing import Literal
 
 import phonenumbers
@@ -25,6 +26,14 @@ def normalise_email(written: str | None) -> str | None:
         return None
     address = written.strip().lower()
     return address if _EMAIL.fullmatch(address) else None
+
+
+def without_tag(normalised: str | None) -> str | None:
+    """The address that most mail services deliver to: without what follows a plus in its first part."""
+    if not normalised or "+" not in normalised:
+        return normalised
+    local, _, domain = normalised.rpartition("@")
+    return f"{local.partition('+')[0] or local}@{domain}"
 
 
 def normalise_phone(written: str | None, region: str | None = None) -> str | None:
@@ -72,6 +81,27 @@ def phone_sha256_e164(normalised: str | None) -> str | None:
 def phone_sha256_digits(normalised: str | None) -> str | None:
     """SHA-256 of the number's digits: Meta's form."""
     return sha256(normalised.removeprefix("+")) if normalised else None
+
+
+def normalise_postal(written: str) -> str:
+    """Lower case, letters and digits of words alone: `12 Oak St., 98101` and `12 OAK ST 98101` are one address."""
+    return " ".join(re.findall(r"\w+", written.lower()))
+
+
+def postal_sha256(written: str | None) -> str | None:
+    """SHA-256 of a normalised postal address with `postal:` before it; None where nothing of it is a word."""
+    normalised = normalise_postal(written) if written else ""
+    return sha256(f"postal:{normalised}") if normalised else None
+
+
+def normalise_name(written: str | None) -> str | None:
+    """Lower case, its words alone, composed (NFKC): `O'Neil,  ANN` is `o neil ann`. Accents stay."""
+    return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", written or "").lower())) or None
+
+
+def name_sha256(normalised: str | None) -> str | None:
+    """SHA-256 of the normalised name with `name:` before it."""
+    return sha256(f"name:{normalised}") if normalised else None
 
 
 def sha256(text: str) -> str:

@@ -1,10 +1,15 @@
 """Consent: of everything that was said, what holds now."""
 
+from typing import Literal
+
 import duckdb
 import pyarrow as pa
 
 from segment_assets.sql import load, to_duckdb
 
+State = Literal["granted", "denied", "unknown"]
+_GRANTED = frozenset(("granted", "true", "yes", "y", "1", "t", "opt_in", "optin"))
+_DENIED = frozenset(("denied", "false", "no", "n", "0", "f", "opt_out", "optout"))
 STATEMENTS = pa.schema(
     [
         ("customer_id", pa.string()),
@@ -15,6 +20,12 @@ STATEMENTS = pa.schema(
         ("effective_at", pa.timestamp("us")),
     ]
 )
+
+
+def state_of(written: str | None) -> State:
+    """`granted`, `denied`, or anything a yes or no is written as; all else is unknown."""
+    text = (written or "").strip().lower()
+    return "granted" if text in _GRANTED else "denied" if text in _DENIED else "unknown"
 
 
 def current_consent(statements: pa.Table) -> pa.Table:

@@ -9,10 +9,13 @@ from segment_assets.people.addresses import (
     email_sha256_google,
     looks_like_an_address,
     normalise_email,
+    normalise_name,
     normalise_phone,
     phone_sha256_digits,
     phone_sha256_e164,
+    postal_sha256,
     sha256,
+    without_tag,
 )
 
 
@@ -62,3 +65,18 @@ def test_normalising_again_changes_nothing(text):
     assert once is None or normalise_email(once) == once
     number = normalise_phone(text, "US")
     assert number is None or normalise_phone(number) == number
+
+
+def test_a_plus_tag_is_all_that_is_left_out_of_an_address():
+    assert without_tag("ann.lee+news+x@a.org") == "ann.lee@a.org"
+    assert without_tag("ann.lee@a.org") == "ann.lee@a.org"
+    assert without_tag("+@a.org") == "+@a.org", "an address needs a first part"
+    assert without_tag(None) is None
+
+
+def test_names_and_postal_addresses_are_one_however_they_are_written():
+    assert normalise_name("  O'Neil,\tANN ") == normalise_name("o neil ann") == "o neil ann"
+    assert normalise_name("Jose\u0301") == normalise_name("JOSÉ") == "josé"
+    assert normalise_name(" . ") is None
+    assert postal_sha256("12 Oak St., 98101") == postal_sha256("12 OAK ST 98101") == sha256("postal:12 oak st 98101")
+    assert postal_sha256(" ,. ") is None

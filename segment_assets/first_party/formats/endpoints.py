@@ -9,11 +9,12 @@ from typing import Any
 
 from segment_assets.first_party import tabular
 from segment_assets.first_party.compression import decompress
-from segment_assets.first_party.contacts import Channel, Contact, Statement, country_of, state_of
+from segment_assets.first_party.contacts import Channel, Contact, Statement, country_of
 from segment_assets.first_party.records import MalformedError, Piece, pieces
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST
 from segment_assets.landing_config import CustomersLanding
+from segment_assets.people.consent import state_of
 
 _PUSH = frozenset(("PUSH", "GCM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "ADM", "BAIDU"))
 

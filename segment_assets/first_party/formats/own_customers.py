@@ -3,12 +3,13 @@
 import json
 
 from segment_assets.first_party import tabular
-from segment_assets.first_party.contacts import Channel, Contact, Statement, country_of, state_of
+from segment_assets.first_party.contacts import Channel, Contact, Statement, country_of
 from segment_assets.first_party.formats.endpoints import Read
 from segment_assets.first_party.records import Piece
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST
 from segment_assets.landing_config import CustomerTable
+from segment_assets.people.consent import state_of
 
 PLACE = "landing.customers.table"
 
