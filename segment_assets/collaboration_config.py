@@ -122,6 +122,9 @@ class PrivacyBudget(Model):
 
     epsilon: int = Field(ge=1, le=20, description="how much may be learnt in a refresh period")
     users_noise_per_query: int = Field(ge=10, le=100, description="noise, as a number of persons")
+    auto_refresh: Literal["CALENDAR_MONTH", "NONE"] = Field(
+        "CALENDAR_MONTH", description="a new budget each month of the calendar (UTC), or one for ever"
+    )
 
 
 class Collaboration(Model):
