@@ -3,7 +3,7 @@
 A unit is one noisy column: COUNT, COUNT DISTINCT and SUM take one, AVG two, STDDEV three, a private release of group
 keys one more. Gaussian noise of sigma0 persons costs rho = 1 / (2 sigma0^2) per unit, and (epsilon, delta) holds
 rho = (sqrt(epsilon + L) - sqrt(L))^2 with L = ln(1 / delta) (Bun and Steinke 2016, proposition 1.3). A tiny budget
-holds no such unit; there Laplace noise is counted in epsilon itself. AWS publishes none of its formulas: these are ours.
+holds no such unit; there Laplace noise is counted in epsilon itself. AWS publishes none of its own.
 """
 
 from dataclasses import dataclass
