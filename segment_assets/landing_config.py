@@ -82,9 +82,43 @@ class CustomersLanding(Model):
         return self
 
 
+class SuppressionList(Model):
+    """A file of whom not to write to, whatever they agreed to: readable addresses, or their SHA-256."""
+
+    path: Prefix = Field(description="CSV or Parquet in the landing place; ending in /, every file below it")
+    email: str | None = Field(
+        None, description="column with e-mail addresses, or with SHA-256 of trimmed, lower-cased ones (hex)"
+    )
+    phone: str | None = Field(
+        None, description="column with phone numbers, or with SHA-256 of E.164 numbers, with their + or as digits (hex)"
+    )
+    customer: str | None = Field(None, description="column with customers' ids: they are left alone on every channel")
+    header: bool = Field(True, description="off: the file begins with its first row, and columns are called 1, 2, ...")
+    everywhere: bool = Field(
+        False, description="whoever is listed is left alone on every channel, not on that of the address alone"
+    )
+
+    @model_validator(mode="after")
+    def _some_column(self) -> "SuppressionList":
+        if not self.path:
+            raise ValueError("path must name a file, or a folder that ends in /, below the landing place")
+        if not self.columns:
+            raise ValueError("name a column: email, phone or customer")
+        return self
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """What is listed -> its column."""
+        named = {"email": self.email, "phone": self.phone, "customer": self.customer}
+        return {kind: column for kind, column in named.items() if column}
+
+
 class Landing(Model):
     """The first party's landing places."""
 
     place: str | None = Field(None, description="folder, relative to this file; default: landing in the home folder")
     events: EventsLanding = Field(EventsLanding(), description="what customers did")
     customers: CustomersLanding = Field(CustomersLanding(), description="who they are")
+    suppression: dict[Name, SuppressionList] = Field(
+        {}, description="lists of whom not to write to; where one can't be read, nothing is sent"
+    )

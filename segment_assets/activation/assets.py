@@ -16,11 +16,16 @@ from segment_assets.activation.port import ActivationError, PinpointService
 from segment_assets.activation.recipients import wanted
 from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.automation import OWNERS, code_version, events_version, fresh_within, on_changed_data_of_one_mapping
-from segment_assets.first_party.tables import ENGAGEMENT_EVENTS, of_another_mapping
+from segment_assets.first_party.tables import (
+    ENGAGEMENT_EVENTS,
+    SUPPRESSION_ENTRIES,
+    of_another_mapping,
+    unread_lists,
+)
 from segment_assets.lake import Lake, ObjectStore
 from segment_assets.reporting import Result, as_of_text, spec_metadata
 from segment_assets.segmentation import CustomerProfilesDestination, FileDestination, PinpointDestination, Segmentation
-from segment_assets.segments.tables import predictive_segments
+from segment_assets.segments.tables import LISTS, predictive_segments
 
 
 def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -142,6 +147,7 @@ def _order(lake: Lake, config: Segmentation, segment: str, destination: str, wor
             f"{len(left)} of {len(made_from)} arrival days of engagement_events, {left[0]} to {left[-1]}, are of an "
             f"earlier mapping: nothing of {segment} was sent; materialise engagement_events and what is below it"
         )
+    _hold_for_lists(lake, config, segment)
     asked, table = config.segments[segment], predictive_segments(segment)
     as_of = pc.max(lake.read(table, ["as_of"])["as_of"]).as_py()
     if as_of is None:
@@ -149,6 +155,22 @@ def _order(lake: Lake, config: Segmentation, segment: str, destination: str, wor
             f"{table.name} has no decisions: materialise predictive_segments/{segment} and what it rests on first"
         )
     return Order(destination, segment, asked.purpose, as_of, wording, asked.min_size, asked.max_change)
+
+
+def _hold_for_lists(lake: Lake, config: Segmentation, segment: str) -> None:
+    """Refuse while a suppression list is not read, or was not heeded by the segment's decisions."""
+    if not (lists := config.landing.suppression):
+        return
+    if unread := unread_lists(lake.inputs(SUPPRESSION_ENTRIES), lists):
+        raise ActivationError(
+            f"segmentation.yaml: landing.suppression.{unread[0]}: {lists[unread[0]].path} was not read: nothing of "
+            f"{segment} was sent; put it into the landing place, and materialise suppression_lists and what is below it"
+        )
+    if lake.inputs(predictive_segments(segment)).get(LISTS) != lake.state(SUPPRESSION_ENTRIES).version:
+        raise ActivationError(
+            f"the suppression lists changed since {segment} was decided: nothing of it was sent; materialise "
+            f"predictive_segments/{segment}, and then this"
+        )
 
 
 def _report(lake: Lake, outcome: Outcome, **extra: Any) -> Result:

@@ -17,7 +17,7 @@ from segment_assets.automation import (
     fresh_within,
     on_changed_data,
 )
-from segment_assets.first_party import contract_customers, contract_events, engagement, raw_events
+from segment_assets.first_party import contract_customers, contract_events, engagement, raw_events, suppression_assets
 from segment_assets.first_party import customers as customer_records
 from segment_assets.first_party.deliveries import event_objects, load
 from segment_assets.first_party.errors import LandingError
@@ -71,7 +71,8 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
         if where.contract:
             place = f"landing.{'events' if table is ENGAGEMENT_EVENTS else 'customers'}.contract"
             check_columns(where.contract.columns, table.schema, place)
-    return [*_landing(config), _raw_events(config), _engagement_events(config), _customers(config)]
+    lists = suppression_assets.assets(config)
+    return [*_landing(config), _raw_events(config), _engagement_events(config), _customers(config), *lists]
 
 
 def _landing(config: Segmentation) -> list[dg.AssetSpec]:

@@ -156,9 +156,14 @@ def _endpoint(c: Contact, address: str | None) -> tuple[object, ...]:
         if address
         else None
     )
+    plain = {"email": addresses.email_sha256, "sms": addresses.phone_sha256_e164}.get(c.channel)
+    digits = addresses.phone_sha256_digits(address) if c.channel == "sms" else None
     device = addresses.sha256(f"device:{c.device_id}") if c.device_id else None
     postal = addresses.postal_sha256(c.postal)
-    return c.customer_id, c.endpoint_id, c.channel, hashed, device, c.device_kind, postal, c.active, c.effective_at
+    return (
+        *(c.customer_id, c.endpoint_id, c.channel, hashed, plain(address) if plain else None, digits),
+        *(device, c.device_kind, postal, c.active, c.effective_at),
+    )
 
 
 def _customers(contacts: Iterable[Contact], normalised: dict[Contact, str | None]) -> list[tuple[object, ...]]:

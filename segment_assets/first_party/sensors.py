@@ -8,19 +8,21 @@ from typing import Any
 import dagster as dg
 
 from segment_assets.automation import arrival_days
-from segment_assets.first_party import notices
+from segment_assets.first_party import notices, suppression_lists
 from segment_assets.first_party.assets import LANDING_CUSTOMERS, LANDING_EVENTS
 from segment_assets.first_party.customers import latest_objects
 from segment_assets.first_party.deliveries import LandingDay
 from segment_assets.first_party.formats.choice import format_of
 from segment_assets.first_party.port import Arrivals
+from segment_assets.first_party.suppression_assets import LANDING_SUPPRESSION
 from segment_assets.first_party.watch import Known, Look
-from segment_assets.lake import ObjectStore
+from segment_assets.lake import ObjectStore, combined
 from segment_assets.lake.arrivals import fingerprint
 from segment_assets.landing_config import CustomersLanding
 from segment_assets.segmentation import Segmentation
 
 SECONDS = 5
+SECONDS_OF_LISTS = 30  # no queue tells of them: a call per list, however often it is looked at
 VERSION = "dagster/data_version"
 # Of one tick: a queue of 10,000 messages is empty after a minute and a half, and a tick lists each day once.
 MESSAGES, DAYS = 500, 100
@@ -34,7 +36,8 @@ def sensors(config: Segmentation, *, told: bool = False) -> list[dg.SensorDefini
         config: the user's file.
         told: whether there is such a queue.
     """
-    return [_arrivals_sensor(config)] if told else [_events_sensor(config), _customers_sensor(config)]
+    found = [_arrivals_sensor(config)] if told else [_events_sensor(config), _customers_sensor(config)]
+    return [*found, _suppression_sensor(config)] if config.landing.suppression else found
 
 
 def _events_sensor(config: Segmentation) -> dg.SensorDefinition:
@@ -78,6 +81,28 @@ def _customers_sensor(config: Segmentation) -> dg.SensorDefinition:
         return dg.SensorResult(asset_events=export, cursor=version)
 
     return landing_customers_sensor
+
+
+def _suppression_sensor(config: Segmentation) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="landing_suppression_sensor",
+        minimum_interval_seconds=SECONDS_OF_LISTS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Lists the files of suppression lists and reports when one came, changed or went.",
+    )
+    def landing_suppression_sensor(
+        context: dg.SensorEvaluationContext, landing: dg.ResourceParam[ObjectStore]
+    ) -> dg.SensorResult | dg.SkipReason:
+        """Compare the files' fingerprints with the last tick's. That a file is not there is told as well."""
+        lists = config.landing.suppression
+        versions = {name: suppression_lists.version(landing, where) for name, where in lists.items()}
+        version = combined(versions)
+        if version == context.cursor:
+            return dg.SkipReason("the lists are known")
+        found = dg.AssetMaterialization(LANDING_SUPPRESSION, tags={VERSION: version}, metadata={"lists": len(lists)})
+        return dg.SensorResult(asset_events=[found], cursor=version)
+
+    return landing_suppression_sensor
 
 
 def _arrivals_sensor(config: Segmentation) -> dg.SensorDefinition:

@@ -1,6 +1,6 @@
 """Tables of steps 1 and 2: every delivered record, and what the records mean."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
@@ -141,6 +141,13 @@ CUSTOMER_ENDPOINTS = Table(
                 "SHA-256 of the normalised address with its type as prefix, as in engagement_events.address_hash; "
                 "null where it could not be normalised",
             ),
+            column(
+                "address_sha256_plain",
+                _TEXT,
+                "SHA-256 of the normalised e-mail address or E.164 number without that prefix, as lists and partners "
+                "write it",
+            ),
+            column("address_sha256_digits", _TEXT, "SHA-256 of a phone number's digits: Meta's form"),
             column("device_id", _TEXT, "SHA-256 of the device's identifier, where there is one"),
             column("device_kind", _TEXT, "Platform of the device"),
             column("postal_sha256", _TEXT, "SHA-256 of the normalised postal address, where there is one"),
@@ -194,6 +201,44 @@ QUARANTINED_CUSTOMERS = Table(
     ),
     key=("object_key", "position"),
 )
+
+SUPPRESSION_ENTRIES = Table(
+    "first_party.suppression_entries",
+    "Whom lists of our own name as not to be written to, as hashes.",
+    pa.schema(
+        [
+            column("list_name", _TEXT, "List, as in landing.suppression", required=True),
+            column("kind", _TEXT, "email, phone or customer", required=True),
+            column(
+                "entry",
+                _TEXT,
+                "SHA-256 of the normalised e-mail address, of the E.164 number or of its digits; of a customer the id",
+                required=True,
+            ),
+            column("everywhere", pa.bool_(), "Holds on every channel, not on that of the address alone", required=True),
+        ]
+    ),
+    key=("list_name", "kind", "entry"),
+)
+
+QUARANTINED_SUPPRESSIONS = Table(
+    "raw.quarantined_suppressions",
+    "Lines of suppression lists that name nobody, with the reason.",
+    QUARANTINED_CUSTOMERS.schema,
+    key=("object_key", "position"),
+)
+
+UNREAD = "unread"  # what a suppression list is made from whose file is not there
+
+
+def unread_lists(made_from: Mapping[str, str], lists: Iterable[str]) -> list[str]:
+    """Configured suppression lists of which nothing is known: never read, or their file is not there any more.
+
+    Args:
+        made_from: list -> what its entries were made from, as the lake keeps it.
+        lists: the lists' names.
+    """
+    return sorted(name for name in lists if made_from.get(name, UNREAD) == UNREAD)
 
 
 def of_another_mapping(made_from: Mapping[str, str], code: str) -> list[str]:

@@ -42,7 +42,7 @@ class Rows:
         return len(self.good) + len(self.bad) >= AT_ONCE
 
 
-def read(key: str, content: bytes, wanted: Collection[str], place: str) -> Iterator[Rows]:
+def read(key: str, content: bytes, wanted: Collection[str], place: str, *, header: bool = True) -> Iterator[Rows]:
     """Rows in file order, some thousand at a time; positions count from 0 over good and bad rows.
 
     Args:
@@ -50,11 +50,12 @@ def read(key: str, content: bytes, wanted: Collection[str], place: str) -> Itera
         content: the object's bytes.
         wanted: columns that must be there.
         place: path in segmentation.yaml of the mapping, for the message.
+        header: whether the first line of a CSV names the columns; otherwise they are called 1, 2, ...
 
     Raises:
         LandingError: a wanted column is missing.
     """
-    for rows in _parquet(content) if content.startswith(b"PAR1") else _separated(content, wanted):
+    for rows in _parquet(content) if content.startswith(b"PAR1") else _separated(content, wanted, header):
         if missing := [name for name in wanted if rows.names and name not in rows.names]:
             near = nearest_column(missing[0], rows.names)
             raise LandingError(f'segmentation.yaml: {place}: {key} has no column "{missing[0]}" {near}')
@@ -85,12 +86,17 @@ def _parquet(content: bytes) -> Iterator[Rows]:
         yield Rows([], bad=[(position, Piece(content[:KEPT_IN_QUARANTINE], None, "bad_parquet"))])
 
 
-def _separated(content: bytes, wanted: Collection[str]) -> Iterator[Rows]:
+def _separated(content: bytes, wanted: Collection[str], header: bool) -> Iterator[Rows]:
     plain, broken = decompress(content)
     lines = _Lines(plain)
-    reader = csv.reader(lines, delimiter=_delimiter(lines.first, wanted))
-    names = [name.strip() for name in next(reader, [])]
-    lines.taken.clear()
+    delimiter = _delimiter(lines.first, wanted if header else ())
+    reader = csv.reader(lines, delimiter=delimiter)
+    if header:
+        names = [name.strip() for name in next(reader, [])]
+        lines.taken.clear()
+    else:
+        first = next(csv.reader([lines.first], delimiter=delimiter), [])
+        names = [str(number) for number, _ in enumerate(first, 1)]
     rows, position = Rows(names), 0
     for values, raw in _each(reader, lines):
         if values == []:

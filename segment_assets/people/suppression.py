@@ -38,6 +38,15 @@ def suppression_query(
     return bind(load("segment_assets.people", "suppression"), {"cutoff": cutoff}).transform(rename)
 
 
+def listed_query() -> exp.Expr:
+    """Whom suppression lists name, as customer_id, channel and list_name; channel is null where every one is meant.
+
+    It reads `suppression_entries` (list_name, kind, entry, everywhere), `lists` (list_name: those that count) and
+    `customer_endpoints` (customer_id, channel, address_sha256_plain, address_sha256_digits).
+    """
+    return load("segment_assets.people", "listed")
+
+
 def suppressed(events: pa.Table, endpoints: pa.Table, cutoff: datetime) -> pa.Table:
     """Who is suppressed, from Arrow tables: see `suppression_query`."""
     with duckdb.connect(config={"threads": 1}) as db:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data
-from segment_assets.first_party.tables import CONSENT_STATE, CUSTOMERS, ENGAGEMENT_EVENTS
+from segment_assets.first_party.tables import CONSENT_STATE, CUSTOMERS, ENGAGEMENT_EVENTS, SUPPRESSION_ENTRIES
 from segment_assets.lake import Lake
 from segment_assets.modelling.tables import FEATURES, customer_scores
 from segment_assets.reporting import Result, blocking, report, spec_metadata
@@ -16,7 +16,7 @@ from segment_assets.segmentation import Segment, Segmentation
 from segment_assets.segments.build import decisions, wrong_members
 from segment_assets.segments.decisions import counts
 from segment_assets.segments.suppressed import suppressed_channels
-from segment_assets.segments.tables import REASONS, predictive_segments
+from segment_assets.segments.tables import LISTS, REASONS, predictive_segments
 
 
 def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -27,6 +27,7 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
 def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
     segment = config.segments[name]
     table, scores = predictive_segments(name), customer_scores(segment.target)
+    lists = sorted(config.landing.suppression)
     key = dg.AssetKey(["predictive_segments", name])
 
     @dg.asset(
@@ -35,11 +36,12 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
         deps=[
             dg.AssetKey(["customer_scores", segment.target]),
             *("features", "customers", "engagement_events", "persons", "households"),
+            *(["suppression_lists"] if lists else []),
         ],
         group_name="segments",
         kinds={"iceberg", "python"},
         owners=OWNERS,
-        code_version=code_version("segments", segment, code_version("people"), libraries=["duckdb"]),
+        code_version=code_version("segments", segment, lists, code_version("people"), libraries=["duckdb"]),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data,
         metadata=spec_metadata(table) | {"purpose": segment.purpose},
@@ -50,10 +52,11 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
         ],
     )
     def predictive_segment(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
-        suppressed = suppressed_channels(lake)
+        listed = {LISTS: lake.state(SUPPRESSION_ENTRIES).version} if lists else {}
+        suppressed = suppressed_channels(lake, lists)
         decided = decisions(lake, config, name, suppressed)
         as_of = lake.as_of(scores, FEATURES, CUSTOMERS, CONSENT_STATE, ENGAGEMENT_EVENTS)
-        written = lake.write(table, decided, context.run.run_id, as_of=as_of)
+        written = lake.write(table, decided, context.run.run_id, inputs=listed, as_of=as_of)
         found = counts(decided)
         return report(
             written,

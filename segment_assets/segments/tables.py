@@ -7,6 +7,9 @@ from segment_assets.lake import Table, column
 # Every customer has exactly one: the order in which they are asked is in decisions.py.
 REASONS = ("in", "below_threshold", "not_eligible", "no_consent", "suppressed", "unreachable", "holdout")
 
+# Under this name a segment keeps the version of the suppression lists that its decisions heeded.
+LISTS = "suppression_lists"
+
 
 def predictive_segments(segment: str) -> Table:
     """One decision record for every customer."""

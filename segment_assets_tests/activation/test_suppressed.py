@@ -1,0 +1,93 @@
+"""Whom a list names does not leave; and while a list can't be read, nobody does."""
+
+import csv
+
+import dagster as dg
+import pytest
+
+from segment_assets.activation import assets as activation_assets
+from segment_assets.first_party import assets as first_party_assets
+from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS
+from segment_assets.lake import FolderStore
+from segment_assets.landing_config import Landing, SuppressionList
+from segment_assets.people.addresses import email_sha256
+from segment_assets.segments import assets as segments_assets
+from segment_assets_tests.segments.world import PEOPLE, build, config, endpoint, write
+
+PATH = "suppression/stop.csv"
+LISTS = {"stop": SuppressionList(path=PATH, email="mail")}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class World:
+    """A segment of eight customers, its destination, and a list."""
+
+    def __init__(self, lake, landing, tmp_path):
+        build(lake)
+        own = (endpoint(p) | {"address_sha256_plain": email_sha256(f"{p}@example.org")} for p in PEOPLE)
+        write(lake, CUSTOMER_ENDPOINTS, *own)
+        settings = config().model_copy(update={"landing": Landing(suppression=LISTS)})
+        steps = (first_party_assets, segments_assets, activation_assets)
+        self.assets = [a for step in steps for a in step.assets(settings)]
+        self.landing, self.exports = landing, FolderStore(tmp_path / "home" / "exports")
+        self.resources = {"lake": lake, "landing": landing, "exports": self.exports}
+        self.runs = 0
+
+    def put(self, *lines):
+        self.landing.write(PATH, "\n".join(["mail", *lines]).encode())
+
+    def run(self, *keys):
+        done = dg.materialize(
+            self.assets, resources=self.resources, selection=list(keys), run_config=QUIET, raise_on_error=False
+        )
+        failed = [e.event_specific_data.error.cause for e in done.get_step_failure_events()]
+        return done.success, " ".join(cause.message for cause in failed if cause)
+
+    def everything(self):
+        return self.run("suppression_lists", "predictive_segments/win_back", "file_handoff/win_back")
+
+    def handed(self):
+        """Customers in the newest hand-off, with their state."""
+        found = [o.key for o in self.exports.list("") if o.key.endswith(".csv")]
+        lines = self.exports.read(max(found)).decode().splitlines() if found else []
+        return {row["customer_id"]: row["state"] for row in csv.DictReader(lines)}
+
+
+@pytest.fixture
+def world(lake, landing, tmp_path):
+    return World(lake, landing, tmp_path)
+
+
+def test_a_listed_customer_does_not_leave_and_one_who_is_listed_later_is_taken_out(world):
+    world.put("anna@example.org")
+    assert world.everything() == (True, "")
+    assert world.handed() == {"dan": "in", "eve": "in"}
+    world.put("anna@example.org", email_sha256("dan@example.org"))
+    assert world.everything() == (True, "")
+    assert world.handed() == {"dan": "out", "eve": "in"}
+    world.put("dan@example.org")
+    assert world.everything() == (True, "")
+    assert world.handed() == {"anna": "in", "eve": "in"}
+
+
+def test_without_the_file_nothing_is_sent(world):
+    success, _ = world.everything()
+    assert not success
+    assert world.handed() == {}
+    success, said = world.run("file_handoff/win_back")
+    assert not success
+    assert "landing.suppression.stop: suppression/stop.csv was not read: nothing of win_back was sent" in said
+    world.put("anna@example.org")
+    assert world.everything()[0]
+    (world.landing.root / PATH).unlink()
+    assert not world.run("suppression_lists")[0]
+    assert "nothing of win_back was sent" in world.run("file_handoff/win_back")[1]
+
+
+def test_decisions_older_than_the_list_are_not_sent(world):
+    world.put("anna@example.org")
+    world.everything()
+    world.put("anna@example.org", "dan@example.org")
+    assert world.run("suppression_lists")[0]
+    _, said = world.run("file_handoff/win_back")
+    assert "the suppression lists changed since win_back was decided: nothing of it was sent" in said
