@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from segment_assets.lake import Table, Written
 from segment_assets.promises import Finding, broken
-from segment_assets.sql import Lineage
+from segment_assets.sql import Trace
 
 # What an asset with checks is annotated to return: Dagster knows the bare class alone, and takes
 # `MaterializeResult[Any]` beside check_specs for a tuple gone wrong (1.13.27, op_definition.py:548).
@@ -23,7 +23,8 @@ else:
 def report(
     written: Written,
     *,
-    lineage: dg.TableColumnLineage | None = None,
+    trace: Trace | None = None,
+    made_by: Mapping[str, dg.AssetKey] | None = None,
     checks: Iterable[dg.AssetCheckResult] = (),
     version: str | None = None,
     **extra: Any,
@@ -32,27 +33,28 @@ def report(
 
     Args:
         written: what `Lake.write` returned.
-        lineage: which upstream columns each column comes from.
+        trace: which upstream columns the columns come from (column lineage), and which choose the rows
+            (`rows_depend_on`).
+        made_by: table name as the trace writes it -> the asset that makes it.
         checks: results of the checks that looked at the rows in memory.
         version: the data version, where it is more than the table's content.
         extra: further metadata, such as `match_rate`; never a person's data.
     """
     return dg.MaterializeResult(
-        metadata=table_metadata(written, lineage) | extra,
+        metadata=table_metadata(written) | _rests_on(trace, made_by or {}) | extra,
         data_version=dg.DataVersion(version or written.version),
         check_results=list(checks),
     )
 
 
-def table_metadata(written: Written, lineage: dg.TableColumnLineage | None = None) -> dict[str, Any]:
-    """Row count, schema with descriptions, table name, as-of and lineage under Dagster's standard keys."""
-    metadata: dict[str, Any] = {
+def table_metadata(written: Written) -> dict[str, Any]:
+    """Row count, schema with descriptions, table name and as-of under Dagster's standard keys."""
+    return {
         "dagster/row_count": written.rows,
         "dagster/column_schema": column_schema(written.table),
         "dagster/table_name": written.table.name,
         "as_of": as_of_text(written.as_of),
     }
-    return metadata | ({"dagster/column_lineage": lineage} if lineage else {})
 
 
 def as_of_text(day: date | None) -> str:
@@ -76,19 +78,17 @@ def spec_metadata(table: Table) -> dict[str, Any]:
     return {"dagster/column_schema": column_schema(table), "dagster/table_name": table.name}
 
 
-def column_lineage(lineage: Lineage, assets: Mapping[str, dg.AssetKey]) -> dg.TableColumnLineage:
-    """Lineage between tables as lineage between assets.
-
-    Args:
-        lineage: from `segment_assets.sql.column_lineage`.
-        assets: table name as the query writes it -> the asset that makes it.
-    """
+def _rests_on(trace: Trace | None, made_by: Mapping[str, dg.AssetKey]) -> dict[str, Any]:
+    if trace is None:
+        return {}
     # Several tables of one asset may have a column of the same name: one dependency, not two.
     deps = {
-        output: sorted({(assets[s.table], s.column) for s in sources if s.table in assets})
-        for output, sources in lineage.items()
+        output: sorted({(made_by[s.table], s.column) for s in sources if s.table in made_by})
+        for output, sources in trace.values.items()
     }
-    return dg.TableColumnLineage({output: [dg.TableColumnDep(*dep) for dep in found] for output, found in deps.items()})
+    lineage = {output: [dg.TableColumnDep(*dep) for dep in found] for output, found in deps.items()}
+    rows = sorted({f"{made_by[s.table].to_user_string()}.{s.column}" for s in trace.rows if s.table in made_by})
+    return {"dagster/column_lineage": dg.TableColumnLineage(lineage), "rows_depend_on": dg.MetadataValue.json(rows)}
 
 
 def blocking(name: str, asset: dg.AssetKey, description: str) -> dg.AssetCheckSpec:

@@ -17,7 +17,7 @@ from segment_assets.clean_room.port import CleanRoom
 from segment_assets.clean_room.protected_query import Outcome, ProtectedQuery
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Lake, Table
-from segment_assets.reporting import Result, as_of_text, blocking, column_lineage, report, spec_metadata
+from segment_assets.reporting import Result, as_of_text, blocking, report, spec_metadata
 from segment_assets.segmentation import Segmentation
 from segment_assets.third_party.tables import partner_audience
 
@@ -125,14 +125,15 @@ def _result(config: Segmentation, query: ProtectedQuery) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clean_room: dg.ResourceParam[CleanRoom]
     ) -> Result:
         outcome = protected_query.run(query, lake, clean_room, context.run.run_id)
+        trace = results.traced(query.resolved)
         return report(
             outcome.written,
-            lineage=column_lineage(results.lineage(query.resolved), SOURCES),
+            trace=trace,
+            made_by=SOURCES,
             checks=[
                 dg.AssetCheckResult(check_name="minimum_group_size_kept", passed=outcome.minimum_kept),
                 dg.AssetCheckResult(check_name="keys_unique", passed=outcome.keys_unique),
             ],
-            rows_depend_on=dg.MetadataValue.json(results.rows_depend_on(query.resolved)),
             reused=outcome.reused,
             **(_match_rate(query, outcome, lake) | dict(outcome.cost)),
         )

@@ -18,7 +18,8 @@ def explain(checked: Checked) -> dict[str, Any]:
             f"every row rests on at least {minimum} distinct values of {query.table(column).name}.{column.name}"
             for column, minimum in rewrite.constraints(query)
         ]
-        lineage = {n: sorted(f"{s.table}.{s.column}" for s in found) for n, found in results.lineage(query).items()}
+        values = results.traced(query).values
+        lineage = {n: sorted(f"{s.table}.{s.column}" for s in found) for n, found in values.items()}
         leaves = [f"{name}: {', '.join(found) or 'a constant, or a count of rows'}" for name, found in lineage.items()]
         return {"added": constraints or ["nothing"], "columns_that_leave": leaves, "runs": _sql(checked)}
     if checked.custom is None:

@@ -1,15 +1,16 @@
 """What a query's result looks like, before it ran: columns, types, descriptions, key and lineage."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 from sqlglot import exp
 
 from segment_assets.clean_room import aggregation_rule, conditions, rewrite, spark
+from segment_assets.clean_room.collaboration import ConfiguredTable
 from segment_assets.clean_room.names import Resolved, output_name
 from segment_assets.clean_room.tables import QUERY_LOG, result_table
 from segment_assets.lake import Table, column
-from segment_assets.sql import Lineage, Source, column_lineage
+from segment_assets.sql import Source, Trace, trace
 
 Catalog = Mapping[str, pa.Schema]
 _TYPES = {
@@ -51,28 +52,27 @@ def with_unique_key(declared: Table, rows: pa.Table) -> Table:
     return Table(declared.name, declared.description, declared.schema, tuple(declared.schema.names))
 
 
-def lineage(query: Resolved) -> Lineage:
-    """Result column -> the catalog columns its values are computed from."""
+def traced(query: Resolved) -> Trace:
+    """The catalog columns that the result's values are computed from, and those that choose its rows.
+
+    The columns that minimum group sizes count choose rows too.
+    """
     tree = query.tree.copy()
     tree.set("expressions", [exp.alias_(i.unalias(), output_name(i), quoted=True) for i in tree.expressions])
     tree.set("hint", None)
-    schema = {t.name: dict(t.columns) for t in query.relations.values()}
-    sources = {t.name: t.source for t in query.relations.values()}
-    return {
-        name: frozenset(Source(sources[s.table], s.column) for s in found)
-        for name, found in column_lineage(tree, schema).items()
-    }
+    found = in_catalog(trace(tree, {t.name: t.columns for t in query.relations.values()}), query.relations.values())
+    counted = {Source(query.table(c).source, c.name) for c, _ in rewrite.constraints(query)}
+    return Trace(found.values, found.rows | counted)
 
 
-def rows_depend_on(query: Resolved) -> list[str]:
-    """`table.column` of everything that decides which rows there are: joins, filters, grouping, minimum group sizes."""
-    tree = query.tree
-    clauses = [*tree.args.get("joins", ()), *(tree.args.get(c) for c in ("where", "group", "having"))]
-    if tree.args.get("distinct"):
-        clauses += tree.expressions
-    columns = [c for clause in clauses if clause is not None for c in clause.find_all(exp.Column)]
-    columns += [c for c, _ in rewrite.constraints(query)]
-    return sorted({f"{query.table(c).source}.{c.name}" for c in columns})
+def in_catalog(found: Trace, tables: Iterable[ConfiguredTable]) -> Trace:
+    """The same by catalog table, where a query names configured tables."""
+    source = {t.name: t.source for t in tables}
+
+    def renamed(columns: frozenset[Source]) -> frozenset[Source]:
+        return frozenset(Source(source[c.table], c.column) for c in columns)
+
+    return Trace({name: renamed(columns) for name, columns in found.values.items()}, renamed(found.rows))
 
 
 def _key(query: Resolved, names: list[str], path: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from segment_assets.modelling import features as features_of
 from segment_assets.modelling import labels, leakage, matrix
 from segment_assets.modelling.model_assets import model_assets
 from segment_assets.modelling.tables import FEATURES, training_examples
-from segment_assets.reporting import Result, blocking, column_lineage, report, spec_metadata
+from segment_assets.reporting import Result, blocking, report, spec_metadata
 from segment_assets.segmentation import Segmentation, Target
 
 FEATURES_KEY = dg.AssetKey("features")
@@ -57,11 +57,12 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
         One row per customer and cutoff. Docs: docs/features.md.
         """
         built = features_of.build(lake, config)
-        untimed = leakage.untimed_sources(built.lineage, made_by)
+        untimed = leakage.untimed_sources(built.trace.values, made_by)
         written = lake.write(built.table, built.rows, context.run.run_id, as_of=features_of.as_of(lake, config))
         return report(
             written,
-            lineage=column_lineage(built.lineage, made_by),
+            trace=built.trace,
+            made_by=made_by,
             checks=[
                 dg.AssetCheckResult(
                     check_name="no_feature_after_cutoff",

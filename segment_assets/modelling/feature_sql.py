@@ -13,7 +13,7 @@ from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS, CUSTOMERS, ENG
 from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
 from segment_assets.modelling.feature_columns import Feature, PartnerResult
 from segment_assets.modelling.vocabulary import FeatureEvent
-from segment_assets.sql import Lineage, bind, column_lineage, load, parse
+from segment_assets.sql import Source, Trace, bind, load, parse, trace
 
 SOURCES = (ENGAGEMENT_EVENTS, CUSTOMERS, CUSTOMER_ENDPOINTS, IDENTITY_EDGES, PERSONS, HOUSEHOLDS)
 # The tables of the caller's: days to build as of, their windows, and which event has which name in columns.
@@ -57,13 +57,17 @@ def query(
     return tree
 
 
-def lineage(tree: exp.Select, partners: Sequence[PartnerResult]) -> Lineage:
-    """Feature -> the columns of `SOURCES` and of the clean-room results that it is computed from."""
+def traced(tree: exp.Select, partners: Sequence[PartnerResult]) -> Trace:
+    """The columns of `SOURCES` and of the clean-room results that features are computed from, or rest on."""
     schema: dict[str, Mapping[str, str]] = {t.short_name: dict.fromkeys(t.schema.names, "STRING") for t in SOURCES}
     schema |= {p.table: dict.fromkeys(["customer_id", *p.columns], "STRING") for p in partners}
     schema |= {name: dict.fromkeys(fields, "STRING") for name, fields in _GIVEN.items()}
-    found = column_lineage(tree, schema)
-    return {name: frozenset(s for s in sources if s.table not in _GIVEN) for name, sources in found.items()}
+    found = trace(tree, schema)
+    return Trace({name: _delivered(sources) for name, sources in found.values.items()}, _delivered(found.rows))
+
+
+def _delivered(sources: frozenset[Source]) -> frozenset[Source]:
+    return frozenset(s for s in sources if s.table not in _GIVEN)
 
 
 def _known(events: Sequence[FeatureEvent]) -> exp.Select:

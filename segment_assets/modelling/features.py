@@ -19,7 +19,7 @@ from segment_assets.modelling.feature_columns import PartnerResult
 from segment_assets.modelling.tables import FEATURES
 from segment_assets.modelling.vocabulary import FeatureEvent
 from segment_assets.segmentation import Segmentation
-from segment_assets.sql import Lineage, bind, load, parse, to_duckdb
+from segment_assets.sql import Trace, bind, load, parse, to_duckdb
 from segment_assets.sql.query import Value
 
 
@@ -34,14 +34,14 @@ class Features:
     Attributes:
         table: FEATURES with the columns that this data has.
         rows: one per customer and cutoff.
-        lineage: feature -> source columns, by the tables' short names.
+        trace: the source columns behind features and rows, by the tables' short names.
         late_rows: rows that rest on something known at or after their cutoff. Must be 0.
         differing: rows in which one event, counted again another way, comes out differently. Must be 0.
     """
 
     table: Table
     rows: pa.Table
-    lineage: Lineage
+    trace: Trace
     late_rows: int
     differing: int
 
@@ -77,7 +77,7 @@ def build(lake: Lake, config: Segmentation) -> Features:
     with lake.connect(*feature_sql.SOURCES, **asked.given) as db:
         rows = asked.table.conform(db.sql(to_duckdb(asked.tree)).to_arrow_table())
         differing = _differing(db, asked, rows)
-    return Features(asked.table, rows, feature_sql.lineage(asked.tree, asked.partners), late_rows(rows), differing)
+    return Features(asked.table, rows, feature_sql.traced(asked.tree, asked.partners), late_rows(rows), differing)
 
 
 def plan(lake: Lake, config: Segmentation) -> Plan:

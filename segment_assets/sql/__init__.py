@@ -1,7 +1,7 @@
 """Ground floor: Spark SQL parsed, checked against an allow-list, rendered for DuckDB; column lineage."""
 
-from segment_assets.sql.lineage import Lineage, Source, column_lineage
+from segment_assets.sql.lineage import Lineage, Source, Trace, trace
 from segment_assets.sql.predicate import predicate
 from segment_assets.sql.query import SqlError, bind, load, parse, to_duckdb
 
-__all__ = ["Lineage", "Source", "SqlError", "bind", "column_lineage", "load", "parse", "predicate", "to_duckdb"]
+__all__ = ["Lineage", "Source", "SqlError", "Trace", "bind", "load", "parse", "predicate", "to_duckdb", "trace"]

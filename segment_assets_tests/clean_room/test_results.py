@@ -64,11 +64,13 @@ def test_lineage_and_row_columns_name_the_catalog_tables(collaboration):
     text = """SELECT b.state, SUM(b.spend) AS s FROM shop a JOIN panel b ON a.person = b.person
     WHERE a.day IS NULL GROUP BY b.state"""
     query = check(text, collaboration).accepted()
-    assert {k: sorted((s.table, s.column) for s in v) for k, v in results.lineage(query).items()} == {
+    found = results.traced(query)
+    assert {k: sorted((s.table, s.column) for s in v) for k, v in found.values.items()} == {
         "state": [("panel", "state")],
         "s": [("panel", "spend")],
     }
-    assert results.rows_depend_on(query) == ["panel.person", "panel.state", "shop.day", "shop.person"]
+    rows = sorted(f"{s.table}.{s.column}" for s in found.rows)
+    assert rows == ["panel.person", "panel.state", "shop.day", "shop.person"]
 
 
 @pytest.mark.parametrize(("size", "kept"), [(MINIMUM, True), (MINIMUM - 1, False)])

@@ -85,9 +85,9 @@ def test_two_answers_for_one_customer_are_none(lake: Lake):
 
 def test_a_feature_is_traced_to_the_clean_rooms_column(lake: Lake):
     built = told(lake, [ANN], GRID)
-    assert built.lineage["age_band"] == {Source("clean_room_enrichment", "age_band")}
-    assert Source("engagement_events", "event_id") in built.lineage["purchase_count_28d"]
-    assert Source("engagement_events", "occurred_at") in built.lineage["days_since_purchase"]
+    assert built.trace.values["age_band"] == {Source("clean_room_enrichment", "age_band")}
+    assert Source("engagement_events", "event_id") in built.trace.values["purchase_count_28d"]
+    assert Source("engagement_events", "occurred_at") in built.trace.values["days_since_purchase"]
 
 
 def test_a_query_for_features_must_name_the_customer(lake: Lake):
