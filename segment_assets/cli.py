@@ -89,7 +89,7 @@ def init(folder: Path) -> None:
 @click.option("--dry-run", is_flag=True, help="count, and remove nothing")
 @CONFIG_OPTION
 def clean_lake(config: Path | None, dry_run: bool) -> None:
-    """Remove files of the lake that no retained snapshot needs."""
+    """Compact small files of the lake, and remove files that no retained snapshot needs."""
     from segment_assets.operations import command
 
     _use(config)

@@ -49,13 +49,14 @@ def platform(config: Segmentation, settings: deployment.Settings) -> dg.Definiti
         *first_party_sensors.sensors(config, told=held["arrivals"].speaks),
         *third_party_sensors.sensors(config),
     ]
+    compact_lake = cleanup.compact_lake(deployment.role(settings, "ingest"))
     clean_lake = cleanup.clean_lake(deployment.role(settings, "clean-up"))
     return dg.Definitions(
         assets=assets,
         asset_checks=[operations_checks.data_age(config, specs)],
         sensors=[*landings, *operations_sensors.sensors(config, specs, blocking)],
-        jobs=[clean_lake],
-        schedules=cleanup.schedules(clean_lake),
+        jobs=[compact_lake, clean_lake],
+        schedules=cleanup.schedules(compact_lake, clean_lake),
         resources=held,
         # One process per run: a step starts in 0.2 s instead of 4, and DuckDB files are never locked by a neighbour.
         executor=dg.in_process_executor,

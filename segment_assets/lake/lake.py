@@ -4,48 +4,28 @@ The content hash of every partition is a table property set in the same commit a
 disagree with the data it names, whenever a process is killed.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from itertools import accumulate
 from pathlib import Path
-from typing import Any, cast
 from urllib.parse import unquote, urlparse
 from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyiceberg.catalog import Catalog
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
-from pyiceberg.expressions import AlwaysTrue, BooleanExpression, In, Reference
-from pyiceberg.io import FileIO
-from pyiceberg.io.pyarrow import write_file
-from pyiceberg.partitioning import PartitionFieldValue, PartitionKey, PartitionSpec
-from pyiceberg.schema import Schema
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, ValidationException
 from pyiceberg.table import Table as IcebergTable
-from pyiceberg.table import Transaction, WriteTask
 
 from segment_assets.lake.content import combined, content_hash
 from segment_assets.lake.files import Files, LocalFiles
 from segment_assets.lake.reading import attach
 from segment_assets.lake.table import Table
+from segment_assets.lake.writing import AS_OF, CONTENT, INPUT, Change, described, refuse_repeated_keys, split
 
-# Clean Rooms reads Snappy or gzip, format v1 or v2; pyiceberg's own default is Zstandard.
-PROPERTIES = {
-    "format-version": "2",
-    "write.parquet.compression-codec": "snappy",
-    "write.metadata.delete-after-commit.enabled": "true",
-    "write.metadata.previous-versions-max": "20",
-    # Every write adds a manifest: 365 days, loaded one by one, were 365 files to open before the first row was read.
-    "commit.manifest-merge.enabled": "true",
-    "commit.manifest.min-count-to-merge": "10",
-}
-CONTENT, INPUT, AS_OF = "content.", "input.", "as-of"
-WHOLE = "all"
+ATTEMPTS = 4  # of a write that files were compacted under; pyiceberg itself tries again where it is safe
 
 
 @dataclass(frozen=True)
@@ -148,36 +128,26 @@ class Lake:
             ValueError: rows lack a column, do not fit a type, repeat a key, or lie outside the partitions named.
         """
         rows = table.conform(rows)
-        _refuse_repeated_keys(table, rows)
-        by_part = _split(table, rows, partitions)
+        refuse_repeated_keys(table, rows)
+        by_part = split(table, rows, partitions)
         fresh = {name: content_hash(part) for name, part in by_part.items()}
-        iceberg = self._open_or_create(table)
-        known = _prefixed(iceberg.properties, CONTENT)
-        if replacing is not None and known != dict(replacing.versions):
-            raise CommitFailedException(f"{table.name} was written by another since it was read; nothing was written")
-        schema_differs = iceberg.schema().as_arrow().names != rows.schema.names
-        changed = [n for n in by_part if schema_differs or known.get(n) != fresh[n]]
-        if schema_differs and partitions is not None:
-            _refuse_gaps(table, iceberg.schema().as_arrow().names, len(known.keys() - by_part.keys()))
         recorded = {f"{INPUT}{k}": v for k, v in (inputs or {}).items()} | ({AS_OF: str(as_of)} if as_of else {})
-        stale = {} if partitions is not None else {n: "" for n in known if n not in fresh}
-        if changed or stale or any(iceberg.properties.get(k) != v for k, v in recorded.items()):
-            with warnings.catch_warnings():
-                # The first overwrite of a partition finds nothing to delete, and says so.
-                warnings.filterwarnings("ignore", message="Delete operation did not match any records")
-                with iceberg.transaction() as commit:
-                    if schema_differs:
-                        _evolve(commit, rows.schema)
-                    if missing := _properties(table).items() - iceberg.properties.items():
-                        commit.set_properties(dict(missing))  # before the rows: how they are added depends on them
-                    if changed or stale:
-                        if known:
-                            commit.delete(_these(table, changed if partitions is not None else None))
-                        parts = [by_part[n] for n in (changed if partitions is not None else by_part)]
-                        _append(commit, iceberg.io, parts, {"segment-assets.run-id": run_id})
-                    commit.set_properties({f"{CONTENT}{n}": fresh[n] for n in changed} | recorded)
-                    if stale:
-                        commit.remove_properties(*(f"{CONTENT}{n}" for n in stale))
+        change = Change(table, rows.schema, by_part, fresh, partitions is None, recorded, run_id)
+        for attempt in range(ATTEMPTS):
+            iceberg = self._open_or_create(table)
+            known = _prefixed(iceberg.properties, CONTENT)
+            if replacing is not None and known != dict(replacing.versions):
+                raise CommitFailedException(
+                    f"{table.name} was written by another since it was read; nothing was written"
+                )
+            try:
+                change.commit(iceberg, known)
+            except (CommitFailedException, ValidationException):
+                # A compaction that came between has replaced files, and no content: on what is there now it goes.
+                if attempt + 1 == ATTEMPTS or self.state(table).versions != known:
+                    raise
+                continue
+            break
         return self.state(table)
 
     def state(self, table: Table) -> Written:
@@ -237,103 +207,11 @@ class Lake:
 
     def _open_or_create(self, table: Table) -> IcebergTable:
         self.catalog.create_namespace_if_not_exists(table.name.split(".", 1)[0])
-        iceberg = self.catalog.create_table_if_not_exists(
-            table.name, schema=table.schema, properties=_properties(table)
-        )
+        iceberg = self.catalog.create_table_if_not_exists(table.name, schema=table.schema, properties=described(table))
         if table.partition and not iceberg.spec().fields:
             with iceberg.update_spec() as spec:
                 spec.add_identity(table.partition)
         return iceberg
-
-
-def _properties(table: Table) -> dict[str, str]:
-    """What a table carries besides versions; Glue shows `Description` as its own."""
-    return PROPERTIES | {"comment": table.description, "Description": table.description}
-
-
-def _refuse_gaps(table: Table, there: list[str], days: int) -> None:
-    """A column that allows no nulls can't be added while days keep files without it."""
-    added = [f.name for f in table.schema if f.name not in there and not f.nullable]
-    if added and days:
-        raise ValueError(
-            f"{table.name}: the new column {added[0]} must allow nulls, because {days} days keep files without it; "
-            "nothing was written"
-        )
-
-
-def _refuse_repeated_keys(table: Table, rows: pa.Table) -> None:
-    if not table.key or rows.num_rows < 2:
-        return
-    distinct = rows.group_by(list(table.key)).aggregate([]).num_rows
-    if distinct != rows.num_rows:
-        raise ValueError(
-            f"{table.name}: {rows.num_rows - distinct} rows repeat a key ({', '.join(table.key)}); nothing was written"
-        )
-
-
-def _split(table: Table, rows: pa.Table, partitions: Iterable[date] | None) -> dict[str, pa.Table]:
-    if table.partition is None:
-        if partitions is not None:
-            raise ValueError(f"{table.name} has no partitions")
-        return {WHOLE: rows}
-    present = pc.unique(rows[table.partition]).to_pylist()
-    named = present if partitions is None else list(partitions)
-    if outside := sorted(set(present) - set(named)):
-        raise ValueError(f"{table.name}: rows of {outside[0]} lie outside the partitions named")
-    if table.key[:1] == (table.partition,):
-        # Rows are in key order, so a partition is a slice: a filter per day reads everything once per day.
-        lengths = {pair["values"]: pair["counts"] for pair in pc.value_counts(rows[table.partition]).to_pylist()}
-        ends = dict(zip(sorted(lengths), accumulate(lengths[day] for day in sorted(lengths)), strict=True))
-        return {
-            str(day): rows.slice(ends.get(day, 0) - lengths.get(day, 0), lengths.get(day, 0)) for day in sorted(named)
-        }
-    return {
-        str(day): rows.filter(pc.equal(rows[table.partition], pa.scalar(day, pa.date32()))) for day in sorted(named)
-    }
-
-
-def _append(commit: Transaction, io: FileIO, parts: list[pa.Table], properties: dict[str, str]) -> None:
-    """Add the parts, each of one partition, in one snapshot.
-
-    pyiceberg's own append filters all rows once per partition: for 166,000 events of 366 days that took 100 s of CPU.
-    """
-    metadata = commit.table_metadata  # each asking copies the metadata: 15 ms
-    spec, schema = metadata.spec(), metadata.schema()
-    with commit.update_snapshot(snapshot_properties=properties).merge_append() as snapshot:
-        tasks = (
-            WriteTask(
-                write_uuid=snapshot.commit_uuid,
-                task_id=number,
-                schema=schema,
-                record_batches=part.combine_chunks().to_batches(),
-                partition_key=_partition_of(part, spec, schema) if spec.fields else None,
-            )
-            for number, part in enumerate(parts)
-            if part.num_rows
-        )
-        for file in write_file(io=io, table_metadata=metadata, tasks=tasks):
-            snapshot.append_data_file(file)
-
-
-def _partition_of(part: pa.Table, spec: PartitionSpec, schema: Schema) -> PartitionKey:
-    [field] = spec.fields
-    value = part[schema.find_field(field.source_id).name][0].as_py()
-    return PartitionKey([PartitionFieldValue(field, value)], spec, schema)
-
-
-def _these(table: Table, partitions: list[str] | None) -> BooleanExpression:
-    if partitions is None:
-        return AlwaysTrue()
-    # pyiceberg builds In in __new__, which the pydantic plugin of mypy cannot see.
-    found: BooleanExpression = cast(Any, In)(Reference(str(table.partition)), set(partitions))
-    return found
-
-
-def _evolve(commit: Transaction, schema: pa.Schema) -> None:
-    with commit.update_schema(allow_incompatible_changes=True) as update:
-        for name in set(commit.table_metadata.schema().as_arrow().names) - set(schema.names):
-            update.delete_column(name)
-        update.union_by_name(schema)
 
 
 def _prefixed(properties: Mapping[str, str], prefix: str) -> dict[str, str]:

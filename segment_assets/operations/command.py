@@ -86,9 +86,17 @@ def validate(console: Console) -> bool:
 
 
 def clean_lake(console: Console, home: Path, *, dry_run: bool) -> bool:
-    """Remove what no snapshot needs, and say how much that was."""
-    settings = deployment.settings(segmentation.load(), under=home)
-    removed = garbage.collect(deployment.resource(settings, "lake"), dry_run=dry_run)
+    """Compact small files, remove what no snapshot needs, and say how much that was."""
+    from segment_assets.operations.cleanup import compacted
+
+    lake = deployment.resource(deployment.settings(segmentation.load(), under=home), "lake")
+    small = compacted(lake, dry_run=dry_run)
+    before, after = sum(c.before for c in small), sum(c.after for c in small)
+    if before:
+        console.print(f"{'Would compact' if dry_run else 'Compacted'} {before:,} small files to {after:,}.")
+    for table in (c.table for c in small if c.overtaken):
+        console.print(f"{table} was written meanwhile: its files are compacted the next time.")
+    removed = garbage.collect(lake, dry_run=dry_run)
     files, size = sum(r.files for r in removed), sum(r.size for r in removed)
     console.print(f"{'Would remove' if dry_run else 'Removed'} {files:,} files, {size / 1e6:,.1f} MB.")
     return True

@@ -82,7 +82,8 @@ def test_the_clean_up_removes_what_nobody_needs_of_both_accounts_in_a_role_of_it
         left.append((owner, bucket, key))
     refresh.aws.gate = guard
     with being(refresh.aws, "run"):
-        assert refresh.defs.resolve_job_def("clean_lake").execute_in_process(instance=refresh.instance).success
+        for job in ("compact_lake", "clean_lake"):
+            assert refresh.defs.resolve_job_def(job).execute_in_process(instance=refresh.instance).success
     assert guard.denied == []
     assert [key for owner, bucket, key in left if s3_backends[owner]["aws"].get_object(bucket, key)] == []
 
