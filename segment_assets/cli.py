@@ -102,12 +102,15 @@ def events() -> None:
 
 
 @events.command("normalise")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True)
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="the Parquet file to write")
 @click.option("--format", "form", metavar="NAME", help="whose stream it is; default: as segmentation.yaml says")
 @CONFIG_OPTION
-def events_normalise(files: tuple[Path, ...], out: Path, form: str | None, config: Path | None) -> None:
-    """Write the events of FILES, as a stream delivers them, as rows of engagement_events."""
+def events_normalise(files: tuple[str, ...], out: Path, form: str | None, config: Path | None) -> None:
+    """Write the events of FILES, as a stream delivers them, as rows of engagement_events.
+
+    A folder stands for every file below it, and a pattern such as 'events/**/*.gz' for what it matches.
+    """
     from segment_assets.operations import events_command
 
     _use(config)

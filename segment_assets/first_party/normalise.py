@@ -1,19 +1,22 @@
 """Any files of events through the pipeline's own code, without a landing place: for people, and for checks."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from glob import glob
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from segment_assets.first_party import engagement, raw_events
 from segment_assets.first_party.deliveries import day_of, days_of, landing_days, load
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats.choice import format_of
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS, QUARANTINED_RECORDS
-from segment_assets.lake import Lake, StoredObject
+from segment_assets.lake import Lake, StoredObject, Table
 from segment_assets.lake.embedded import open_catalog
 from segment_assets.lake.objects import FolderStore
 from segment_assets.landing_config import EventsLanding
@@ -23,22 +26,89 @@ _RUN = "segment-assets events normalise"
 
 @dataclass(frozen=True)
 class Normalised:
-    """What files hold.
+    """What files hold, in a lake of its own: it may be more than memory holds.
 
     Attributes:
-        events: rows of engagement_events, by arrival day and event.
-        quarantined: rows of quarantined_records, by arrival day, file and position.
+        lake: with engagement_events and quarantined_records.
         account: where every good record went.
+        reasons: how many records were refused, by reason.
     """
 
-    events: pa.Table
-    quarantined: pa.Table
+    lake: Lake
     account: engagement.Account
+    reasons: Mapping[str, int]
+
+    @property
+    def refused(self) -> int:
+        """Records in quarantine."""
+        return sum(self.reasons.values())
 
     @property
     def delivered(self) -> int:
         """Every record in the files."""
-        return self.account.good + int(self.quarantined.num_rows)
+        return self.account.good + self.refused
+
+    @property
+    def events(self) -> pa.Table:
+        """Rows of engagement_events, by arrival day and event."""
+        return self.lake.read(ENGAGEMENT_EVENTS).cast(ENGAGEMENT_EVENTS.schema)
+
+    @property
+    def quarantined(self) -> pa.Table:
+        """Rows of quarantined_records, by arrival day, file and position."""
+        return self.lake.read(QUARANTINED_RECORDS)
+
+    def write(self, out: Path, beside: Path) -> None:
+        """The events into one Parquet file, and what was refused into another, if anything was; each whole or not.
+
+        Raises:
+            LandingError: a file can't be written.
+        """
+        try:
+            _write(self.lake, ENGAGEMENT_EVENTS, out)
+            if self.refused:
+                _write(self.lake, QUARANTINED_RECORDS, beside)
+            else:
+                beside.unlink(missing_ok=True)
+        except OSError as refused:
+            raise LandingError(f"{out}: can't be written: {refused.strerror or refused}") from refused
+
+
+def _write(lake: Lake, table: Table, out: Path) -> None:
+    half = out.with_name(f".{out.name}.half")
+    try:
+        with pq.ParquetWriter(half, table.schema, compression="snappy") as file:
+            for batch in lake.batches(table):
+                file.write_table(pa.Table.from_batches([batch]).cast(table.schema))
+        half.replace(out)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def found(named: Sequence[str]) -> list[Path]:
+    """The files that are named: themselves, all below a folder, or those that a pattern such as `*.gz` matches.
+
+    Raises:
+        LandingError: one is not there, can't be read, or is standard input.
+    """
+    paths: list[Path] = []
+    for name in named:
+        path = Path(name)
+        if name == "-":
+            raise LandingError("standard input is not read: the path of a file says when it arrived; name files")
+        if path.is_dir():
+            more = [p for p in path.rglob("*") if p.is_file() and not p.name.startswith((".", "_"))]
+        elif path.is_file():
+            more = [path]
+        else:
+            matched = glob(name, recursive=True)  # noqa: PTH207  Path's takes no pattern that begins at the root
+            more = [p for p in map(Path, matched) if p.is_file()]
+        if not more:
+            raise LandingError(f"{name}: there is no such file, and no file below it")
+        paths += sorted(more)
+    if closed := [path for path in paths if not os.access(path, os.R_OK)]:
+        raise LandingError(f"{closed[0]}: can't be read: permission denied")
+    return paths
 
 
 class _Files(FolderStore):
@@ -76,7 +146,6 @@ def files(paths: Sequence[Path], landing: EventsLanding, scratch: Path) -> Norma
     for loaded in load(store, form, objects, days, lake.scratch):
         raw_events.write(lake, loaded, _RUN)
     engagement.update(lake, form, "1", _RUN)
-    events = lake.read(ENGAGEMENT_EVENTS).sort_by([("arrival_date", "ascending"), ("event_id", "ascending")])
-    events = events.cast(ENGAGEMENT_EVENTS.schema)
-    order = [(name, "ascending") for name in ("arrival_date", "object_key", "position")]
-    return Normalised(events, lake.read(QUARANTINED_RECORDS).sort_by(order), engagement.account(lake))
+    counted = lake.read(QUARANTINED_RECORDS, ["reason"])["reason"].value_counts().to_pylist()
+    reasons = {str(pair["values"]): int(pair["counts"]) for pair in counted}
+    return Normalised(lake, engagement.account(lake), dict(sorted(reasons.items())))

@@ -188,6 +188,13 @@ class Lake:
             order = ", ".join(f'"{c}"' for c in table.key)
             return db.sql(f'SELECT {names} FROM "{table.short_name}" ORDER BY {order}').to_arrow_table()
 
+    def batches(self, table: Table, rows: int = 20_000) -> Iterator[pa.RecordBatch]:
+        """The table's rows in key order, some at a time: what does not fit in memory is sorted on disk."""
+        names = ", ".join(f'"{c}"' for c in table.schema.names)
+        order = ", ".join(f'"{c}"' for c in table.key)
+        with self.connect(table) as db:
+            yield from db.sql(f'SELECT {names} FROM "{table.short_name}" ORDER BY {order}').to_arrow_reader(rows)
+
     @contextmanager
     def connect(self, *tables: Table, **extra: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
         """A private DuckDB that sees the tables by their short names, and Arrow tables by keyword.

@@ -10,6 +10,7 @@ from segment_assets.cli import main
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.normalise import files
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
+from segment_assets.lake import Lake
 from segment_assets.landing_config import EventsLanding
 from segment_assets_tests.first_party.loading import event, text
 
@@ -61,3 +62,65 @@ def test_an_unknown_format_is_told_with_the_nearest():
     told = CliRunner().invoke(main, ["events", "normalise", __file__, "--out", "x.parquet", "--format", "sess"])
     assert told.exit_code == 1
     assert 'did you mean "ses"?' in told.output
+
+
+def run(*arguments):
+    told = CliRunner().invoke(main, ["events", "normalise", *map(str, arguments), "--format", "auto"])
+    return told.exit_code, " ".join(told.output.split())
+
+
+def test_a_folder_is_every_file_below_it_and_a_pattern_what_it_matches(tmp_path):
+    put(tmp_path / "in", "2026/01/01/12/a.gz", event(number=1))
+    put(tmp_path / "in", "2026/01/02/12/b.gz", event(number=2))
+    put(tmp_path / "in", "2026/01/02/12/.hidden", event(number=3))
+    out = tmp_path / "out.parquet"
+    for named, files_ in ((tmp_path / "in", 2), (tmp_path / "in" / "**" / "b*", 1)):
+        code, said = run(named, "--out", out)
+        assert (code, pq.read_table(out).num_rows) == (0, files_)
+        assert f"{files_} records in {files_} files" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing.json", "--out", "out.parquet"], "nothing.json: there is no such file, and no file below it"),
+        (["*.json", "--out", "out.parquet"], "*.json: there is no such file"),
+        (["-", "--out", "out.parquet"], "standard input is not read"),
+        (["a.gz", "--out", "nowhere/out.parquet"], "there is no folder nowhere"),
+        (["a.gz", "--out", "a.gz"], "a.gz: is one of the files to read"),
+        (["a.gz", "a.gz", "--out", "out.parquet"], "give each once"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_nothing_is_written(tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    before = put(tmp_path, "a.gz", event()).read_bytes()
+    code, told = run(*arguments)
+    assert code == 1
+    assert said in told
+    assert "Traceback" not in told
+    assert [p.name for p in tmp_path.iterdir()] == ["a.gz"]
+    assert (tmp_path / "a.gz").read_bytes() == before
+
+
+def test_a_disk_that_is_full_leaves_no_half_of_a_file(tmp_path, monkeypatch):
+    path = put(tmp_path, "a.gz", event())
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Lake, "batches", full)
+    code, told = run(path, "--out", tmp_path / "out.parquet")
+    assert (code, "can't be written: No space left on device" in told) == (1, True)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.gz"]
+
+
+def test_what_is_written_in_pieces_is_what_is_held(tmp_path, monkeypatch):
+    paths = [
+        put(tmp_path, f"events/2026/01/0{d}/12/x.gz", *(event(number=d * 9 + n) for n in range(9))) for d in (2, 3)
+    ]
+    held = files(paths, AUTO, tmp_path / "scratch")
+    batches = Lake.batches
+    monkeypatch.setattr(Lake, "batches", lambda lake, table: batches(lake, table, rows=4))
+    held.write(tmp_path / "out.parquet", tmp_path / "beside.parquet")
+    assert pq.read_table(tmp_path / "out.parquet").equals(held.events)
+    assert held.events.num_rows == 18
