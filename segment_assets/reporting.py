@@ -9,6 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from segment_assets.lake import Table, Written
+from segment_assets.lake.tags import tags_of
 from segment_assets.promises import Finding, broken
 from segment_assets.sql import Trace
 
@@ -63,12 +64,10 @@ def as_of_text(day: date | None) -> str:
 
 
 def column_schema(table: Table) -> dg.TableSchema:
-    """The table's columns for the UI; key columns are marked."""
+    """The table's columns for the UI, with their tags; key columns are marked."""
+    tags = tags_of(table.schema)
     return dg.TableSchema(
-        columns=[
-            dg.TableColumn(f.name, str(f.type), _doc(f), dg.TableColumnConstraints(nullable=f.nullable))
-            for f in table.schema
-        ],
+        columns=[dg.TableColumn(f.name, str(f.type), _doc(f), _nullable(f), tags.get(f.name)) for f in table.schema],
         constraints=dg.TableConstraints(other=[f"unique: {', '.join(table.key)}"]) if table.key else None,
     )
 
@@ -114,6 +113,10 @@ def contract_check(findings: Sequence[Finding], place: str) -> dg.AssetCheckResu
         description=broken(findings, place) or None,
         metadata={"promises": [asdict(f) | {"examples": list(f.examples)} for f in findings]},
     )
+
+
+def _nullable(field: pa.Field) -> dg.TableColumnConstraints:
+    return dg.TableColumnConstraints(nullable=field.nullable)
 
 
 def _doc(field: pa.Field) -> str | None:

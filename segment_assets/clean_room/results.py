@@ -10,6 +10,7 @@ from segment_assets.clean_room.collaboration import ConfiguredTable
 from segment_assets.clean_room.names import Resolved, output_name
 from segment_assets.clean_room.tables import QUERY_LOG, result_table
 from segment_assets.lake import Table, column
+from segment_assets.lake.tags import joined, tagged, tags_of
 from segment_assets.sql import Source, Trace, trace
 
 Catalog = Mapping[str, pa.Schema]
@@ -42,7 +43,12 @@ def table(name: str, description: str, query: Resolved, catalog: Catalog, path: 
     if f"clean_room.{name}" == QUERY_LOG.name:
         raise ResultError(f"{path}: {name} is the name of the record of all queries: choose another")
     fields = [_field(n, conditions.plain(i), query, catalog) for n, i in zip(names, items, strict=True)]
-    return result_table(name, fields, _key(query, names, path), description)
+    known = {source: tags_of(schema) for source, schema in catalog.items()}
+    carried = {
+        column: joined(known[s.table].get(s.column, {}) for s in sources)
+        for column, sources in traced(query).values.items()
+    }
+    return tagged(result_table(name, fields, _key(query, names, path), description), carried)
 
 
 def with_unique_key(declared: Table, rows: pa.Table) -> Table:

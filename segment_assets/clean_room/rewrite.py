@@ -10,6 +10,7 @@ from datetime import date
 from sqlglot import exp
 
 from segment_assets.clean_room import aggregation_rule, conditions, minimums, rules, spark
+from segment_assets.clean_room.equal_columns import merged
 from segment_assets.clean_room.names import Resolved, output_name
 
 ANY_DAY = date(2000, 1, 1)  # for whoever only shows what would run
@@ -80,7 +81,7 @@ def constraints(query: Resolved) -> list[tuple[exp.Column, int]]:
 def _constrain(tree: exp.Select, query: Resolved) -> None:
     required = [
         exp.GTE(this=exp.Count(this=exp.Distinct(expressions=[column])), expression=exp.Literal.number(minimum))
-        for column, minimum in constraints(query)
+        for column, minimum in merged(tree, constraints(query))
     ]
     if not required:
         return

@@ -4,6 +4,7 @@ The content hash of every partition is a table property set in the same commit a
 disagree with the data it names, whenever a process is killed.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from segment_assets.lake.content import combined, content_hash
 from segment_assets.lake.files import Files, LocalFiles
 from segment_assets.lake.reading import attach
 from segment_assets.lake.table import Table
+from segment_assets.lake.tags import PROPERTY as TAGS
+from segment_assets.lake.tags import tags_of
 from segment_assets.lake.writing import AS_OF, CONTENT, INPUT, Change, described, refuse_repeated_keys, split
 
 ATTEMPTS = 4  # of a write that files were compacted under; pyiceberg itself tries again where it is safe
@@ -132,6 +135,8 @@ class Lake:
         by_part = split(table, rows, partitions)
         fresh = {name: content_hash(part) for name, part in by_part.items()}
         recorded = {f"{INPUT}{k}": v for k, v in (inputs or {}).items()} | ({AS_OF: str(as_of)} if as_of else {})
+        if tags := tags_of(table.schema):
+            recorded[TAGS] = json.dumps(tags, sort_keys=True)
         change = Change(table, rows.schema, by_part, fresh, partitions is None, recorded, run_id)
         for attempt in range(ATTEMPTS):
             iceberg = self._open_or_create(table)
@@ -173,6 +178,14 @@ class Lake:
             return _prefixed(self.catalog.load_table(table.name).properties, INPUT)
         except NoSuchTableError:
             return {}
+
+    def tags(self, table: Table) -> dict[str, dict[str, str]]:
+        """Column -> its tags, as they were when the table was written last."""
+        try:
+            told = self.catalog.load_table(table.name).properties.get(TAGS, "{}")
+        except NoSuchTableError:
+            return {}
+        return {column: dict(tags) for column, tags in json.loads(told).items()}
 
     def columns(self, table: Table) -> list[str]:
         """The columns that the table has, whatever is described; those described where it was never written."""

@@ -40,7 +40,11 @@ class Table:
 
     def with_columns(self, *fields: pa.Field) -> "Table":
         """The same table with columns added: for schemas that configuration or data decides."""
-        return replace(self, schema=pa.schema([*self.schema, *fields]))
+        return self.with_schema(pa.schema([*self.schema, *fields]))
+
+    def with_schema(self, schema: pa.Schema) -> "Table":
+        """The same table with other columns, or other descriptions of them."""
+        return replace(self, schema=schema)
 
     def empty(self) -> pa.Table:
         """No rows, right columns."""

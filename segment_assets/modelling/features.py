@@ -12,6 +12,7 @@ from sqlglot import exp
 from segment_assets.clean_room.tables import PARTNERS_DAY, result_table
 from segment_assets.first_party.tables import ARRIVAL_DAYS
 from segment_assets.lake import Lake, Table, column
+from segment_assets.lake.tags import Tags, joined, tagged
 from segment_assets.modelling import feature_columns as columns_of
 from segment_assets.modelling import feature_sql, vocabulary
 from segment_assets.modelling.cutoffs import ages, all_cutoffs, windows
@@ -19,7 +20,7 @@ from segment_assets.modelling.feature_columns import PartnerResult
 from segment_assets.modelling.tables import FEATURES
 from segment_assets.modelling.vocabulary import FeatureEvent
 from segment_assets.segmentation import Segmentation
-from segment_assets.sql import Trace, bind, load, parse, to_duckdb
+from segment_assets.sql import Source, Trace, bind, load, parse, to_duckdb
 from segment_assets.sql.query import Value
 
 
@@ -77,7 +78,11 @@ def build(lake: Lake, config: Segmentation) -> Features:
     with lake.connect(*feature_sql.SOURCES, **asked.given) as db:
         rows = asked.table.conform(db.sql(to_duckdb(asked.tree)).to_arrow_table())
         differing = _differing(db, asked, rows)
-    return Features(asked.table, rows, feature_sql.traced(asked.tree, asked.partners), late_rows(rows), differing)
+    trace = feature_sql.traced(asked.tree, asked.partners)
+    told = {partner.table: lake.tags(result_table(partner.query, [], (), "")) for partner in asked.partners}
+    ours = config.landing.tags
+    tags = {n: joined(_tags(s, told, ours) for s in sources) for n, sources in trace.values.items()}
+    return Features(tagged(asked.table, tags), rows, trace, late_rows(rows), differing)
 
 
 def plan(lake: Lake, config: Segmentation) -> Plan:
@@ -181,6 +186,11 @@ def _result(lake: Lake, query: str, selected: Sequence[str]) -> pa.Table:
     table = result_table(query, fields, (), "")
     with lake.connect(table) as db:
         return db.table(table.short_name).to_arrow_table()
+
+
+def _tags(source: Source, told: Mapping[str, Mapping[str, Tags]], ours: Tags) -> Tags:
+    """Of a column of a clean-room result what the result says, of any other what we say of our own."""
+    return told[source.table].get(source.column, {}) if source.table in told else ours
 
 
 def _usable(kind: pa.DataType) -> bool:
