@@ -1,6 +1,7 @@
 """What the values of segmentation.yaml may be: days, names, prefixes, conditions; each mistake is a sentence."""
 
 import re
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -56,6 +57,12 @@ Prefix = Annotated[str, AfterValidator(_prefix)]
 Condition = Annotated[str, AfterValidator(_condition)]
 Region = Annotated[str, AfterValidator(_region)]
 Url = Annotated[str, AfterValidator(_url)]
+
+
+def column_tags(owner: str, permitted_for: Collection[str], keep_for: timedelta | None) -> dict[str, str]:
+    """Tags as `segment_assets.lake.tags` names them."""
+    tags = {"owner": owner} | ({"purpose": ", ".join(sorted(permitted_for))} if permitted_for else {})
+    return tags | ({"retention": f"{keep_for.days}d"} if keep_for else {})
 
 
 class Model(BaseModel):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from segment_assets.config_types import Days, Model, Name, Prefix, Region
+from segment_assets.config_types import Days, Model, Name, Prefix, Region, column_tags
 from segment_assets.contract_config import CustomersContract, EventsContract
 
 
@@ -120,12 +120,14 @@ class Landing(Model):
     events: EventsLanding = Field(EventsLanding(), description="what customers did")
     customers: CustomersLanding = Field(CustomersLanding(), description="who they are")
     owner: str = Field("first party", description="who owns the data: a tag of every column computed from them")
+    permitted_for: list[Name] = Field([], description="what they may be used for: a tag too")
     keep_for: Days | None = Field(None, description="how long they may be kept: a tag too; nothing is deleted by it")
 
     @property
     def tags(self) -> dict[str, str]:
         """Tags of every column of our own."""
-        return {"owner": self.owner} | ({"retention": f"{self.keep_for.days}d"} if self.keep_for else {})
+        return column_tags(self.owner, self.permitted_for, self.keep_for)
+
     suppression: dict[Name, SuppressionList] = Field(
         {}, description="lists of whom not to write to; where one can't be read, nothing is sent"
     )

@@ -17,7 +17,7 @@ from segment_assets.collaboration_config import Collaboration
 from segment_assets.config_file import ConfigError as ConfigError
 from segment_assets.config_file import nearest as nearest
 from segment_assets.config_file import read, sentence
-from segment_assets.config_types import Condition, Days, Model, Name, Prefix, Url
+from segment_assets.config_types import Condition, Days, Model, Name, Prefix, Url, column_tags
 from segment_assets.landing_config import EventsLanding, Landing
 
 CONFIG_VARIABLE = "SEGMENTATION_FILE"
@@ -35,8 +35,15 @@ class Audience(Model):
     path: Prefix = Field("partner/audience/", description="prefix in the partner's place; CSV, JSON lines or Parquet")
     email: str = Field("email", description="column with the e-mail address")
     attributes: dict[Name, str] = Field(min_length=1, description="attribute name -> the partner's column")
-    owner: str = Field("partner", description="who owns the columns: shown on column lineage")
+    owner: str = Field("partner", description="who owns the data: a tag of every column computed from them")
+    permitted_for: list[Name] = Field([], description="what they may be used for: a tag too")
+    keep_for: Days | None = Field(None, description="how long they may be kept: a tag too; nothing is deleted by it")
     data_within: Days = Field(timedelta(days=400), description="alert when the newest delivery is older than this")
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of every column of the partner's."""
+        return column_tags(self.owner, self.permitted_for, self.keep_for)
 
 
 class Target(Model):

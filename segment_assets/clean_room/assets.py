@@ -17,6 +17,7 @@ from segment_assets.clean_room.port import CleanRoom
 from segment_assets.clean_room.protected_query import Outcome, ProtectedQuery
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Lake, Table
+from segment_assets.lake.tags import tagged
 from segment_assets.reporting import Result, as_of_text, blocking, report, spec_metadata
 from segment_assets.segmentation import Segmentation
 from segment_assets.third_party.tables import partner_audience
@@ -42,10 +43,12 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
 
 
 def sources(config: Segmentation) -> dict[str, Table]:
-    """The two catalog tables that can be offered, by the name segmentation.yaml uses."""
+    """The two catalog tables that can be offered, by the name segmentation.yaml uses, with the tags of their owners."""
+    theirs = partner_audience(config.audience.attributes if config.audience else {})
+    tags = config.audience.tags if config.audience else {}
     return {
-        "customers": CUSTOMERS,
-        "partner_audience": partner_audience(config.audience.attributes if config.audience else {}),
+        "customers": tagged(CUSTOMERS, dict.fromkeys(CUSTOMERS.schema.names, config.landing.tags)),
+        "partner_audience": tagged(theirs, dict.fromkeys(theirs.schema.names, tags)),
     }
 
 

@@ -5,7 +5,8 @@ from segment_assets.clean_room import results
 from segment_assets.clean_room.checker import check
 from segment_assets.clean_room.results import ResultError
 from segment_assets.clean_room.thresholds import minimum_kept
-from segment_assets.lake import column
+from segment_assets.lake import Table, column
+from segment_assets.lake.tags import tagged, tags_of
 from segment_assets_tests.clean_room.conftest import MINIMUM
 
 COLUMNS = {"person": pa.string(), "spend": pa.float64(), "state": pa.string(), "day": pa.date32()}
@@ -71,6 +72,20 @@ def test_lineage_and_row_columns_name_the_catalog_tables(collaboration):
     }
     rows = sorted(f"{s.table}.{s.column}" for s in found.rows)
     assert rows == ["panel.person", "panel.state", "shop.day", "shop.person"]
+
+
+def test_tags_travel_with_values_and_not_with_what_chose_the_rows(collaboration):
+    theirs = {"owner": "them", "purpose": "marketing", "retention": "90d"}
+    tags = {"panel": theirs, "shop": {"owner": "us", "purpose": "marketing, research"}}
+    catalog = {name: _tagged(name, tags.get(name, {})) for name in CATALOG}
+    text = """SELECT b.state, SUM(b.spend) AS s, COUNT(DISTINCT a.person) AS n FROM shop a
+    JOIN panel b ON a.person = b.person GROUP BY b.state"""
+    found = results.table("q", "A result", check(text, collaboration).accepted(), catalog, "q")
+    assert tags_of(found.schema) == {"state": theirs, "s": theirs, "n": tags["shop"]}
+
+
+def _tagged(name, tags):
+    return tagged(Table(name, "", SCHEMA, ()), dict.fromkeys(COLUMNS, tags)).schema
 
 
 @pytest.mark.parametrize(("size", "kept"), [(MINIMUM, True), (MINIMUM - 1, False)])
