@@ -68,15 +68,15 @@ class EmbeddedCleanRoom(CleanRoom):
         result = self._execute(rewritten.sql, tables)
         return result.rename_columns(list(rewritten.names))
 
-    def run_custom(self, query: Accepted, read: ReadTable) -> pa.Table:
-        """Execute an accepted custom query with nested queries, windows or set operations, in no particular order.
+    def run_custom(self, query: Accepted, read: ReadTable, as_of: date | None = None) -> pa.Table:
+        """Execute an accepted custom query with nested queries, windows or set operations, in a total order.
 
         Raises:
-            QueryFailedError: it needs noise or a minimum that is not built, reached a limit, or failed.
+            QueryFailedError: it needs noise, or what carries no identities; it reached a limit, or failed.
         """
-        sql = custom_engine.sql(query)
+        rewritten = custom_engine.rewritten(query, as_of)
         tables = {t.name: read(t).select(list(t.columns)) for t in query.tables}
-        return self._execute(sql, tables)
+        return self._execute(rewritten.sql, tables).rename_columns(list(rewritten.names))
 
     def rewrite(self, query: Resolved, as_of: date | None) -> Rewritten:
         """What will be executed.

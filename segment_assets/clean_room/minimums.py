@@ -7,10 +7,9 @@ override follows the column's lineage, not its alias, and may lower as well as r
 from sqlglot import exp
 
 from segment_assets.clean_room.conditions import plain
+from segment_assets.clean_room.custom.thresholds import counts_alone
 from segment_assets.clean_room.custom_rule import Custom
 from segment_assets.clean_room.names import Resolved
-
-COUNTS = (exp.Count, exp.ApproxDistinct)
 
 
 def of_custom_rules(query: Resolved) -> list[tuple[exp.Column, int]]:
@@ -29,7 +28,7 @@ def exempt(query: Resolved) -> bool:
     """AWS removes nothing where only counts of one table leave, without join, WHERE or grouping."""
     tree = query.tree
     bare = not any(tree.args.get(c) for c in ("where", "group", "having", "joins", "distinct"))
-    return len(query.relations) == 1 and bare and all(isinstance(plain(i), COUNTS) for i in tree.expressions)
+    return len(query.relations) == 1 and bare and all(counts_alone(plain(i)) for i in tree.expressions)
 
 
 def make_groups(tree: exp.Select) -> None:

@@ -87,6 +87,8 @@ COUNTED = {
     "named by a case": "SELECT CASE WHEN state = 'x' THEN 'other' ELSE state END AS state, COUNT(*) AS n FROM counted "
     "GROUP BY state",
     "joined": "SELECT c.state, COUNT(*) AS n FROM counted c JOIN open o ON c.person = o.person GROUP BY c.state",
+    "nested": "SELECT s FROM (SELECT state AS s, COUNT(*) AS n FROM counted GROUP BY state) q",
+    "cached": "CACHE TABLE c AS SELECT state, COUNT(*) AS n FROM counted GROUP BY state; SELECT state FROM c",
     "left join": "SELECT o.state, COUNT(*) AS n FROM open o LEFT JOIN counted c ON c.person = o.person "
     "GROUP BY o.state",
 }
@@ -97,17 +99,13 @@ NOTHING = {
     "distinct identities": "SELECT DISTINCT person, state FROM counted",
     "limit": "SELECT person FROM counted LIMIT 1",
     "small group": "SELECT COUNT(*) AS n FROM counted WHERE state = 'small'",
-    "anti-join by hand": "SELECT o.state FROM open o LEFT JOIN counted c ON o.person = c.person",
-}
-# A minimum inside nested queries is not enforced, so it is not run.
-NOT_RUN = {
-    "nested": "SELECT s FROM (SELECT state AS s, COUNT(*) AS n FROM counted GROUP BY state) q",
-    "scalar subquery": "SELECT o.state, (SELECT SUM(c.spend) FROM counted c WHERE c.person = o.person) AS s "
-    "FROM open o",
     "branch": "SELECT state, COUNT(*) AS n FROM open GROUP BY state UNION ALL SELECT person, 1 FROM counted",
     "window": "SELECT state, COUNT(*) OVER (PARTITION BY person) AS n FROM counted",
     "IN": "SELECT state FROM open WHERE person IN (SELECT person FROM counted)",
-    "cached": "CACHE TABLE c AS SELECT state, COUNT(*) AS n FROM counted GROUP BY state; SELECT state FROM c",
+    "anti-join by hand": "SELECT o.state FROM open o LEFT JOIN counted c ON o.person = c.person",
+}
+# Noise is not built, so nothing of it is run.
+NOT_RUN = {
     "noise": "SELECT state, COUNT(*) AS n FROM private GROUP BY state",
     "noise over a CTE": "WITH t AS (SELECT person FROM private) SELECT COUNT(*) FROM t",
 }
@@ -228,7 +226,7 @@ def test_no_row_of_one_person_leaves(name, offered, room):
 
 @pytest.mark.parametrize("name", NOT_RUN)
 def test_what_would_need_more_than_is_built_is_not_run(name, offered, room):
-    with pytest.raises(QueryFailedError, match=r"not built|one flat SELECT alone"):
+    with pytest.raises(QueryFailedError, match="not built"):
         ask(NOT_RUN[name], offered, room)
 
 

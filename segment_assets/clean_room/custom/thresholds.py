@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from segment_assets.clean_room.collaboration import ConfiguredTable
 from segment_assets.clean_room.conditions import plain
 from segment_assets.clean_room.custom import clauses
 from segment_assets.clean_room.custom.scopes import Origin, Query, Resolution
@@ -82,4 +83,32 @@ def exempt(query: Query) -> bool:
     select = query.select
     one = len(query.relations) == 1 and next(iter(query.relations.values())).table is not None
     bare = not any(select.args.get(c) for c in ("where", "group", "having", "joins", "distinct"))
-    return one and bare and all(isinstance(plain(item), COUNTS) for item in select.expressions)
+    return one and bare and all(counts_alone(plain(item)) for item in select.expressions)
+
+
+def counts_alone(item: exp.Expr) -> bool:
+    """Whether an item counts rows or columns: COUNT(CASE WHEN ... END) has a WHERE inside, and is no such count."""
+    return isinstance(item, COUNTS) and all(
+        isinstance(plain(a), exp.Star | exp.Column | exp.Literal) for a in arguments(item)
+    )
+
+
+def row_minimum(resolution: Resolution, table: ConfiguredTable) -> int:
+    """How many identities of a table every row of the result must rest on; 0 where every column is exempt.
+
+    The largest of its columns' minimums: of each, the largest override of the columns of the table it comes from, and
+    the rule's own where it comes from none, or from one without an override.
+    """
+    rule = table.rule
+    if not isinstance(rule, Custom) or not rule.threshold:
+        return 0
+    final = resolution.final
+    if not final.branches and exempt(final):
+        return 0
+    own = rule.threshold.minimum_identity_count
+    overrides = {t.output_column_name: t.minimum_identity_count for t in rule.threshold.output_column_thresholds or []}
+    found = []
+    for _, origin in final.outputs:
+        columns = [column for name, column in origin.sources if name == table.name]
+        found.append(max((overrides.get(c, own) for c in columns), default=own))
+    return max(found, default=own)

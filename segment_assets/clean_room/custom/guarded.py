@@ -1,0 +1,97 @@
+"""Spark's null where DuckDB raises: an error is an answer, for it tells that there is a row with such a value.
+
+`WHERE CASE WHEN spend > 100 THEN state = 1 END` ends well or not by one person's spend. So every expression over
+columns stands in TRY, and no conversion raises.
+"""
+
+from datetime import date
+
+from sqlglot import exp
+
+from segment_assets.clean_room.conditions import conjuncts
+from segment_assets.clean_room.custom.canonical import types_agree
+
+_TODAY = (exp.CurrentDate, exp.CurrentTimestamp)
+_WRAPPED = (exp.Binary, exp.Unary, exp.Func, exp.In, exp.Between, exp.Case, exp.Bracket)
+_WHOLE = (exp.Alias, exp.AggFunc, exp.Window, exp.Query, exp.Paren, exp.WithinGroup, exp.And, exp.Or)
+
+
+class UndatedError(Exception):
+    """The query asks for today, and the data carry no day."""
+
+
+def guarded(tree: exp.Query, as_of: date | None) -> exp.Query:
+    """The tree with nothing in it that raises on a value.
+
+    Args:
+        tree: canonical, with types.
+        as_of: day of the data: what CURRENT_DATE means.
+
+    Raises:
+        UndatedError: it asks for the day, and there is none.
+    """
+    for node in list(tree.walk()):
+        if isinstance(node, _TODAY) or _by_name(node):
+            node.replace(_today(node, as_of))
+        elif type(node) is exp.Cast and not isinstance(node.this, exp.Literal):
+            node.replace(exp.TryCast(this=node.this, to=node.args["to"]))
+        elif isinstance(node, exp.Div | exp.Mod) and not isinstance(node.expression, exp.Nullif):
+            node.set("expression", exp.Nullif(this=node.expression, expression=exp.Literal.number(0)))
+    for node in list(tree.find_all(exp.Sum, exp.Avg)):
+        _exact(node)
+    for select in list(tree.find_all(exp.Select)):
+        places = [*select.expressions, *(select.args.get(c) for c in ("where", "group", "order"))]
+        for place in [p for p in places if p is not None]:
+            _wrap_inside(place)
+        for join in select.args.get("joins") or ():
+            for term in conjuncts(join.args["on"]) if join.args.get("on") is not None else ():
+                # A hash join needs its equality bare; no value is converted where both sides have one type.
+                if not (isinstance(term, exp.EQ) and types_agree(term)):
+                    _wrap(term)
+    return tree
+
+
+def _exact(node: exp.Expr) -> None:
+    """Sums that are the same however many threads add them, and of Spark's type."""
+    argument = node.this.expressions[0] if isinstance(node.this, exp.Distinct) else node.this
+    kind = argument.type
+    whole = node.parent if isinstance(node.parent, exp.Window) else node
+    if kind is not None and kind.is_type(*exp.DataType.REAL_TYPES) and not kind.is_type(exp.DType.DECIMAL):
+        argument.replace(_as(argument, "DECIMAL(38, 6)"))
+        result = "DOUBLE"
+    elif kind is not None and kind.is_type(*exp.DataType.INTEGER_TYPES) and isinstance(node, exp.Sum):
+        result = "BIGINT"
+    else:
+        return
+    if isinstance(node, exp.Sum):
+        whole.replace(_as(whole, result))
+
+
+def _as(node: exp.Expr, kind: str) -> exp.Expr:
+    return exp.TryCast(this=node.copy(), to=exp.DataType.build(kind))
+
+
+def _wrap_inside(node: exp.Expr) -> None:
+    for child in list(node.iter_expressions()):
+        if not isinstance(child, exp.Query):
+            _wrap(child)
+
+
+def _wrap(node: exp.Expr) -> None:
+    holds = any(isinstance(n, _WHOLE[1:4]) for n in node.walk(prune=lambda n: isinstance(n, exp.Query)))
+    if isinstance(node, _WRAPPED) and not isinstance(node, _WHOLE) and not holds:
+        if node.find(exp.Column) is not None:
+            node.replace(exp.Try(this=node.copy()))
+    else:
+        _wrap_inside(node)
+
+
+def _by_name(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Anonymous) and node.name.upper() in ("GETDATE", "NOW")
+
+
+def _today(node: exp.Expr, as_of: date | None) -> exp.Expr:
+    if as_of is None:
+        raise UndatedError("CURRENT_DATE and GETDATE() mean the day of the data, and these data carry no date")
+    kind = "DATE" if isinstance(node, exp.CurrentDate) else "TIMESTAMP"
+    return exp.cast(exp.Literal.string(as_of.isoformat()), kind)
