@@ -94,52 +94,61 @@ def _number(value: object) -> object:
 
 # Each shows a count or a sum of distinct amounts, so that a row is another one without any of its people.
 SHAPES = {
-    "derived table": "SELECT q.state, q.n, q.s FROM (SELECT state, COUNT(*) AS n, SUM(spend) AS s FROM t GROUP BY state) q",
+    "derived table": "SELECT q.state, q.n, q.s FROM (SELECT state, COUNT(*) AS n, SUM(spend) AS s FROM t GROUP BY "
+    "state) q",
     "CTE": "WITH a AS (SELECT state, SUM(spend) AS s FROM t GROUP BY state) SELECT state, s FROM a",
-    "CTE of a CTE": "WITH a AS (SELECT person, state, spend FROM t), b AS (SELECT state, SUM(spend) AS s FROM a GROUP BY state) "
-    "SELECT state, s FROM b",
-    "CTE twice": "WITH a AS (SELECT state, SUM(spend) AS s FROM t GROUP BY state) "
-    "SELECT x.state, y.state AS other, x.s + y.s AS both FROM a x CROSS JOIN a y",
-    "CTE under the table's name": "WITH t AS (SELECT state, SUM(spend) AS s FROM t GROUP BY state) SELECT state, s FROM t",
+    "CTE of a CTE": "WITH a AS (SELECT person, state, spend FROM t), b AS (SELECT state, SUM(spend) AS s FROM a "
+    "GROUP BY state) SELECT state, s FROM b",
+    "CTE twice": "WITH a AS (SELECT state, SUM(spend) AS s FROM t GROUP BY state) SELECT x.state, y.state AS other, "
+    "x.s + y.s AS both FROM a x CROSS JOIN a y",
+    "CTE under the table's name": "WITH t AS (SELECT state, SUM(spend) AS s FROM t GROUP BY state) SELECT state, s "
+    "FROM t",
     "cached": "CACHE TABLE a AS SELECT state, SUM(spend) AS s FROM t GROUP BY state; SELECT state, s FROM a",
-    "grouped again": "SELECT n, SUM(s) AS s FROM (SELECT person, COUNT(*) AS n, SUM(spend) AS s FROM t GROUP BY person) q GROUP BY n",
-    "grouped again by state": "SELECT state, SUM(s) AS s FROM (SELECT person, state, SUM(spend) AS s FROM t GROUP BY person, state) q "
-    "GROUP BY state",
+    "grouped again": "SELECT n, SUM(s) AS s FROM (SELECT person, COUNT(*) AS n, SUM(spend) AS s FROM t GROUP BY "
+    "person) q GROUP BY n",
+    "grouped again by state": "SELECT state, SUM(s) AS s FROM (SELECT person, state, SUM(spend) AS s FROM t GROUP "
+    "BY person, state) q GROUP BY state",
     "all of all": "SELECT SUM(s) AS s FROM (SELECT state, SUM(spend) AS s FROM t GROUP BY state) q",
     "union of groups": "SELECT state, SUM(spend) AS s FROM t GROUP BY state UNION ALL SELECT 'all', SUM(spend) FROM t",
-    "union of rows": "SELECT state, SUM(s) AS s FROM (SELECT state, spend AS s FROM t WHERE state < 'c' "
-    "UNION ALL SELECT state, spend FROM t WHERE state > 'a') q GROUP BY state",
-    "union of three": "SELECT SUM(s) AS s FROM (SELECT spend AS s FROM t WHERE state = 'a' UNION ALL SELECT spend FROM t "
-    "WHERE state = 'b' UNION ALL SELECT spend FROM t WHERE state = 'c') q",
-    "union of equal rows": "SELECT SUM(s) AS s FROM (SELECT person, spend AS s FROM t UNION SELECT person, spend FROM t) q",
-    "union with others": "SELECT state, SUM(s) AS s FROM (SELECT state, spend AS s FROM t UNION ALL SELECT state, 0 FROM o) q "
-    "GROUP BY state",
+    "union of rows": "SELECT state, SUM(s) AS s FROM (SELECT state, spend AS s FROM t WHERE state < 'c' UNION ALL "
+    "SELECT state, spend FROM t WHERE state > 'a') q GROUP BY state",
+    "union of three": "SELECT SUM(s) AS s FROM (SELECT spend AS s FROM t WHERE state = 'a' UNION ALL SELECT spend "
+    "FROM t WHERE state = 'b' UNION ALL SELECT spend FROM t WHERE state = 'c') q",
+    "union of equal rows": "SELECT SUM(s) AS s FROM (SELECT person, spend AS s FROM t UNION SELECT person, spend "
+    "FROM t) q",
+    "union with others": "SELECT state, SUM(s) AS s FROM (SELECT state, spend AS s FROM t UNION ALL SELECT state, 0 "
+    "FROM o) q GROUP BY state",
     "IN": "SELECT state, SUM(spend) AS s FROM o WHERE person IN (SELECT person FROM t) GROUP BY state",
-    "IN a group": "SELECT state, SUM(spend) AS s FROM t WHERE state IN (SELECT state FROM t GROUP BY state HAVING COUNT(*) > 2) "
-    "GROUP BY state",
+    "IN a group": "SELECT state, SUM(spend) AS s FROM t WHERE state IN (SELECT state FROM t GROUP BY state HAVING "
+    "COUNT(*) > 2) GROUP BY state",
     "scalar": "SELECT state, SUM(spend) AS s, (SELECT SUM(spend) FROM t) AS whole FROM o GROUP BY state",
-    "scalar in WHERE": "SELECT state, SUM(spend) AS s FROM t WHERE spend > (SELECT AVG(spend) / 2 FROM t) GROUP BY state",
-    "scalar in HAVING": "SELECT state, SUM(spend) AS s FROM t GROUP BY state HAVING COUNT(*) > (SELECT COUNT(*) / 9 FROM t)",
-    "inner join": "SELECT o.state, SUM(q.s) AS s FROM o JOIN (SELECT person, SUM(spend) AS s FROM t GROUP BY person) q "
-    "ON o.person = q.person GROUP BY o.state",
-    "left join": "SELECT o.state, SUM(q.s) AS s FROM o LEFT JOIN (SELECT person, SUM(spend) AS s FROM t GROUP BY person) q "
-    "ON o.person = q.person GROUP BY o.state",
-    "right join": "SELECT o.state, SUM(q.s) AS s FROM (SELECT person, SUM(spend) AS s FROM t GROUP BY person) q RIGHT JOIN o "
-    "ON o.person = q.person GROUP BY o.state",
-    "full join": "SELECT q.state, SUM(q.s) AS s FROM o FULL JOIN (SELECT person, state, SUM(spend) AS s FROM t GROUP BY person, state) q "
-    "ON o.person = q.person GROUP BY q.state",
+    "scalar in WHERE": "SELECT state, SUM(spend) AS s FROM t WHERE spend > (SELECT AVG(spend) / 2 FROM t) GROUP BY "
+    "state",
+    "scalar in HAVING": "SELECT state, SUM(spend) AS s FROM t GROUP BY state HAVING COUNT(*) > (SELECT COUNT(*) / 9 "
+    "FROM t)",
+    "inner join": "SELECT o.state, SUM(q.s) AS s FROM o JOIN (SELECT person, SUM(spend) AS s FROM t GROUP BY "
+    "person) q ON o.person = q.person GROUP BY o.state",
+    "left join": "SELECT o.state, SUM(q.s) AS s FROM o LEFT JOIN (SELECT person, SUM(spend) AS s FROM t GROUP BY "
+    "person) q ON o.person = q.person GROUP BY o.state",
+    "right join": "SELECT o.state, SUM(q.s) AS s FROM (SELECT person, SUM(spend) AS s FROM t GROUP BY person) q "
+    "RIGHT JOIN o ON o.person = q.person GROUP BY o.state",
+    "full join": "SELECT q.state, SUM(q.s) AS s FROM o FULL JOIN (SELECT person, state, SUM(spend) AS s FROM t "
+    "GROUP BY person, state) q ON o.person = q.person GROUP BY q.state",
     "self-join": "SELECT a.state, SUM(a.spend) AS s, SUM(b.spend) AS z FROM (SELECT person, state, spend FROM t) a "
     "JOIN (SELECT person, state, spend FROM t) b ON a.state = b.state GROUP BY a.state",
     "using": "SELECT state, SUM(s) AS s FROM (SELECT person, spend AS s FROM t) q JOIN o USING (person) GROUP BY state",
-    "window of rows": "SELECT state, SUM(s) AS s FROM (SELECT state, SUM(spend) OVER (PARTITION BY person) AS s FROM t) q GROUP BY state",
-    "window of neighbours": "SELECT state, SUM(s) AS s, COUNT(*) AS n FROM (SELECT state, spend AS s, SUM(spend) OVER (ORDER BY person, "
-    "spend, state ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS p FROM t) q GROUP BY state",
+    "window of rows": "SELECT state, SUM(s) AS s FROM (SELECT state, SUM(spend) OVER (PARTITION BY person) AS s "
+    "FROM t) q GROUP BY state",
+    "window of neighbours": "SELECT state, SUM(s) AS s, COUNT(*) AS n FROM (SELECT state, spend AS s, SUM(spend) "
+    "OVER (ORDER BY person, spend, state ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS p FROM t) q GROUP BY state",
     "distinct": "SELECT DISTINCT state, SUM(spend) OVER (PARTITION BY state) AS s FROM t",
     "distinct groups": "SELECT DISTINCT q.s FROM (SELECT state, SUM(spend) AS s FROM t GROUP BY state) q",
-    "largest beside a count": "SELECT state, MAX(s) AS m, COUNT(*) AS n, SUM(s) AS s FROM (SELECT state, spend AS s FROM t) q GROUP BY state",
-    "filtered groups": "SELECT state, s FROM (SELECT state, SUM(spend) AS s, COUNT(*) AS n FROM t GROUP BY state) q WHERE n < 9",
-    "any expression": "SELECT state, SUM(CASE WHEN state = 'a' THEN spend ELSE spend * 2 END) AS s FROM (SELECT state, spend FROM free) q "
-    "GROUP BY state",
+    "largest beside a count": "SELECT state, MAX(s) AS m, COUNT(*) AS n, SUM(s) AS s FROM (SELECT state, spend AS s "
+    "FROM t) q GROUP BY state",
+    "filtered groups": "SELECT state, s FROM (SELECT state, SUM(spend) AS s, COUNT(*) AS n FROM t GROUP BY state) q "
+    "WHERE n < 9",
+    "any expression": "SELECT state, SUM(CASE WHEN state = 'a' THEN spend ELSE spend * 2 END) AS s FROM (SELECT "
+    "state, spend FROM free) q GROUP BY state",
 }
 # In these every person's row counts by itself, so whoever rests behind a row is told by taking them away: not one row
 # too few leaves either. Of the others the engine may hold back more, because it counts each use of a table.
@@ -189,56 +198,68 @@ CROWD = [(f"p{i}", "crowd", 1.0 + i) for i in range(9)]
 SECRETS = ("celebrity", "friend", "alone", "7654321", "1234567", "8888888")
 ATTACKS = {
     "grouped by person, then not": "SELECT p FROM (SELECT person AS p, COUNT(*) AS n FROM t GROUP BY person) q",
-    "grouped again by the sum": "SELECT s, COUNT(*) AS n FROM (SELECT person, SUM(spend) AS s FROM t GROUP BY person) q GROUP BY s",
-    "two small groups": "SELECT SUM(n) AS n, SUM(s) AS s FROM (SELECT COUNT(*) AS n, SUM(spend) AS s FROM t WHERE spend > 7000000 "
-    "UNION ALL SELECT COUNT(*), SUM(spend) FROM t WHERE spend BETWEEN 1000000 AND 2000000) q",
-    "padded with zeros": "SELECT SUM(s) AS s FROM (SELECT spend AS s FROM t WHERE spend > 7000000 UNION ALL SELECT 0 FROM t) q",
-    "padded by a join": "SELECT SUM(q.s) AS s FROM t LEFT JOIN (SELECT person, spend AS s FROM t WHERE spend > 7000000) q "
-    "ON t.person = q.person",
-    "padded by others": "SELECT SUM(s) AS s FROM (SELECT spend AS s FROM t WHERE spend > 7000000 UNION ALL SELECT 0 FROM o) q",
+    "grouped again by the sum": "SELECT s, COUNT(*) AS n FROM (SELECT person, SUM(spend) AS s FROM t GROUP BY "
+    "person) q GROUP BY s",
+    "two small groups": "SELECT SUM(n) AS n, SUM(s) AS s FROM (SELECT COUNT(*) AS n, SUM(spend) AS s FROM t WHERE "
+    "spend > 7000000 UNION ALL SELECT COUNT(*), SUM(spend) FROM t WHERE spend BETWEEN 1000000 AND 2000000) q",
+    "padded with zeros": "SELECT SUM(s) AS s FROM (SELECT spend AS s FROM t WHERE spend > 7000000 UNION ALL SELECT "
+    "0 FROM t) q",
+    "padded by a join": "SELECT SUM(q.s) AS s FROM t LEFT JOIN (SELECT person, spend AS s FROM t WHERE spend > "
+    "7000000) q ON t.person = q.person",
+    "padded by others": "SELECT SUM(s) AS s FROM (SELECT spend AS s FROM t WHERE spend > 7000000 UNION ALL SELECT 0 "
+    "FROM o) q",
     "branch of people": "SELECT state, COUNT(*) AS n FROM o GROUP BY state UNION ALL SELECT person, 1 FROM t",
     "anti-join": "SELECT o.person, o.state FROM o LEFT JOIN (SELECT person, state FROM t WHERE spend < 7000000) q "
     "ON o.person = q.person WHERE q.state IS NULL",
     "anti-join, counted": "SELECT COUNT(*) AS n, SUM(o.spend) AS s FROM o LEFT JOIN (SELECT person, state FROM t "
     "WHERE spend < 7000000) q ON o.person = q.person WHERE q.state IS NULL",
-    "anti-join by a count": "SELECT SUM(q.s) AS s FROM (SELECT o.person, o.spend AS s, COUNT(t.spend) AS n FROM o LEFT JOIN t "
-    "ON o.person = t.person AND t.spend < 7000000 GROUP BY o.person, o.spend) q WHERE q.n = 0",
+    "anti-join by a count": "SELECT SUM(q.s) AS s FROM (SELECT o.person, o.spend AS s, COUNT(t.spend) AS n FROM o "
+    "LEFT JOIN t ON o.person = t.person AND t.spend < 7000000 GROUP BY o.person, o.spend) q WHERE q.n = 0",
     "semi-join": "SELECT person FROM o WHERE person IN (SELECT person FROM t WHERE spend > 7000000)",
     "scalar of one": "SELECT o.state, (SELECT SUM(spend) FROM t WHERE spend > 7000000) AS s FROM o",
-    "scalar of one beside a group": "SELECT state, COUNT(*) AS n, (SELECT SUM(x) FROM (SELECT MAX(spend) AS x, COUNT(*) AS n FROM t "
-    "WHERE spend > 7000000) q) AS s FROM o GROUP BY state",
+    "scalar of one beside a group": "SELECT state, COUNT(*) AS n, (SELECT SUM(x) FROM (SELECT MAX(spend) AS x, "
+    "COUNT(*) AS n FROM t WHERE spend > 7000000) q) AS s FROM o GROUP BY state",
     "scalar of nobody": "SELECT state, (SELECT COUNT(*) FROM t WHERE spend > 9000000) AS n FROM o",
-    "neighbour": "SELECT state, COUNT(*) OVER () AS c, LAG(state) OVER (ORDER BY n) AS before, "
-    "LEAD(s) OVER (ORDER BY n DESC) AS after FROM (SELECT state, COUNT(*) AS n, SUM(spend) AS s FROM t GROUP BY state) q",
+    "neighbour": "SELECT state, COUNT(*) OVER () AS c, LAG(state) OVER (ORDER BY n) AS before, LEAD(s) OVER (ORDER "
+    "BY n DESC) AS after FROM (SELECT state, COUNT(*) AS n, SUM(spend) AS s FROM t GROUP BY state) q",
     "neighbour inside": "SELECT state, before FROM (SELECT state, COUNT(*) OVER (PARTITION BY state) AS c, "
     "LAG(state) OVER (ORDER BY n) AS before FROM (SELECT state, COUNT(*) AS n FROM t GROUP BY state) q) r",
-    "neighbour by a frame": "SELECT * FROM (SELECT state, SUM(s) OVER (ORDER BY n ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING) AS before "
-    "FROM (SELECT state, COUNT(*) AS n, SUM(spend) AS s FROM t GROUP BY state) q) r",
-    "sum that grows": "SELECT state, s, SUM(s) OVER (ORDER BY n DESC) AS so_far FROM (SELECT state, COUNT(*) AS n, SUM(spend) AS s "
-    "FROM t GROUP BY state) q",
-    "HAVING of one": "SELECT s FROM (SELECT state AS s, COUNT(*) AS n FROM t GROUP BY state HAVING COUNT(*) = 1 OR COUNT(*) > 0) q",
-    "HAVING beside a subquery": "SELECT state, SUM(spend) AS s FROM t GROUP BY state HAVING COUNT(*) < (SELECT COUNT(*) FROM t)",
-    "CTE twice": "WITH a AS (SELECT state, SUM(spend) AS s FROM t GROUP BY state) SELECT x.state, y.s FROM a x JOIN a y ON x.s <> y.s",
-    "small beside large": "SELECT a.state, COUNT(b.state) AS n FROM (SELECT state FROM t WHERE spend > 7000000) a CROSS JOIN t b "
-    "GROUP BY a.state",
+    "neighbour by a frame": "SELECT * FROM (SELECT state, SUM(s) OVER (ORDER BY n ROWS BETWEEN 1 PRECEDING AND 1 "
+    "PRECEDING) AS before FROM (SELECT state, COUNT(*) AS n, SUM(spend) AS s FROM t GROUP BY state) q) r",
+    "sum that grows": "SELECT state, s, SUM(s) OVER (ORDER BY n DESC) AS so_far FROM (SELECT state, COUNT(*) AS n, "
+    "SUM(spend) AS s FROM t GROUP BY state) q",
+    "HAVING of one": "SELECT s FROM (SELECT state AS s, COUNT(*) AS n FROM t GROUP BY state HAVING COUNT(*) = 1 OR "
+    "COUNT(*) > 0) q",
+    "HAVING beside a subquery": "SELECT state, SUM(spend) AS s FROM t GROUP BY state HAVING COUNT(*) < (SELECT "
+    "COUNT(*) FROM t)",
+    "CTE twice": "WITH a AS (SELECT state, SUM(spend) AS s FROM t GROUP BY state) SELECT x.state, y.s FROM a x JOIN "
+    "a y ON x.s <> y.s",
+    "small beside large": "SELECT a.state, COUNT(b.state) AS n FROM (SELECT state FROM t WHERE spend > 7000000) a "
+    "CROSS JOIN t b GROUP BY a.state",
     "DISTINCT": "SELECT DISTINCT s FROM (SELECT state AS s, person FROM t) q",
     "DISTINCT beside a window": "SELECT DISTINCT state, COUNT(*) OVER () AS n FROM t",
-    "unmatched rows": "SELECT q.state, COUNT(*) AS n FROM o FULL JOIN (SELECT person, state FROM t) q ON o.person = q.person "
-    "GROUP BY q.state",
-    "first of an order": "SELECT state, n FROM (SELECT state, COUNT(*) AS n FROM t GROUP BY state) q ORDER BY n LIMIT 1",
-    "first of an order inside": "SELECT COUNT(*) AS n, SUM(s) AS s FROM (SELECT spend AS s FROM t ORDER BY spend DESC LIMIT 1) q",
+    "unmatched rows": "SELECT q.state, COUNT(*) AS n FROM o FULL JOIN (SELECT person, state FROM t) q ON o.person = "
+    "q.person GROUP BY q.state",
+    "first of an order": "SELECT state, n FROM (SELECT state, COUNT(*) AS n FROM t GROUP BY state) q ORDER BY n "
+    "LIMIT 1",
+    "first of an order inside": "SELECT COUNT(*) AS n, SUM(s) AS s FROM (SELECT spend AS s FROM t ORDER BY spend "
+    "DESC LIMIT 1) q",
     "first two inside": "SELECT SUM(s) AS s FROM (SELECT spend AS s FROM t ORDER BY spend DESC LIMIT 2) q",
-    "collected": "SELECT state, p FROM (SELECT state, COLLECT_LIST(person) AS p, COUNT(*) AS n FROM t GROUP BY state) q",
-    "collected of one": "SELECT COLLECT_SET(state) AS p, COUNT(*) AS n FROM (SELECT state FROM t WHERE spend > 1000000) q",
+    "collected": "SELECT state, p FROM (SELECT state, COLLECT_LIST(person) AS p, COUNT(*) AS n FROM t GROUP BY "
+    "state) q",
+    "collected of one": "SELECT COLLECT_SET(state) AS p, COUNT(*) AS n FROM (SELECT state FROM t WHERE spend > "
+    "1000000) q",
     "largest of few": "SELECT MAX(s) AS m, COUNT(*) AS n FROM (SELECT spend AS s FROM t WHERE spend > 1000000) q",
     "largest value": "SELECT state, m FROM (SELECT state, MAX(spend) AS m, COUNT(*) AS n FROM t GROUP BY state) q",
     "hidden by a name": "SELECT state AS held_1, n FROM (SELECT state, COUNT(*) AS n FROM t GROUP BY state) q",
-    "rank of rows": "SELECT state FROM (SELECT state, ROW_NUMBER() OVER (ORDER BY spend DESC) AS r FROM t) q WHERE r <= 2",
-    "rank of groups": "SELECT state, RANK() OVER (ORDER BY n) AS r FROM (SELECT state, COUNT(*) AS n FROM t GROUP BY state) q",
+    "rank of rows": "SELECT state FROM (SELECT state, ROW_NUMBER() OVER (ORDER BY spend DESC) AS r FROM t) q WHERE "
+    "r <= 2",
+    "rank of groups": "SELECT state, RANK() OVER (ORDER BY n) AS r FROM (SELECT state, COUNT(*) AS n FROM t GROUP "
+    "BY state) q",
     "not aggregated": "WITH a AS (SELECT person, spend FROM t) SELECT * FROM a",
     "parentheses": "(SELECT state, SUM(spend) AS s FROM t GROUP BY state)",
-    "one by arithmetic": "SELECT a.s - b.s AS d FROM (SELECT SUM(spend) AS s FROM t) a CROSS JOIN (SELECT SUM(spend) AS s FROM t "
-    "WHERE spend > 7000000) b",
+    "one by arithmetic": "SELECT a.s - b.s AS d FROM (SELECT SUM(spend) AS s FROM t) a CROSS JOIN (SELECT "
+    "SUM(spend) AS s FROM t WHERE spend > 7000000) b",
 }
 # These tell of a total of all people, who are enough.
 OF_ALL = ("HAVING beside a subquery", "DISTINCT beside a window")
@@ -306,7 +327,7 @@ def test_whether_a_query_fails_tells_nothing_of_a_person(offered, room):
 
 
 def test_the_largest_minimum_of_two_tables_and_each_of_them_holds(offered, room):
-    both = "SELECT q.state, SUM(q.s) AS s FROM (SELECT t.state, t.spend AS s FROM t JOIN free ON t.person = free.person) q GROUP BY 1"
+    both = "SELECT state, SUM(s) AS s FROM (SELECT t.state, t.spend AS s FROM t JOIN free USING (person)) q GROUP BY 1"
     assert ask(both, offered, room, rows(*CROWD, ONE), rows(ONE)) == [{"state": "crowd", "s": 45.0}]
     # A branch that does not read a table with a minimum rests on none of its people.
     beside = (
@@ -322,14 +343,16 @@ def test_people_without_an_identity_do_not_count(offered, room):
 
 
 def test_results_have_a_total_order_and_names(offered, room):
-    text = "SELECT q.state, q.n, COUNT(*) OVER () FROM (SELECT state, COUNT(*) AS n FROM o GROUP BY state) q ORDER BY q.n DESC"
+    text = (
+        "SELECT state, n, COUNT(*) OVER () FROM (SELECT state, COUNT(*) AS n FROM o GROUP BY state) q ORDER BY n DESC"
+    )
     found = ask(text, offered, room, rows(ONE), rows(*CROWD, ONE, TWO, ("x", "other", 1.0)))
     assert [row["state"] for row in found] == ["crowd", "alone", "other"]
     assert list(found[0])[:2] == ["state", "n"]
 
 
 def test_no_text_of_the_user_is_run(offered):
-    text = "WITH a AS (SELECT /* marker */ state AS s, COUNT(*) AS n FROM t GROUP BY state) SELECT /*+ BROADCAST(a) */ s FROM a"
+    text = "WITH a AS (SELECT /* marker */ state AS s FROM t GROUP BY state) SELECT /*+ BROADCAST(a) */ s FROM a"
     found = check(text, offered)
     assert found.custom
     assert flat.resolved(found.custom, offered) is None
