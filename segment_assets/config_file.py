@@ -54,7 +54,7 @@ def nearest(word: str, choices: Iterable[str]) -> str:
 def nearest_column(word: str, names: Iterable[str]) -> str:
     """`nearest` among a file's columns; where its first line is data and no header, nothing of it is shown."""
     known = list(names)
-    if any("@" in name or name.lstrip('"+-')[:1].isdigit() for name in known):
+    if any("@" in name or name.lstrip('"+-')[:1].isdigit() or name[:1] in ("{", "[") for name in known):
         return "(its first line does not look like column names)"
     return nearest(word, known)
 

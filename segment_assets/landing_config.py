@@ -48,7 +48,7 @@ class EventsLanding(Model):
     format: Literal["auto", "pinpoint", "ses", "end_user_messaging", "whatsapp", "connect", "table"] = Field(
         "auto",
         description="whose stream it is: AWS's services as Firehose delivers them, auto where each record is to say it "
-        "by itself; table: one's own CSV or Parquet",
+        "by itself; table: one's own CSV, JSON lines or Parquet",
     )
     table: EventTable | None = Field(None, description="format table: which column means what")
     contract: EventsContract | None = Field(None, description="what deliveries promise; nothing where left out")
@@ -65,7 +65,8 @@ class CustomersLanding(Model):
 
     path: Prefix = Field("customers/", description="prefix in the landing place; the latest export in it is read")
     format: Literal["pinpoint_endpoints", "table"] = Field(
-        "pinpoint_endpoints", description="pinpoint_endpoints: an endpoint export; table: one's own CSV or Parquet"
+        "pinpoint_endpoints",
+        description="pinpoint_endpoints: an endpoint export; table: one's own CSV, JSON lines or Parquet",
     )
     table: CustomerTable | None = Field(None, description="format table: which column means what")
     consent_attribute: str = Field("marketing_consent", description="endpoint attribute: granted or denied")
@@ -85,7 +86,9 @@ class CustomersLanding(Model):
 class SuppressionList(Model):
     """A file of whom not to write to, whatever they agreed to: readable addresses, or their SHA-256."""
 
-    path: Prefix = Field(description="CSV or Parquet in the landing place; ending in /, every file below it")
+    path: Prefix = Field(
+        description="CSV, JSON lines or Parquet in the landing place; ending in /, every file below it"
+    )
     email: str | None = Field(
         None, description="column with e-mail addresses, or with SHA-256 of trimmed, lower-cased ones (hex)"
     )

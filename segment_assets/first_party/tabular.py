@@ -1,7 +1,8 @@
-"""One's own tables as rows of text: CSV with a header, plain or gzip, or Parquet (also as Iceberg wrote it)."""
+"""One's own tables as rows of text: CSV with a header or JSON lines, plain or gzip, or Parquet (also Iceberg's)."""
 
 import csv
 import io
+import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from segment_assets.config_file import nearest_column
 from segment_assets.first_party.compression import decompress
 from segment_assets.first_party.errors import LandingError
-from segment_assets.first_party.records import KEPT_IN_QUARANTINE, Piece
+from segment_assets.first_party.records import KEPT_IN_QUARANTINE, Piece, pieces
 
 _DELIMITERS = ",;\t|"
 
@@ -55,7 +56,7 @@ def read(key: str, content: bytes, wanted: Collection[str], place: str, *, heade
     Raises:
         LandingError: a wanted column is missing.
     """
-    for rows in _parquet(content) if content.startswith(b"PAR1") else _separated(content, wanted, header):
+    for rows in _rows(content, wanted, place, header):
         if missing := [name for name in wanted if rows.names and name not in rows.names]:
             near = nearest_column(missing[0], rows.names)
             raise LandingError(f'segmentation.yaml: {place}: {key} has no column "{missing[0]}" {near}')
@@ -67,17 +68,32 @@ def read(key: str, content: bytes, wanted: Collection[str], place: str, *, heade
         yield rows
 
 
-def _parquet(content: bytes) -> Iterator[Rows]:
+def _rows(content: bytes, wanted: Collection[str], place: str, header: bool) -> Iterator[Rows]:
+    if content.startswith(b"PAR1"):
+        return _parquet(content, wanted, place)
+    plain, broken = decompress(content)
+    plain = plain.removeprefix(b"\xef\xbb\xbf")
+    if plain[:64].lstrip()[:1] == b"{":
+        return _json(plain, broken, wanted)
+    return _separated(plain, broken, wanted, header)
+
+
+def _parquet(content: bytes, wanted: Collection[str], place: str) -> Iterator[Rows]:
     position = 0
     try:
         file = pq.ParquetFile(io.BytesIO(content))
         names = list(file.schema_arrow.names)
         yield Rows(names)
+        if nested := [f.name for f in file.schema_arrow if f.name in wanted and pa.types.is_nested(f.type)]:
+            raise LandingError(
+                f'segmentation.yaml: {place}: the column "{nested[0]}" holds several values per row: write one'
+            )
+        texts_of = ", ".join(map(_text_of, file.schema_arrow))
         with duckdb.connect(config={"threads": 1}) as db:
             db.execute("SET TimeZone='UTC'")
             for batch in file.iter_batches(AT_ONCE):
                 db.register("own_table", pa.Table.from_batches([batch]))
-                texts = db.sql("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM own_table").to_arrow_table()
+                texts = db.sql(f"SELECT {texts_of} FROM own_table").to_arrow_table()
                 values = zip(*(column.to_pylist() for column in texts.columns), strict=True)
                 yield Rows(names, good=[(i, _without_blanks(v)) for i, v in enumerate(values, position)])
                 position += batch.num_rows
@@ -86,8 +102,43 @@ def _parquet(content: bytes) -> Iterator[Rows]:
         yield Rows([], bad=[(position, Piece(content[:KEPT_IN_QUARANTINE], None, "bad_parquet"))])
 
 
-def _separated(content: bytes, wanted: Collection[str], header: bool) -> Iterator[Rows]:
-    plain, broken = decompress(content)
+def _text_of(column: pa.Field) -> str:
+    """A column as text. Whole numbers have no point: a column of ids becomes one of floats by its first null."""
+    name = '"' + column.name.replace('"', '""') + '"'
+    if not pa.types.is_floating(column.type):
+        return f"CAST({name} AS VARCHAR)"
+    whole = f"{name} = trunc({name}) AND abs({name}) < {2**53}"
+    return f"CASE WHEN {whole} THEN CAST(CAST({name} AS BIGINT) AS VARCHAR) ELSE CAST({name} AS VARCHAR) END"
+
+
+def _json(plain: bytes, broken: Piece | None, wanted: Collection[str]) -> Iterator[Rows]:
+    """JSON lines, or objects one after another, each a row of its own keys; rows of equal keys stand together.
+
+    A key that a record lacks is empty there, so unlike a column of a header it can't be told from a misspelt one.
+    """
+    yield Rows([])
+    by_names: dict[tuple[str, ...], Rows] = {}
+    position = -1
+    for position, piece in enumerate(pieces(plain, lambda value: isinstance(value, dict))):
+        row = {} if piece.reason else json.loads(piece.content, parse_int=str, parse_float=str)
+        names = tuple(sorted({*row, *wanted}))
+        rows = by_names.setdefault(names, Rows(list(names)))
+        if piece.reason:
+            rows.bad.append((position, piece))
+        else:
+            rows.good.append((position, _without_blanks(tuple(_json_text(row.get(name)) for name in names))))
+        if rows.full:
+            yield by_names.pop(names)
+    if broken:
+        by_names.setdefault((), Rows([])).bad.append((position + 1, broken))
+    yield from by_names.values()
+
+
+def _json_text(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _separated(plain: bytes, broken: Piece | None, wanted: Collection[str], header: bool) -> Iterator[Rows]:
     lines = _Lines(plain)
     delimiter = _delimiter(lines.first, wanted if header else ())
     reader = csv.reader(lines, delimiter=delimiter)

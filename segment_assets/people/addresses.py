@@ -13,7 +13,9 @@ import phonenumbers
 
 AddressType = Literal["email", "phone"]
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
+# Unquoted, as RFC 5321 writes it: `[a@example.org]`, `mailto:a@example.org` and `a@example.org;b` are something else.
+_EMAIL = re.compile(r"[^@\s()<>\[\]\\,;:\"]+@[^@\s.()<>\[\]\\,;:\"]+(?:\.[^@\s.()<>\[\]\\,;:\"]+)+")
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"  # what copying from a page or a file leaves at the ends
 _GMAIL = ("gmail.com", "googlemail.com")
 
 
@@ -24,7 +26,7 @@ def normalise_email(written: str | None) -> str | None:
     """
     if written is None:
         return None
-    address = written.strip().lower()
+    address = written.strip().strip(_INVISIBLE).strip().lower()
     return address if _EMAIL.fullmatch(address) else None
 
 
@@ -50,7 +52,8 @@ def normalise_phone(written: str | None, region: str | None = None) -> str | Non
         number = phonenumbers.parse(written.strip(), region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(number):
+    # Without its area code a number is possible locally, and nobody's anywhere else.
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 

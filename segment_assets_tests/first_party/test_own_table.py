@@ -62,7 +62,9 @@ def test_received_decides_the_day_where_it_is_known(lake, landing):
     assert [(r["occurred_at"].day, r["received_at"].day) for r in rows] == [(2, 2), (1, 5)]
 
 
-@pytest.mark.parametrize("how", ["plain", "gzip", "semicolons", "byte order mark", "parquet"])
+@pytest.mark.parametrize(
+    "how", ["plain", "gzip", "semicolons", "byte order mark", "parquet", "json lines", "json in a row, gzip"]
+)
 def test_a_table_reads_alike_however_it_is_written(how, landing):
     mapping = EventTable(customer="who", time="when", event="what", metrics={"amount": "paid"})
     content = b"who,when,what,paid\nC1,2026-01-01 10:00:00,ORDER,12.5\n"
@@ -72,6 +74,10 @@ def test_a_table_reads_alike_however_it_is_written(how, landing):
         content = content.replace(b",", b";")
     if how == "byte order mark":
         content = b"\xef\xbb\xbf" + content
+    if how.startswith("json"):
+        content = b'{"who": "C1", "when": "2026-01-01 10:00:00", "what": "ORDER", "paid": 12.5}'
+    if how.endswith("row, gzip"):
+        content = gzip.compress(b"\xef\xbb\xbf" + content)
     if how == "parquet":
         sink = pa.BufferOutputStream()
         time = pa.array([datetime(2026, 1, 1, 10)], pa.timestamp("us"))
@@ -216,3 +222,54 @@ def test_rows_added_at_the_end_change_their_days_alone_in_files_of_many_pieces(l
     landing.write("events/a.csv", many() + b"C1,2026-01-14,ORDER,1,A\n")
     after = days_in(landing, WHERE)
     assert [day for day in after if before[day].version != after[day].version] == ["2026-01-14"]
+
+
+def test_json_rows_have_keys_of_their_own_and_broken_ones_cost_no_other(lake, landing, monkeypatch):
+    lines = [
+        b'{"who":"C1","when":"2026-01-02","what":"ORDER","paid":10000000000000000001,"shop":"A"}',
+        b'{"who":"C2","when":1767322800,"what":"ORDER","shop":{"id":7},"more":[1,2]}',
+        b"{broken",
+        b'["no row"]',
+        b'{"what":"ORDER","when":"2026-01-03"}',
+        b'{"who":"C3","when":"2026-01-04","what":"ORDER","paid":true}',
+        b'{"who":"C1","when":"2026-01-02","what":"ORDER","paid":10000000000000000001,"shop":"A"}',
+    ]
+    landing.write("events/a.jsonl", b"\n".join(lines))
+    load_days(lake, landing, where=WHERE)
+    bad = [(r["position"], r["reason"]) for r in lake.read(QUARANTINED_RECORDS).to_pylist()]
+    assert bad == [(2, "not_json"), (3, "not_an_object"), (4, "missing_customer"), (5, "not_a_number")]
+    normalise(lake, WHERE)
+    rows = lake.read(ENGAGEMENT_EVENTS).to_pylist()
+    assert sorted((r["user_id"], r["occurred_at"], r["properties"]) for r in rows) == [
+        ("C1", datetime(2026, 1, 2), [("shop", "A")]),
+        ("C2", datetime(2026, 1, 2, 3), [("shop", '{"id": "7"}')]),
+    ]
+    ids = {r["event_id"] for r in lake.read(RAW_EVENTS).to_pylist()}
+    landing.write("events/a.jsonl", b"")
+    for n, line in enumerate(line for line in lines if line.startswith(b"{")):
+        landing.write(f"events/split/{n}.jsonl", line)
+    load_days(lake, landing, where=WHERE)
+    assert {r["event_id"] for r in lake.read(RAW_EVENTS).to_pylist()} == ids, "however they are split"
+
+
+def test_a_whole_number_that_became_a_float_by_a_null_beside_it_is_a_whole_number():
+    sink = pa.BufferOutputStream()
+    ids = pa.array([17.0, None, 2.5, float("nan"), 1e300])
+    pq.write_table(pa.table({"who": ids, "when": ["2026-01-01"] * 5}), sink)
+    found = list(tabular.read("x", sink.getvalue().to_pybytes(), ["who", "when"], "here"))
+    assert [v[0] for rows in found for _, v in rows.good] == ["17", None, "2.5", "nan", "1e+300"]
+
+
+def test_a_mapped_column_of_lists_is_refused_in_a_sentence():
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"who": [["C1"]], "when": ["2026-01-01"], "tags": [["a", "b"]]}), sink)
+    content = sink.getvalue().to_pybytes()
+    with pytest.raises(LandingError, match='the column "who" holds several values per row: write one'):
+        list(tabular.read("x", content, ["who", "when"], "landing.events.table"))
+    assert list(tabular.read("x", content, ["when"], "landing.events.table"))[1].good
+
+
+def test_of_a_list_of_json_nothing_is_shown():
+    with pytest.raises(LandingError, match="does not look like column names") as mistake:
+        list(OwnTable(MAPPING).pieces("events/o.csv", b'[{"name":"Anna"}]'))
+    assert "Anna" not in str(mistake.value)

@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,3 +81,21 @@ def test_names_and_postal_addresses_are_one_however_they_are_written():
     assert normalise_name(" . ") is None
     assert postal_sha256("12 Oak St., 98101") == postal_sha256("12 OAK ST 98101") == sha256("postal:12 oak st 98101")
     assert postal_sha256(" ,. ") is None
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["[a@x.org]", "mailto:a@x.org", "a@x.org;b@x.org", "a,b@x.org", "Dana <a@x.org>", '"a"@x.org', "a@x", "a@@x.org"],
+)
+def test_what_holds_an_address_and_is_none_is_none(written):
+    assert normalise_email(written) is None
+
+
+@pytest.mark.parametrize("written", ["\ufeffa+b@x.org", " a+b@x.org\u200b\n", "A+B@X.org"])
+def test_what_nobody_sees_at_its_ends_is_no_part_of_an_address(written):
+    assert normalise_email(written) == "a+b@x.org"
+
+
+def test_a_number_without_its_area_code_is_nobodys():
+    assert normalise_phone("555-0142", "US") is None
+    assert normalise_phone("(425) 555-0142", "US") == "+14255550142"
