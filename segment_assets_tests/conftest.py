@@ -13,6 +13,7 @@ from segment_assets.lake.embedded import open_catalog
 settings.register_profile("quiet", deadline=None)
 settings.load_profile("quiet")
 SHARED = Path(__file__).parents[2] / "shared"
+EXAMPLES = Path(__file__).parent / "examples"
 
 
 @pytest.fixture
@@ -30,8 +31,14 @@ def landing(tmp_path: Path) -> FolderStore:
 def shared() -> Path:
     """The folder of facts and samples that lies beside a checkout on the project's own machines."""
     if not SHARED.exists():
-        pytest.skip("the folder shared/ is not beside this checkout: AWS's sample and the example records are there")
+        pytest.skip("the folder shared/ is not beside this checkout: AWS's sample data is there")
     return SHARED
+
+
+@pytest.fixture
+def example_files() -> Path:
+    """Records, requests and answers of AWS's services, as documented; `test_examples.py` says whose they are."""
+    return EXAMPLES
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

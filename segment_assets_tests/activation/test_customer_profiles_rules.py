@@ -98,8 +98,8 @@ def test_members_are_in_with_consent_and_nobody_else():
     assert not member(state="out", consent="granted")
 
 
-def test_the_examples_segment_is_understood(shared):
-    groups = json.loads((shared / "spec/examples/req_cp_create_segment_definition.json").read_text())["SegmentGroups"]
+def test_the_examples_segment_is_understood(example_files):
+    groups = json.loads((example_files / "req_cp_create_segment_definition.json").read_text())["SegmentGroups"]
     good = {"pred_churn_state": "in", "pred_churn_score": "0.8", "marketing_consent": "granted"}
     assert is_member({"Attributes": good}, groups)
     assert not is_member({"Attributes": good | {"pred_churn_score": "0.79"}}, groups)
@@ -145,8 +145,8 @@ def test_the_requests_are_what_botocore_takes(tmp_path):
     assert not ParamValidator().validate(definition | {"SegmentGroups": job.groups}, shape).has_errors()
 
 
-def test_the_request_has_the_shape_of_the_example(shared, tmp_path):
-    example = json.loads((shared / "spec/examples/req_cp_create_upload_job.json").read_text())
+def test_the_request_has_the_shape_of_the_example(example_files, tmp_path):
+    example = json.loads((example_files / "req_cp_create_upload_job.json").read_text())
     ours = CustomerProfilesImport(FolderCustomerProfiles(tmp_path), to(), "win_back")._request("name")
     assert set(ours) == set(example)
     assert ours["Fields"]["customer_id"] == example["Fields"]["customer_id"]

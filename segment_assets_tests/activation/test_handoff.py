@@ -65,10 +65,10 @@ def test_the_manifest_describes_the_file_and_comes_last(lake, exports):
     ]
 
 
-def test_the_manifest_has_the_keys_of_the_example(lake, exports, shared):
+def test_the_manifest_has_the_keys_of_the_example(lake, exports, example_files):
     members(lake, {"anna": 0.9})
     handed(lake, exports)
-    example = json.loads((shared / "spec/examples/s3_handoff_manifest.json").read_text())
+    example = json.loads((example_files / "s3_handoff_manifest.json").read_text())
     described, _ = last(exports)
     assert set(example) - set(described) == {"generated_at"}  # the wall clock: the same content has the same bytes
     assert set(example["files"][0]) == set(described["files"][0])

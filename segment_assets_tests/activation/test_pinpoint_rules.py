@@ -14,8 +14,8 @@ MANY = ",".join(f"Attributes.a{i}" for i in range(251))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_examples_pass(shared, name):
-    verdict = judge((shared / "spec/examples" / name).read_bytes())
+def test_the_examples_pass(example_files, name):
+    verdict = judge((example_files / name).read_bytes())
     assert verdict.file is None
     assert verdict.refused == []
     assert verdict.rows >= 2

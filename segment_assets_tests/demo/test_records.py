@@ -22,8 +22,8 @@ def test_amounts_keep_their_cents_exactly(cents):
     assert said == Decimal(cents) / 100
 
 
-def test_an_app_event_has_the_fields_of_the_documented_example(shared):
-    lines = (shared / "spec/examples/pinpoint_events_app.jsonl").read_text().splitlines()
+def test_an_app_event_has_the_fields_of_the_documented_example(example_files):
+    lines = (example_files / "pinpoint_events_app.jsonl").read_text().splitlines()
     example, ours = json.loads(lines[1]), json.loads(_purchase(1_234))
     assert set(ours) == set(example)
     for part in ("session", "application"):
@@ -31,8 +31,8 @@ def test_an_app_event_has_the_fields_of_the_documented_example(shared):
     assert {k: type(v) for k, v in ours.items()} == {k: type(v) for k, v in example.items()}
 
 
-def test_a_send_has_the_fields_of_the_documented_example_and_names_the_customer_in_a_text(shared):
-    lines = (shared / "spec/examples/pinpoint_events_campaign_journey.jsonl").read_text().splitlines()
+def test_a_send_has_the_fields_of_the_documented_example_and_names_the_customer_in_a_text(example_files):
+    lines = (example_files / "pinpoint_events_campaign_journey.jsonl").read_text().splitlines()
     example, ours = json.loads(lines[1]), json.loads(records.send(WHO, 1, 2, campaign=42))
     assert set(ours) == set(example)
     assert ours["attributes"] == example["attributes"] | {"campaign_activity_id": "act-42"}

@@ -27,10 +27,8 @@ def test_the_day_and_hour_of_a_key(key, day, hour):
     assert (arrival_day(key), arrival_hour(key)) == (day, hour)
 
 
-def test_firehose_keys_of_the_spec_have_their_day(shared):
-    keys = [
-        line.split("#")[0].strip() for line in (shared / "spec/examples/firehose_keys.txt").read_text().splitlines()
-    ]
+def test_firehose_keys_of_the_spec_have_their_day(example_files):
+    keys = [line.split("#")[0].strip() for line in (example_files / "firehose_keys.txt").read_text().splitlines()]
     assert {arrival_day(key) for key in keys} == {date(2026, 9, 21)}
 
 

@@ -48,8 +48,8 @@ def consent(lake):
     return {(r["customer_id"], r["channel"]): (r["state"], r["source"]) for r in lake.read(CONSENT_STATE).to_pylist()}
 
 
-def test_the_export_of_the_spec_field_by_field(lake, landing, shared):
-    export = (shared / "spec" / "examples" / "pinpoint_endpoint_export.gz").read_bytes()
+def test_the_export_of_the_spec_field_by_field(lake, landing, example_files):
+    export = (example_files / "pinpoint_endpoint_export.gz").read_bytes()
     landing.write("customers/2026/09/22/endpoints.jsonl.gz", export)
     read, _ = build(lake, landing)
     assert read.as_of == date(2026, 9, 22)
@@ -102,8 +102,8 @@ def test_aws_sample_import_loads_through_the_same_code(lake, landing, shared):
     assert first["email_sha256"] == email_sha256("churn1@example.com")
 
 
-def test_the_import_file_of_the_spec_loads(lake, landing, shared):
-    landing.write("customers/x.csv", (shared / "spec" / "examples" / "pinpoint_import_endpoints.csv").read_bytes())
+def test_the_import_file_of_the_spec_loads(lake, landing, example_files):
+    landing.write("customers/x.csv", (example_files / "pinpoint_import_endpoints.csv").read_bytes())
     build(lake, landing)
     rows = lake.read(CUSTOMERS).to_pylist()
     assert [(r["customer_id"], r["country"]) for r in rows] == [("C000017", "US"), ("C000018", "US"), ("C000019", "GB")]

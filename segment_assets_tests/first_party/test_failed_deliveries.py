@@ -62,9 +62,9 @@ def test_an_error_record_without_a_record_is_counted_and_stays(tmp_path):
     assert [o.key for o in store.list("errors/")] == [ERROR]
 
 
-def test_firehose_s_own_examples(tmp_path, shared):
+def test_firehose_s_own_examples(tmp_path, example_files):
     store = FolderStore(tmp_path)
-    store.write(ERROR, (shared / "spec" / "examples" / "firehose_error_records.jsonl").read_bytes())
+    store.write(ERROR, (example_files / "firehose_error_records.jsonl").read_bytes())
     found = replay(store, LANDING)
     assert found.records == {"DataFormatConversion.MalformedData": 1, "Lambda.FunctionError": 1}
     assert (found.unreadable, len(found.written)) == (0, 1)

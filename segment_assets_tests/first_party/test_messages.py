@@ -41,8 +41,8 @@ def refused(record, kinds=EVERY):
     return [b["reason"] for b in bad]
 
 
-def examples(shared, name, kind, key=KEY):
-    content = (shared / "spec" / "examples" / name).read_bytes()
+def examples(example_files, name, kind, key=KEY):
+    content = (example_files / name).read_bytes()
     found, bad = read_stream([KINDS[kind]], content, key)
     assert bad == []
     recognised, _ = read_stream(EVERY, content, key)
@@ -50,7 +50,7 @@ def examples(shared, name, kind, key=KEY):
     return [said(e) for e in found]
 
 
-def test_ses_events_field_by_field(shared):
+def test_ses_events_field_by_field(example_files):
     common = EMAIL | {
         "channel": "email",
         "occurred_at_quality": "exact",
@@ -68,7 +68,7 @@ def test_ses_events_field_by_field(shared):
     sent, clicked, left = at(21, 14, 13, 20), at(21, 16, 0, 15), at(21, 16, 5)
     unfilled = "Attribute 'FirstName' is not present in the rendering data."
     link = [("link", "https://www.example.com/offers")]
-    assert examples(shared, "ses_events.jsonl", "ses") == [
+    assert examples(example_files, "ses_events.jsonl", "ses") == [
         ses("Send", "send", sent),
         ses("Delivery", "delivered", at(21, 14, 13, 21, 700_000), outcome="250 2.6.0 accepted"),
         ses("Click", "click", clicked, received=clicked, engagement=True, properties=link),
@@ -79,7 +79,7 @@ def test_ses_events_field_by_field(shared):
     ]
 
 
-def test_text_messages_field_by_field(shared):
+def test_text_messages_field_by_field(example_files):
     common = PHONE | {
         "channel": "sms",
         "occurred_at_quality": "exact",
@@ -96,7 +96,7 @@ def test_text_messages_field_by_field(shared):
         return common | named | {"occurred_at": occurred, "received_at": received} | more
 
     late = at(24, 14, 13, 24, 322_000)
-    assert examples(shared, "eum_sms_events.jsonl", "end_user_messaging") == [
+    assert examples(example_files, "eum_sms_events.jsonl", "end_user_messaging") == [
         text("QUEUED", "queued", at(21, 14, 13, 20, 300_000), first),  # its price is counted when it is final
         text("SUCCESSFUL", "delivered", at(21, 14, 13, 23, 470_000), first, **cost),
         text("BLOCKED", "fail", at(21, 14, 13, 29), first.replace("6f", "7a", 1), **cost),
@@ -104,7 +104,7 @@ def test_text_messages_field_by_field(shared):
     ]
 
 
-def test_whatsapp_field_by_field(shared):
+def test_whatsapp_field_by_field(example_files):
     common = {
         "source_event_type": "status.read",
         "event_name": "read",
@@ -117,15 +117,15 @@ def test_whatsapp_field_by_field(shared):
         "is_suppression": False,
     }
     told = {"received_at": at(21, 14, 18, 20, 271_279), "user_id": "C000017", "campaign_id": "cmp-45"}
-    assert examples(shared, "whatsapp_events.jsonl", "whatsapp") == [
+    assert examples(example_files, "whatsapp_events.jsonl", "whatsapp") == [
         common | PHONE | told | {"message_id": "wamid.EXAMPLE1"}
     ]
-    assert examples(shared, "whatsapp_events_eventbridge.jsonl", "whatsapp") == [
+    assert examples(example_files, "whatsapp_events_eventbridge.jsonl", "whatsapp") == [
         common | {"received_at": at(21, 14, 18, 20), "message_id": "4bee7d29-0000-4a49-b84e-facf4424fe58"}
     ]
 
 
-def test_connect_s_campaigns_field_by_field(shared):
+def test_connect_s_campaigns_field_by_field(example_files):
     common = EMAIL | {
         "channel": "email",
         "occurred_at_quality": "exact",
@@ -145,25 +145,25 @@ def test_connect_s_campaigns_field_by_field(shared):
         return common | times | named
 
     clicked = at(21, 16, 0, 15)
-    assert examples(shared, "connect_campaign_email_events.jsonl", "connect") == [
+    assert examples(example_files, "connect_campaign_email_events.jsonl", "connect") == [
         campaign("Send", "send", at(21, 14, 13, 20, 500_000)),
         campaign("Delivery", "delivered", at(21, 14, 13, 22)),
         campaign("Click", "click", clicked, engagement=True),
     ]
-    assert examples(shared, "cp_event_stream_records.jsonl", "connect") == [
+    assert examples(example_files, "cp_event_stream_records.jsonl", "connect") == [
         campaign("Click", "click", clicked, received=at(21, 16, 0, 16), engagement=True)
     ]
 
 
-def test_one_event_by_two_ways_has_one_id(shared):
-    bare = (shared / "spec" / "examples" / "connect_campaign_email_events.jsonl").read_bytes().splitlines()[2]
-    [streamed] = (shared / "spec" / "examples" / "cp_event_stream_records.jsonl").read_bytes().splitlines()
+def test_one_event_by_two_ways_has_one_id(example_files):
+    bare = (example_files / "connect_campaign_email_events.jsonl").read_bytes().splitlines()[2]
+    [streamed] = (example_files / "cp_event_stream_records.jsonl").read_bytes().splitlines()
     assert len({e["event_id"] for e in events(bare, streamed)}) == 1
 
 
-def test_a_stream_may_hold_every_kind(shared):
+def test_a_stream_may_hold_every_kind(example_files):
     names = ("pinpoint_events_app", "ses_events", "eum_sms_events", "whatsapp_events", "connect_campaign_email_events")
-    content = b"".join((shared / "spec" / "examples" / f"{name}.jsonl").read_bytes() for name in names)
+    content = b"".join((example_files / f"{name}.jsonl").read_bytes() for name in names)
     found, bad = read_stream(EVERY, gzip.compress(content.replace(b"\n", b""), mtime=0), KEY)
     assert bad == []
     assert {e["source"] for e in found} == {"pinpoint", "ses", "eum", "eum_social", "connect_campaign"}

@@ -29,8 +29,8 @@ def at(*time):
     return datetime(2026, 9, *time)
 
 
-def examples(shared, name):
-    events, bad = read((shared / "spec" / "examples" / name).read_bytes())
+def examples(example_files, name):
+    events, bad = read((example_files / name).read_bytes())
     assert bad == []
     return [said(e) for e in events]
 
@@ -38,14 +38,14 @@ def examples(shared, name):
 COMMON = {"account_id": "111122223333", "app_id": APP, "occurred_at_quality": "exact", "is_suppression": False}
 
 
-def test_app_events_field_by_field(shared):
+def test_app_events_field_by_field(example_files):
     app = COMMON | {
         "channel": "app",
         "endpoint_id": "ep-000042-gcm",
         "session_id": "s-1",
         "country": "US",
     }
-    assert examples(shared, "pinpoint_events_app.jsonl") == [  # the fourth is a probe
+    assert examples(example_files, "pinpoint_events_app.jsonl") == [  # the fourth is a probe
         app
         | {
             "source_event_type": "_session.start",
@@ -75,7 +75,7 @@ def test_app_events_field_by_field(shared):
     ]
 
 
-def test_campaign_and_journey_events_field_by_field(shared):
+def test_campaign_and_journey_events_field_by_field(example_files):
     attempt = COMMON | {
         "source_event_type": "_campaign.send",
         "event_name": "attempt",
@@ -83,7 +83,7 @@ def test_campaign_and_journey_events_field_by_field(shared):
         "outcome": "SUCCESS",
         "is_engagement": False,
     }
-    assert examples(shared, "pinpoint_events_campaign_journey.jsonl") == [
+    assert examples(example_files, "pinpoint_events_campaign_journey.jsonl") == [
         attempt
         | {
             "channel": "push",
@@ -134,7 +134,7 @@ def test_campaign_and_journey_events_field_by_field(shared):
     ]
 
 
-def test_email_events_field_by_field(shared):
+def test_email_events_field_by_field(example_files):
     email = COMMON | {
         "channel": "email",
         "endpoint_id": "ep-000017-email",
@@ -151,7 +151,7 @@ def test_email_events_field_by_field(shared):
         engaged = {"is_engagement": name in ENGAGEMENT}
         return email | both | engaged | {"source_event_type": f"_email.{kind}", "event_name": name} | more
 
-    assert examples(shared, "pinpoint_events_email.jsonl") == [
+    assert examples(example_files, "pinpoint_events_email.jsonl") == [
         happened("send", "send", 21, 14, 13, 20)
         | {"received_at": at(21, 14, 13, 20, 450_000), "occurred_at_quality": "exact"},
         happened("delivered", "delivered", 21, 14, 13, 22, 110_000, outcome="250 2.0.0 OK"),
@@ -163,7 +163,7 @@ def test_email_events_field_by_field(shared):
     ]
 
 
-def test_sms_events_field_by_field(shared):
+def test_sms_events_field_by_field(example_files):
     sms = COMMON | {
         "channel": "sms",
         "endpoint_id": "ep-000017-sms",
@@ -187,7 +187,7 @@ def test_sms_events_field_by_field(shared):
         return {"occurred_at": at(*time), "received_at": at(*time)}
 
     cost = {"cost_usd": Decimal("0.006450")}
-    assert examples(shared, "pinpoint_events_sms.jsonl") == [
+    assert examples(example_files, "pinpoint_events_sms.jsonl") == [
         sms
         | both(21, 14, 13, 20, 300_000)
         | {"source_event_type": "_SMS.BUFFERED", "event_name": "queued", "outcome": "PENDING"},
@@ -208,8 +208,8 @@ def test_sms_events_field_by_field(shared):
     ]
 
 
-def test_concatenated_records_and_lines_in_gzip_are_read_alike(shared):
-    folder = shared / "spec" / "examples"
+def test_concatenated_records_and_lines_in_gzip_are_read_alike(example_files):
+    folder = example_files
     joined, _ = read((folder / "firehose_object_concatenated_no_newline.json").read_bytes())
     lines, _ = read((folder / "firehose_object_newline.gz").read_bytes())
     assert joined == lines

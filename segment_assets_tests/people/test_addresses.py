@@ -20,8 +20,8 @@ from segment_assets.people.addresses import (
 )
 
 
-def test_published_vectors_of_google_and_meta(shared):
-    vectors = (shared / "spec" / "examples" / "hash_test_vectors.jsonl").read_text().splitlines()
+def test_published_vectors_of_google_and_meta(example_files):
+    vectors = (example_files / "hash_test_vectors.jsonl").read_text().splitlines()
     for vector in map(json.loads, vectors):
         given_ = vector["input"]
         if "email" in given_:
