@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from segment_assets import cli_clean_room, deployment, segmentation
+from segment_assets import cli_clean_room, cli_partner, deployment, segmentation
 
 CONFIG_OPTION = click.option(
     "--config", type=click.Path(path_type=Path), help="segmentation.yaml to use; default: ./segmentation.yaml"
@@ -169,7 +169,8 @@ def aws_smoke_test(config: Path | None, only: tuple[str, ...], with_cost: bool, 
     _finish(lambda console: smoke_command.smoke_test(console, only, with_cost=with_cost, as_json=as_json))
 
 
-main.add_command(cli_clean_room.group(lambda config: _use(config), lambda work: _finish(work)))
+for commands in (cli_clean_room, cli_partner):
+    main.add_command(commands.group(lambda config: _use(config), lambda work: _finish(work)))
 
 
 def _use(config: Path | None) -> None:

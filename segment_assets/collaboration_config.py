@@ -77,6 +77,11 @@ class ConfiguredTable(Model):
     """A catalog table offered to the collaboration under one analysis rule; its name is what queries use."""
 
     table: Literal["customers", "partner_audience"] = Field(description="the catalog table offered")
+    purpose: Name = Field(
+        "marketing",
+        description="table partner_audience: what it is offered for; where rows say what they permit, those that do "
+        "not permit this are not in it. Only results for marketing can be features",
+    )
     allowed_columns: list[str] = Field(min_length=1, description="columns that queries may see at all")
     list_rule: ListRule | None = Field(None, alias="list", description="offer it under a list rule")
     aggregation_rule: AggregationRule | None = Field(

@@ -117,7 +117,7 @@ def sentence(error: Any, model: type[BaseModel]) -> str:
 
 def _path(location: tuple[Any, ...]) -> list[Any]:
     """The path in the file: without the kind that chose a model, and without pydantic's mark of a key."""
-    kind_at = 2 if location[:1] == ("destinations",) else None
+    kind_at = 2 if location[:1] == ("destinations",) else 3 if location[:2] == ("audience", "attributes") else None
     return [part for at, part in enumerate(location) if at != kind_at and part != "[key]"]
 
 

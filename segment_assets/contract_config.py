@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from segment_assets.config_types import Days, Model
 
@@ -40,6 +40,52 @@ class EventsContract(Model):
         None, ge=0, le=1, description="share of events that are more than 5 minutes later than their receipt"
     )
     quarantined: float | None = Field(None, ge=0, le=1, description="share of records that are no valid record")
+
+
+class RowsPromise(Model):
+    """How many rows there are."""
+
+    least: int = Field(1, ge=0, description="rows in a delivery")
+    most: int | None = Field(None, ge=1, description="rows in a delivery")
+
+
+class AudienceColumn(Model):
+    """A column of the partner's file: it is there, in every file, and holds what is said here."""
+
+    nulls: float = Field(0.0, ge=0, le=1, description="share of rows in which it may be empty")
+    type: Literal["text", "number", "whole number", "date", "boolean", "email", "phone", "sha256"] = Field(
+        "text", description="what every value that is there must be"
+    )
+    format: str | None = Field(None, description="type date: how it is written, such as %d.%m.%Y; default: ISO 8601")
+    values: list[str] = Field([], description="the only values that may be there, in quotes; default: any")
+    least: float | None = Field(None, description="a number may not be below this")
+    most: float | None = Field(None, description="a number may not be above this")
+
+    @model_validator(mode="after")
+    def _of_its_type(self) -> "AudienceColumn":
+        if (self.least is not None or self.most is not None) and self.type not in ("number", "whole number"):
+            raise ValueError("least and most belong to type: number and type: whole number")
+        if self.format and self.type != "date":
+            raise ValueError("format belongs to type: date, and only to it")
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise ValueError("least is above most")
+        return self
+
+
+class AudienceContract(Model):
+    """What the partner's deliveries promise; where they break it, everything below partner_audience waits."""
+
+    columns: dict[str, AudienceColumn] = Field({}, description="the partner's column, and what it promises")
+    rows: RowsPromise | None = Field(None, description="how many rows a delivery has")
+    fresh_within: Days | None = Field(None, description="the newest delivery is at most that old, by the clock")
+    volume: VolumePromise | None = Field(
+        None, description="bytes of the delivery, against the deliveries that still lie there"
+    )
+    duplicates: float | None = Field(None, ge=0, le=1, description="share of rows about a person whom another is about")
+    quarantined: float | None = Field(None, ge=0, le=1, description="share of rows that can't be used")
+    unknown_values: float | None = Field(
+        None, ge=0, le=1, description="share of an attribute's values that its mapping does not know"
+    )
 
 
 class CustomersContract(Model):

@@ -12,38 +12,19 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
+from segment_assets.audience_config import Audience as Audience
 from segment_assets.aws_config import Aws
 from segment_assets.collaboration_config import Collaboration
 from segment_assets.config_file import ConfigError as ConfigError
 from segment_assets.config_file import nearest as nearest
 from segment_assets.config_file import read, sentence
-from segment_assets.config_types import Condition, Days, Model, Name, Prefix, Url, column_tags
+from segment_assets.config_types import Condition, Days, Model, Name, Url
 from segment_assets.landing_config import EventsLanding, Landing
 
 CONFIG_VARIABLE = "SEGMENTATION_FILE"
 DEMO_FILE = Path(__file__).parent / "demo" / "segmentation.yaml"
 
 Channel = Literal["email", "sms", "push"]
-
-
-class Audience(Model):
-    """The partner's data about people."""
-
-    place: str | None = Field(
-        None, description="the partner's folder, relative to this file; default: partner_landing in the home folder"
-    )
-    path: Prefix = Field("partner/audience/", description="prefix in the partner's place; CSV, JSON lines or Parquet")
-    email: str = Field("email", description="column with the e-mail address")
-    attributes: dict[Name, str] = Field(min_length=1, description="attribute name -> the partner's column")
-    owner: str = Field("partner", description="who owns the data: a tag of every column computed from them")
-    permitted_for: list[Name] = Field([], description="what they may be used for: a tag too")
-    keep_for: Days | None = Field(None, description="how long they may be kept: a tag too; nothing is deleted by it")
-    data_within: Days = Field(timedelta(days=400), description="alert when the newest delivery is older than this")
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """Tags of every column of the partner's."""
-        return column_tags(self.owner, self.permitted_for, self.keep_for)
 
 
 class Target(Model):
@@ -190,6 +171,13 @@ class Segmentation(Model):
                     )
         if (self.audience is None) != (self.collaboration is None):
             raise ValueError("audience and collaboration belong together: give both, or leave both out")
+        if self.audience and self.collaboration and (permitted := self.audience.permitted_for):
+            for name, offered in self.collaboration.configured_tables.items():
+                if offered.table == "partner_audience" and offered.purpose not in permitted:
+                    raise ValueError(
+                        f"collaboration.configured_tables.{name}.purpose: {offered.purpose} is no purpose that the "
+                        f"audience may be used for (audience.permitted_for: {', '.join(permitted)})"
+                    )
         return self
 
 

@@ -1,6 +1,7 @@
 """Steps 4 and 5 as Dagster sees them: the collaboration, and one result per query."""
 
 import json
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
@@ -12,7 +13,7 @@ from segment_assets.automation import OWNERS, at_a_gate, code_version, fresh_wit
 from segment_assets.clean_room import protected_query, results
 from segment_assets.clean_room.checker import check
 from segment_assets.clean_room.circumstances import Circumstances, PrivacyBudget
-from segment_assets.clean_room.collaboration import Collaboration, declare, lint
+from segment_assets.clean_room.collaboration import Collaboration, CollaborationError, declare, lint
 from segment_assets.clean_room.port import CleanRoom
 from segment_assets.clean_room.protected_query import Outcome, ProtectedQuery
 from segment_assets.first_party.tables import CUSTOMERS
@@ -20,10 +21,11 @@ from segment_assets.lake import Lake, Table
 from segment_assets.lake.tags import tagged
 from segment_assets.reporting import Result, as_of_text, blocking, report, spec_metadata
 from segment_assets.segmentation import Segmentation
-from segment_assets.third_party.tables import partner_audience
+from segment_assets.third_party.tables import partner_audience, permitted_audience
 
 GROUP = "clean_room"
 LIBRARIES = ("duckdb", "sqlglot")
+PURPOSE = "marketing"  # of the consent that segments ask for
 COLLABORATION = dg.AssetKey("collaboration")
 SOURCES = {"customers": dg.AssetKey("customers"), "partner_audience": dg.AssetKey("partner_audience")}
 
@@ -43,13 +45,17 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
 
 
 def sources(config: Segmentation) -> dict[str, Table]:
-    """The two catalog tables that can be offered, by the name segmentation.yaml uses, with the tags of their owners."""
-    theirs = partner_audience(config.audience.attributes if config.audience else {})
-    tags = config.audience.tags if config.audience else {}
-    return {
-        "customers": tagged(CUSTOMERS, dict.fromkeys(CUSTOMERS.schema.names, config.landing.tags)),
-        "partner_audience": tagged(theirs, dict.fromkeys(theirs.schema.names, tags)),
-    }
+    """The catalog tables that can be offered, by short name, with the tags of their owners.
+
+    Where rows say what they permit there is one more for each purpose that tables are offered for.
+    """
+    audience, tags = config.audience, config.audience.tags if config.audience else {}
+    found = {CUSTOMERS: config.landing.tags, partner_audience(audience): tags}
+    if audience and audience.governed and config.collaboration:
+        for offered in config.collaboration.configured_tables.values():
+            if offered.table == "partner_audience":
+                found[permitted_audience(audience, offered.purpose)] = tags | {"purpose": offered.purpose}
+    return {t.short_name: tagged(t, dict.fromkeys(t.schema.names, said)) for t, said in found.items()}
 
 
 def declared(config: Segmentation, offered: collaboration_config.Collaboration) -> Collaboration:
@@ -73,6 +79,8 @@ def protected_queries(config: Segmentation, offered: collaboration_config.Collab
         path = f"segmentation.yaml: collaboration.queries.{name}.sql"
         state = Circumstances(privacy_budget=privacy_budget(offered))
         resolved = check(query.sql, collaboration, state).accepted(path)
+        used = {t.name for t in resolved.relations.values()}
+        _refuse_other_purposes(path.removesuffix(".sql"), query, offered, used)
         catalog = {n: t.schema for n, t in tables.items()}
         table = results.table(name, query.description, resolved, catalog, path)
         per_day = offered.queries_per_day
@@ -132,7 +140,7 @@ def _result(config: Segmentation, query: ProtectedQuery) -> dg.AssetsDefinition:
         return report(
             outcome.written,
             trace=trace,
-            made_by=SOURCES,
+            made_by=_assets_of(query),
             checks=[
                 dg.AssetCheckResult(check_name="minimum_group_size_kept", passed=outcome.minimum_kept),
                 dg.AssetCheckResult(check_name="keys_unique", passed=outcome.keys_unique),
@@ -169,6 +177,28 @@ def _match_rate(query: ProtectedQuery, outcome: Outcome, lake: Lake) -> dict[str
     customers = lake.state(CUSTOMERS).rows
     matched = len(outcome.rows["customer_id"].unique())
     return {"matched_customers": matched, "match_rate": round(matched / customers, 4) if customers else 0.0}
+
+
+def _assets_of(query: ProtectedQuery) -> dict[str, dg.AssetKey]:
+    """Catalog table -> the asset that makes it; tables of single purposes are made with the whole."""
+    return {name: SOURCES.get(name, SOURCES["partner_audience"]) for name in query.sources}
+
+
+def _refuse_other_purposes(
+    path: str, query: collaboration_config.Query, offered: collaboration_config.Collaboration, used: Iterable[str]
+) -> None:
+    """A result is for what its tables are offered for, and features are for marketing."""
+    tables = {name: offered.configured_tables[name] for name in used}
+    purposes = {t.purpose: name for name, t in sorted(tables.items()) if t.table == "partner_audience"}
+    if len(purposes) > 1:
+        raise CollaborationError(
+            f"{path}.sql: reads tables offered for more than one purpose: {', '.join(sorted(purposes))}; ask one each"
+        )
+    if query.use_as_features and (other := sorted(set(purposes) - {PURPOSE})):
+        raise CollaborationError(
+            f"{path}.use_as_features: {purposes[other[0]]} is offered for {other[0]}, and features choose whom "
+            f"{PURPOSE} reaches: offer it for {PURPOSE} (its key purpose), or make no features of the result"
+        )
 
 
 def _in_catalog(lake: Lake, table: Table) -> pa.Schema:

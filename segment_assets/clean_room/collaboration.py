@@ -16,8 +16,10 @@ from segment_assets.clean_room import rules
 from segment_assets.clean_room.custom_rule import ANY_JOB, ANY_QUERY, Custom
 from segment_assets.clean_room.templates import Parameter, Template
 from segment_assets.segmentation import nearest
+from segment_assets.third_party.tables import NAME as PARTNERS
+from segment_assets.third_party.tables import permitted_name
 
-OWNER_OF = {"customers": "runner", "partner_audience": "provider"}
+OWNER_OF = {"customers": "runner", PARTNERS: "provider"}
 
 
 class CollaborationError(Exception):
@@ -119,7 +121,10 @@ def declare(config: collaboration_config.Collaboration, catalog: Mapping[str, pa
             wrong += _unknown(f"{path}.{rule.type.lower()}.{_snake(place)}", named, allowed, f"{name}.allowed_columns")
         wrong += _unknown(f"{path}.encryption", list(table.encryption), allowed, f"{name}.allowed_columns")
         owner = members[OWNER_OF[table.table]]
-        tables[name] = ConfiguredTable(name, table.table, owner, allowed, rule, table.encryption)
+        # Where rows say what they permit, each purpose has a table of its own: no query can reach the others' rows.
+        permitted = permitted_name(table.purpose) if table.table == PARTNERS else ""
+        source = permitted if permitted in catalog else table.table
+        tables[name] = ConfiguredTable(name, source, owner, allowed, rule, table.encryption)
         if isinstance(rule, Custom):
             wrong += _of_custom(path, rule, config)
     templates = {name: _template(name, t, config.runner) for name, t in config.templates.items()}

@@ -17,7 +17,7 @@ from segment_assets.clean_room.port import CleanRoom, QueryFailedError
 from segment_assets.clean_room.spark import NotExecutableError
 from segment_assets.clean_room.tables import PARTNERS_DAY, PARTNERS_ROWS, QUERY_LOG
 from segment_assets.lake import Lake, Table, Written
-from segment_assets.third_party.tables import partner_audience
+from segment_assets.third_party.tables import NAMESPACE
 
 UNDATED = date(1970, 1, 1)
 KEY = "content_key"
@@ -141,7 +141,7 @@ def _members(query: ProtectedQuery, lake: Lake, column: exp.Column) -> pa.Table:
 
 
 def _of_the_partner(query: ProtectedQuery, lake: Lake) -> dict[str, str]:
-    theirs = [lake.state(table) for table in query.inputs if table.name == partner_audience({}).name]
+    theirs = [lake.state(table) for table in query.inputs if table.name.partition(".")[0] == NAMESPACE]
     # Without a day stands none: a day of an earlier delivery would say too much.
     return {k: v for s in theirs for k, v in ((PARTNERS_DAY, str(s.as_of or "")), (PARTNERS_ROWS, str(s.rows)))}
 

@@ -64,7 +64,8 @@ class Change:
         """
         by_part, fresh, recorded = self.by_part, self.fresh, dict(self.recorded)
         there = iceberg.schema().as_arrow().names
-        schema_differs = there != self.schema.names
+        # A column that came later stands at the end in the catalog, wherever it is described.
+        schema_differs = set(there) != set(self.schema.names)
         changed = [n for n in by_part if schema_differs or known.get(n) != fresh[n]]
         if schema_differs and not self.whole:
             _refuse_gaps(self.table, there, len(known.keys() - by_part.keys()))

@@ -14,6 +14,7 @@ from segment_assets.first_party.tables import ARRIVAL_DAYS, CUSTOMERS, ENGAGEMEN
 from segment_assets.identity.tables import HOUSEHOLDS, PERSONS
 from segment_assets.lake import Lake, ObjectStore, Table
 from segment_assets.modelling.tables import model_evaluation
+from segment_assets.operations import partner_ladder
 from segment_assets.segmentation import Segmentation, Target
 from segment_assets.segments.tables import predictive_segments
 from segment_assets.third_party.tables import QUARANTINED_AUDIENCE, partner_audience
@@ -40,7 +41,7 @@ class Summary:
 
     def show(self, console: Console) -> None:
         """Print it."""
-        for part in (self._read(), self._models(), self._segments(), self._places()):
+        for part in (self._read(), *self._ladder(), self._models(), self._segments(), self._places()):
             console.print(part)
 
     def _read(self) -> Grid:
@@ -61,18 +62,22 @@ class Summary:
         customers = self._row(CUSTOMERS, "count(*)")[0]
         grid.add_row("customers", f"{customers:,}, who are {persons:,} persons in {households:,} households")
         if self.config.audience:
-            grid.add_row("partner", self._matched(partner_audience(self.config.audience.attributes)))
+            grid.add_row("partner", self._delivered(partner_audience(self.config.audience)))
         return grid
 
-    def _matched(self, audience: Table) -> str:
-        with self.lake.connect(audience, CUSTOMERS, QUARANTINED_AUDIENCE) as db:
-            [(rows, matched)] = db.sql(
-                "SELECT count(*), count(*) FILTER (WHERE email_sha256 IN (SELECT email_sha256 FROM customers)) "
-                "FROM partner_audience"
-            ).fetchall()
-            [(bad,)] = db.sql("SELECT count(*) FROM quarantined_audience").fetchall()
-        share = f"{matched / rows:.0%}" if rows else "none"
-        return f"{rows:,} people, {matched:,} matched ({share}); {bad:,} rows quarantined"
+    def _delivered(self, audience: Table) -> str:
+        people = self._row(audience, "count(*)")[0]
+        aside = "count(*) FILTER (WHERE reason = 'duplicate'), count(*) FILTER (WHERE reason <> 'duplicate')"
+        duplicates, bad = self._row(QUARANTINED_AUDIENCE, aside)
+        return f"{people:,} people; {duplicates:,} duplicates, {bad:,} rows quarantined"
+
+    def _ladder(self) -> Iterator[Grid]:
+        """Why the partner's rows do not join: where both sides' hashes lie in one lake, and enough of them."""
+        try:
+            lines = partner_ladder.shown(partner_ladder.measure(self.settings, self.lake, "marketing"))
+        except partner_ladder.LadderError:
+            return
+        yield partner_ladder.grid(lines, self.config.audience)
 
     def _models(self) -> Grid:
         grid = _grid("Models, out of time (± half of the 95 % interval)", "target", "metric", *CONTENDERS)

@@ -1,18 +1,45 @@
 """Step 3 as Dagster sees it: the partner's delivery and what is made of it."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
 import dagster as dg
+import pyarrow.compute as pc
 
 from segment_assets.automation import OWNERS, at_a_gate, code_version, fresh_within
-from segment_assets.lake import Lake, ObjectStore
-from segment_assets.reporting import Result, blocking, report, spec_metadata
+from segment_assets.lake import Lake, ObjectStore, Table, Written, combined
+from segment_assets.reporting import Result, blocking, contract_check, contracts, report, spec_metadata
 from segment_assets.segmentation import Audience, Segmentation
+from segment_assets.third_party import contract as promises
 from segment_assets.third_party import delivery
-from segment_assets.third_party.cleaning import Cleaned, clean
-from segment_assets.third_party.tables import QUARANTINED_AUDIENCE, partner_audience
+from segment_assets.third_party.cleaning import Cleaned, clean, columns
+from segment_assets.third_party.permissions import permitted_rows
+from segment_assets.third_party.readable import readable_columns
+from segment_assets.third_party.tables import QUARANTINED_AUDIENCE, partner_audience, permitted_audience
 
 LANDING = dg.AssetKey("landing_partner_audience")
 PARTNER_AUDIENCE = dg.AssetKey("partner_audience")
 GROUP = "third_party"
+SYNTHETIC = "synthetic"  # the column that marks rows of `segment-assets partner synthesise`
+
+
+@dataclass(frozen=True)
+class Received:
+    """A delivery, cleaned.
+
+    Attributes:
+        delivery: its files and its day.
+        cleaned: what became of its rows.
+        watch: what its contract saw; None where nothing is promised.
+        synthetic: rows that say of themselves that they are synthetic: all of them, or none.
+    """
+
+    delivery: delivery.Delivery
+    cleaned: Cleaned
+    watch: promises.Watch | None
+    synthetic: int
 
 
 def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -22,21 +49,37 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     return [_landing(config), _partner_audience(config, config.audience)]
 
 
-def read_and_clean(store: ObjectStore, audience: Audience) -> tuple[delivery.Delivery, Cleaned]:
+def read_and_clean(store: ObjectStore, audience: Audience) -> Received:
     """The latest delivery, cleaned.
 
     Raises:
-        delivery.DeliveryError: nothing was delivered, or a file can't be read.
+        delivery.DeliveryError: nothing was delivered, a file can't be read, or only some rows are synthetic.
     """
     latest = delivery.latest(store.list(audience.path))
     if not latest.objects:
         raise delivery.DeliveryError(
             f"{store.uri(audience.path)}: nothing was delivered; segmentation.yaml: audience.path names this place"
         )
-    columns = {audience.email: "audience.email"}
-    columns |= {column: f"audience.attributes.{name}" for name, column in audience.attributes.items()}
-    rows = delivery.rows(store, latest, columns)
-    return latest, clean(rows, audience.email, audience.attributes, partner_audience(audience.attributes))
+    watch = promises.Watch(audience.contract, audience.phone_region) if audience.contract else None
+    promised = [*(audience.contract.columns if audience.contract else ()), SYNTHETIC]
+    missing = watch.missing if watch else []
+    marked = 0
+
+    def seen() -> Iterator[delivery.Row]:
+        nonlocal marked
+        for row in delivery.rows(store, latest, columns(audience), promised, missing):
+            marked += row.values is not None and row.values[SYNTHETIC] == "true"
+            yield row
+
+    cleaned = clean(seen(), audience, watch)
+    place = latest.objects[0].key
+    if not cleaned.delivered:
+        raise delivery.DeliveryError(f"{place}: the delivery holds no rows; nothing was changed, so deliver it again")
+    if 0 < marked < cleaned.delivered:
+        raise delivery.DeliveryError(
+            f"{place}: {marked:,} of {cleaned.delivered:,} rows are marked as synthetic: deliver these or real ones"
+        )
+    return Received(latest, cleaned, watch, marked)
 
 
 def _landing(config: Segmentation) -> dg.AssetSpec:
@@ -51,7 +94,7 @@ def _landing(config: Segmentation) -> dg.AssetSpec:
 
 
 def _partner_audience(config: Segmentation, audience: Audience) -> dg.AssetsDefinition:
-    table = partner_audience(audience.attributes)
+    table = partner_audience(audience)
 
     @dg.asset(
         key=PARTNER_AUDIENCE,
@@ -59,35 +102,101 @@ def _partner_audience(config: Segmentation, audience: Audience) -> dg.AssetsDefi
         group_name=GROUP,
         kinds={"iceberg", "python"},
         owners=OWNERS,
-        code_version=code_version(GROUP, audience),
+        code_version=code_version(GROUP, audience, purposes(config), libraries=["phonenumbers"]),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=at_a_gate,
         metadata=spec_metadata(table),
         check_specs=[
-            blocking("nothing_lost", PARTNER_AUDIENCE, "Every delivered row is good or in quarantine, once."),
-            blocking("keys_unique", PARTNER_AUDIENCE, "One row per hashed address."),
+            blocking("nothing_lost", PARTNER_AUDIENCE, "Every delivered row stands, is a duplicate, or in quarantine."),
+            blocking("keys_unique", PARTNER_AUDIENCE, "One row per person."),
+            blocking("no_readable_address", PARTNER_AUDIENCE, "No text is an e-mail address or a number."),
+            *contracts(PARTNER_AUDIENCE, audience.contract),
         ],
     )
     def partner_audience_asset(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], partner_landing: dg.ResourceParam[ObjectStore]
     ) -> Result:
-        """What the partner knows about people, one row per hashed e-mail address.
+        """What the partner knows about people, one row per person, known by a hash.
 
-        Addresses are normalised and hashed; rows that can't be used are kept in the partner's quarantine with a reason.
+        What identifies people is normalised and hashed; rows that can't be used are kept in the partner's quarantine,
+        with a reason.
         """
-        latest, cleaned = read_and_clean(partner_landing, audience)
-        lake.write(QUARANTINED_AUDIENCE, cleaned.quarantined, context.run.run_id, as_of=latest.as_of)
-        written = lake.write(table, cleaned.good, context.run.run_id, as_of=latest.as_of)
-        counts = {"delivered": cleaned.delivered, "good": cleaned.good.num_rows, **cleaned.reasons}
-        unique = cleaned.good.group_by("email_sha256").aggregate([]).num_rows == cleaned.good.num_rows
+        received = read_and_clean(partner_landing, audience)
+        written = write(lake, config, audience, received, context.run.run_id)
+        checks = _checks(audience, received, lake, partner_landing)
+        versions = {t.name: state.version for t, state in written.items()}
+        extra: dict[str, Any] = _counts(received)
+        if len(written) > 1:
+            extra["rows_by_table"] = {t.name: state.rows for t, state in written.items()}
         return report(
-            written,
-            checks=[
-                dg.AssetCheckResult(check_name="nothing_lost", passed=cleaned.nothing_lost, metadata=counts),
-                dg.AssetCheckResult(check_name="keys_unique", passed=unique),
-            ],
-            objects=len(latest.objects),
-            **counts,
+            written[table],
+            checks=checks,
+            version=combined(versions) if len(written) > 1 else None,
+            objects=len(received.delivery.objects),
+            **extra,
         )
 
     return partner_audience_asset
+
+
+def purposes(config: Segmentation) -> list[str]:
+    """The purposes that configured tables offer the audience for; none where rows do not say what they permit."""
+    if config.collaboration is None or config.audience is None or not config.audience.governed:
+        return []
+    offered = config.collaboration.configured_tables.values()
+    return sorted({t.purpose for t in offered if t.table == "partner_audience"})
+
+
+def write(
+    lake: Lake, config: Segmentation, audience: Audience, received: Received, run_id: str
+) -> dict[Table, Written]:
+    """Replace the audience, and for each purpose the rows that permit it.
+
+    Raises:
+        delivery.DeliveryError: no row can be used; the audience stays as it was.
+    """
+    cleaned, as_of = received.cleaned, received.delivery.as_of
+    lake.write(QUARANTINED_AUDIENCE, cleaned.set_aside, run_id, as_of=as_of)
+    if not cleaned.good.num_rows:
+        why = ", ".join(f"{reason} {number:,}" for reason, number in cleaned.reasons.items() if number)
+        raise delivery.DeliveryError(
+            f"{received.delivery.objects[0].key}: none of {cleaned.delivered:,} rows can be used ({why}); the audience "
+            f"stays as it was: see that segmentation.yaml: audience.{audience.identified_by} names the right column"
+        )
+    rows = {partner_audience(audience): cleaned.good}
+    for purpose in purposes(config):
+        rows[permitted_audience(audience, purpose)] = permitted_rows(cleaned.good, purpose)
+    return {table: lake.write(table, content, run_id, as_of=as_of) for table, content in rows.items()}
+
+
+def _checks(
+    audience: Audience, received: Received, lake: Lake, partner_landing: ObjectStore
+) -> list[dg.AssetCheckResult]:
+    cleaned = received.cleaned
+    key = partner_audience(audience).key[0]
+    unique = int(pc.count_distinct(cleaned.good[key]).as_py()) == cleaned.good.num_rows
+    readable = readable_columns(cleaned.good, cleaned.set_aside)
+    found = [
+        dg.AssetCheckResult(check_name="nothing_lost", passed=cleaned.nothing_lost, metadata=_counts(received)),
+        dg.AssetCheckResult(check_name="keys_unique", passed=unique),
+        dg.AssetCheckResult(check_name="no_readable_address", passed=not readable, metadata={"columns": readable}),
+    ]
+    if received.watch:
+        sizes = promises.sizes(delivery.files(partner_landing.list(audience.path)))
+        today = datetime.now(UTC).date()
+        promised = received.watch.findings(cleaned, sizes, received.delivery.as_of, today)
+        found.append(contract_check(promised, "audience.contract"))
+    return found
+
+
+def _counts(received: Received) -> dict[str, Any]:
+    cleaned = received.cleaned
+    forms = {pair["values"]: pair["counts"] for pair in pc.value_counts(cleaned.good["identifier_form"]).to_pylist()}
+    return {
+        "delivered": cleaned.delivered,
+        "good": cleaned.good.num_rows,
+        **cleaned.reasons,
+        "synthetic": received.synthetic,
+        "identifier_forms": forms,
+        "unknown_values": dict(cleaned.unknown),
+    }

@@ -1,20 +1,26 @@
-"""Partner rows cleaned: addresses normalised and hashed, duplicates and conflicts resolved by rule.
+"""Partner rows cleaned: what identifies people hashed, attributes read, duplicates and conflicts resolved by rule.
 
-The law: every delivered row is either good or in quarantine, once. The order of rows changes nothing.
+The law: every delivered row is kept, a duplicate, or in quarantine, once. The order of reading changes nothing.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from segment_assets.audience_config import Audience
 from segment_assets.lake import Table
-from segment_assets.people.addresses import email_sha256, normalise_email
+from segment_assets.people.consent import State, state_of
+from segment_assets.third_party import attributes, identifiers
+from segment_assets.third_party.attributes import Value
+from segment_assets.third_party.contract import Watch
 from segment_assets.third_party.delivery import Row
-from segment_assets.third_party.tables import QUARANTINED_AUDIENCE, REASONS
-
-Attributes = tuple[str | None, ...]
+from segment_assets.third_party.permissions import BETWEEN, Purposes, purposes_reader
+from segment_assets.third_party.resolution import NEVER, Usable, resolve
+from segment_assets.third_party.tables import KEYS, QUARANTINED_AUDIENCE, REASONS, others, partner_audience
 
 
 @dataclass(frozen=True)
@@ -23,80 +29,192 @@ class Cleaned:
 
     Attributes:
         good: rows of `partner_audience`.
-        quarantined: rows of `QUARANTINED_AUDIENCE`.
+        set_aside: rows of `QUARANTINED_AUDIENCE`: duplicates, and what can't be used.
         delivered: rows that came in.
-        reasons: reason -> rows in quarantine.
+        reasons: reason -> rows set aside for it.
+        unknown: attribute -> delivered values that its declaration does not know.
+        values: attribute -> delivered values that are not empty.
     """
 
     good: pa.Table
-    quarantined: pa.Table
+    set_aside: pa.Table
     delivered: int
     reasons: Mapping[str, int]
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    values: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def duplicates(self) -> int:
+        """Rows about a person whom the row that stands is about."""
+        return self.reasons["duplicate"]
+
+    @property
+    def quarantined(self) -> int:
+        """Rows that can't be used."""
+        return sum(number for reason, number in self.reasons.items() if reason != "duplicate")
 
     @property
     def nothing_lost(self) -> bool:
-        """In = good + quarantined."""
-        return bool(self.delivered == self.good.num_rows + self.quarantined.num_rows)
+        """Delivered = kept + duplicates + quarantined."""
+        aside = self.duplicates + self.quarantined
+        return bool(self.delivered == self.good.num_rows + aside and aside == self.set_aside.num_rows)
 
 
-@dataclass
-class _Sorting:
-    names: Sequence[str]
-    good: list[dict[str, str | None]] = field(default_factory=list)
-    bad: list[dict[str, object]] = field(default_factory=list)
+def columns(audience: Audience) -> dict[str, str]:
+    """The partner's columns that are read, each with the place in segmentation.yaml that names it."""
+    found: dict[str, str] = {}
+    if audience.email:
+        found[audience.email] = "audience.email"
+    if audience.phone:
+        found[audience.phone] = "audience.phone"
+    found |= dict.fromkeys(audience.name, "audience.name")
+    if audience.postal:
+        found[audience.postal.street] = "audience.postal.street"
+        found |= {audience.postal.code: "audience.postal.code"} if audience.postal.code else {}
+    found |= {a.column: f"audience.attributes.{name}" for name, a in audience.attributes.items()}
+    if audience.consent:
+        found[audience.consent] = "audience.consent"
+    if audience.purposes:
+        found[audience.purposes.column] = "audience.purposes"
+    if audience.duplicates.by:
+        found[audience.duplicates.by] = "audience.duplicates.by"
+    return found
 
-    def refuse(self, row: Row, reason: str, digest: str | None, attributes: Attributes | None) -> None:
-        kept = dict(zip(self.names, attributes, strict=True)) if attributes is not None else None
-        record = None if kept is None else json.dumps({"email_sha256": digest, **kept}, sort_keys=True).encode()
-        self.bad.append({"object_key": row.object_key, "position": row.position, "reason": reason, "record": record})
 
-
-def clean(rows: Iterable[Row], email: str, attributes: Mapping[str, str], table: Table) -> Cleaned:
-    """Sort delivered rows into good ones and quarantine.
-
-    Several rows of one address: where one of them says all that the others say, it is kept and the others are
-    duplicates; where they contradict each other, none is kept: nobody can tell which is true.
+def clean(rows: Iterable[Row], audience: Audience, watch: Watch | None = None) -> Cleaned:
+    """Sort delivered rows into those that stand, duplicates and quarantine.
 
     Args:
-        rows: the delivery.
-        email: the partner's column with the address.
-        attributes: attribute name -> the partner's column.
-        table: `partner_audience`, for its schema.
+        rows: the delivery, with `columns(audience)`.
+        audience: as declared.
+        watch: sees every row that could be read, for the contract.
     """
-    delivered = 0
-    sorting = _Sorting(list(attributes))
-    by_person: dict[str, list[tuple[Row, Attributes]]] = {}
+    sorting = _Sorting(audience)
     for row in rows:
-        delivered += 1
+        sorting.add(row, watch)
+    return sorting.done()
+
+
+class _Sorting:
+    def __init__(self, audience: Audience) -> None:
+        self.audience = audience
+        self.identify = identifiers.reader(audience)
+        self.read = [(a.column, attributes.reader(a)) for a in audience.attributes.values()]
+        self.purposes = purposes_reader(audience.purposes) if audience.purposes else None
+        self.people: dict[str, Usable | list[Usable]] = {}
+        self.aside: list[tuple[object, ...]] = []
+        self.reasons: Counter[str] = Counter()
+        self.unknown: Counter[str] = Counter()
+        self.known: Counter[str] = Counter()
+        self.delivered = 0
+        self.names = [f.name for f in others(audience)] + list(audience.attributes)
+
+    def add(self, row: Row, watch: Watch | None) -> None:
+        self.delivered += 1
         if row.values is None:
-            sorting.refuse(row, "malformed", None, None)
-            continue
-        values = tuple(row.values.get(column) for column in attributes.values())
-        digest = email_sha256(normalise_email(row.values.get(email)))
-        if digest is None:
-            sorting.refuse(row, "not_normalisable", None, values)
-        else:
-            by_person.setdefault(digest, []).append((row, values))
-    for digest, same in by_person.items():
-        _resolve(digest, same, sorting)
-    quarantined = pa.Table.from_pylist(sorting.bad, QUARANTINED_AUDIENCE.schema)
-    counts = [row["reason"] for row in sorting.bad]
-    return Cleaned(
-        table.conform(pa.Table.from_pylist(sorting.good, table.schema)),
-        QUARANTINED_AUDIENCE.conform(quarantined),
-        delivered,
-        {reason: counts.count(reason) for reason in REASONS},
-    )
+            self._set_aside(row.object_key, row.position, "malformed", None)
+            return
+        who, other = self.identify(row.values)
+        if watch:
+            watch.see(row, who.digest)
+        values = other + self._attributes(row.values)
+        state, purposes = self._permitted(row.values)
+        place = (row.object_key, row.position)
+        if who.digest is None:
+            reason = "wrong_hash" if who.form == "wrong_hash" else "not_normalisable"
+            unusable = Usable(who.given or "", None, who.form, values, state, purposes, NEVER, *place)
+            self._set_aside(*place, reason, unusable)
+            return
+        by = self.audience.duplicates.by
+        at = newness(row.values[by]) if by else NEVER
+        usable = Usable(who.digest, who.plain, who.form, values, state, purposes, at, *place)
+        before = self.people.setdefault(who.digest, usable)
+        if isinstance(before, list):
+            before.append(usable)
+        elif before is not usable:
+            self.people[who.digest] = [before, usable]
+
+    def done(self) -> Cleaned:
+        standing = []
+        for found in self.people.values():
+            if not isinstance(found, list):
+                standing.append(found)
+                continue
+            one, aside = resolve(found, self.audience.duplicates.rule)
+            standing += [one] if one else []
+            for usable in aside:
+                self._set_aside(usable.object_key, usable.position, "duplicate" if one else "conflict", usable)
+        return Cleaned(
+            self._audience(standing),
+            _table(QUARANTINED_AUDIENCE, self.aside),
+            self.delivered,
+            {reason: self.reasons[reason] for reason in REASONS},
+            {name: self.unknown[name] for name in self.audience.attributes},
+            {name: self.known[name] for name in self.audience.attributes},
+        )
+
+    def _permitted(self, row: Mapping[str, str | None]) -> tuple[State | None, Purposes | None]:
+        consent, purposes = self.audience.consent, self.audience.purposes
+        return (
+            state_of(row[consent]) if consent else None,
+            self.purposes(row[purposes.column]) if purposes and self.purposes else None,
+        )
+
+    def _attributes(self, row: Mapping[str, str | None]) -> tuple[Value, ...]:
+        found: list[Value] = []
+        for name, (column, read) in zip(self.audience.attributes, self.read, strict=True):
+            text = row[column]
+            value, known = read(text)
+            found.append(value)
+            if text is not None:
+                self.known[name] += 1
+                self.unknown[name] += not known
+        return tuple(found)
+
+    def _set_aside(self, object_key: str, position: int, reason: str, row: Usable | None) -> None:
+        self.reasons[reason] += 1
+        if row is None:
+            self.aside.append((object_key, position, reason, None, None, None, "unusable", None, None))
+            return
+        record = json.dumps(dict(zip(self.names, row.values, strict=True)), sort_keys=True, default=str).encode()
+        permitted = (row.state, _joined(row.purposes))
+        self.aside.append((object_key, position, reason, record, row.digest or None, row.plain, row.form, *permitted))
+
+    def _audience(self, standing: list[Usable]) -> pa.Table:
+        table = partner_audience(self.audience)
+        held: dict[str, list[object]] = {
+            KEYS[self.audience.identified_by]: [row.digest for row in standing],
+            "identifier_form": [row.form for row in standing],
+        }
+        if self.audience.identified_by == "email":
+            held["email_sha256_plain"] = [row.plain for row in standing]
+        for at, name in enumerate(self.names):
+            held[name] = [row.values[at] for row in standing]
+        held["consent"] = [row.state for row in standing]
+        held["permitted_purposes"] = [_joined(row.purposes) for row in standing]
+        return table.conform(pa.table({f.name: pa.array(held[f.name], f.type) for f in table.schema}))
 
 
-def _resolve(digest: str, same: list[tuple[Row, Attributes]], sorting: _Sorting) -> None:
-    # The fullest row first; of equal rows the first delivered, so that quarantine does not depend on the order read.
-    same.sort(key=lambda s: (sum(v is None for v in s[1]), s[0].object_key, s[0].position))
-    fullest = same[0][1]
-    agreed = all(
-        value is None or value == full for _, values in same for value, full in zip(values, fullest, strict=True)
-    )
-    if agreed:
-        sorting.good.append({"email_sha256": digest, **dict(zip(sorting.names, fullest, strict=True))})
-    for row, values in same[1:] if agreed else same:
-        sorting.refuse(row, "duplicate" if agreed else "conflict", digest, values)
+def newness(text: str | None) -> float:
+    """How new a row is: a number as it is, a time as seconds since 1970 (naive: UTC); what is neither is the oldest."""
+    if text is None:
+        return NEVER
+    try:
+        found = float(text)
+    except ValueError:
+        try:
+            time = datetime.fromisoformat(text)
+        except ValueError:
+            return NEVER
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    return found if found == found else NEVER
+
+
+def _joined(purposes: Purposes | None) -> str | None:
+    return None if purposes is None else BETWEEN.join(purposes)
+
+
+def _table(table: Table, rows: list[tuple[object, ...]]) -> pa.Table:
+    columns_ = list(zip(*rows, strict=True)) or [()] * len(table.schema)
+    arrays = [pa.array(values, f.type) for values, f in zip(columns_, table.schema, strict=True)]
+    return table.conform(pa.Table.from_arrays(arrays, schema=table.schema))

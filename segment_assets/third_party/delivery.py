@@ -1,9 +1,11 @@
 """The partner's latest delivery: CSV, JSON lines or Parquet, read into rows of text with their place."""
 
+import codecs
 import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +19,8 @@ from segment_assets.config_file import nearest_column
 from segment_assets.lake import ObjectStore, StoredObject
 from segment_assets.lake.arrivals import arrival_day
 
-Columns = Mapping[str, str | None]
+Columns = dict[str, str | None]
+LARGEST = 4 << 30  # bytes of a file, unpacked: more than that is a mistake, or meant to fill the memory
 
 
 class DeliveryError(Exception):
@@ -54,29 +57,45 @@ class Delivery:
 
 def latest(objects: Iterable[StoredObject]) -> Delivery:
     """The delivery with the newest date in its keys; where no key has a date, all of them."""
-    files = [o for o in sorted(objects) if not o.key.rpartition("/")[2].startswith(("_", "."))]
-    day = max((d for o in files if (d := arrival_day(o.key))), default=None)
-    return Delivery(tuple(o for o in files if arrival_day(o.key) == day), day)
+    found = files(objects)
+    day = max((d for o in found if (d := arrival_day(o.key))), default=None)
+    return Delivery(tuple(o for o in found if arrival_day(o.key) == day), day)
 
 
-def rows(store: ObjectStore, delivery: Delivery, columns: Mapping[str, str]) -> Iterator[Row]:
+def files(objects: Iterable[StoredObject]) -> list[StoredObject]:
+    """Objects that are files of a delivery, by key: no marks, nothing hidden."""
+    # A key that ends in / is what S3's console leaves where somebody made a folder.
+    return [o for o in sorted(objects) if not o.key.rpartition("/")[2].startswith(("_", ".")) and o.key[-1] != "/"]
+
+
+def rows(
+    store: ObjectStore,
+    delivery: Delivery,
+    columns: Mapping[str, str],
+    promised: Iterable[str] = (),
+    missing: list[tuple[str, str]] | None = None,
+) -> Iterator[Row]:
     """Every row of a delivery, with the columns asked for.
 
     Args:
         store: the partner's landing place.
         delivery: from `latest`.
         columns: the partner's column -> where segmentation.yaml names it.
+        promised: further columns; one that a file lacks is empty.
+        missing: gets file and column where a file lacks a promised one.
 
     Raises:
         DeliveryError: a file lacks a column, or can't be read at all.
     """
+    names = list(dict.fromkeys([*columns, *promised]))
     for stored in delivery.objects:
         header, records = _open(stored.key, store.read(stored.key))
         if header is not None:
             _refuse_missing(stored.key, header, columns)
-        position = -1
+            if missing is not None:
+                missing += [(stored.key, name) for name in names if name not in header]
         for position, record in enumerate(records):
-            values = None if record is None else {name: _text(record.get(name)) for name in columns}
+            values = None if record is None else {name: _text(record.get(name)) for name in names}
             yield Row(stored.key, position, values)
 
 
@@ -84,25 +103,36 @@ def _open(key: str, content: bytes) -> tuple[list[str] | None, Iterator[Mapping[
     name = key.lower()
     if name.endswith(".gz"):
         name = name.removesuffix(".gz")
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError) as bad:
-            raise DeliveryError(f"{key}: is no gzip file, or half of one; deliver it again") from bad
+        content = _unzipped(key, content)
     if name.endswith(".parquet"):
         return _parquet(key, content)
     try:
-        text = content.decode("utf-8-sig")
+        content.decode("utf-8-sig")
     except UnicodeDecodeError as bad:
-        raise DeliveryError(f"{key}: is not UTF-8 (byte {bad.start}); deliver it in UTF-8") from bad
+        # Not `from` the cause: it holds the bytes.
+        raise DeliveryError(f"{key}: is not UTF-8 (byte {bad.start}); deliver it in UTF-8") from None
     if name.endswith(".csv"):
-        return _csv(key, text)
+        return _csv(key, content)
     if name.endswith((".json", ".jsonl", ".ndjson")):
-        return _json_lines(text)
+        return _json_lines(content)
     raise DeliveryError(f"{key}: is neither .csv, .jsonl nor .parquet (each but the last may be .gz)")
 
 
-def _csv(key: str, text: str) -> tuple[list[str], Iterator[Mapping[str, Any] | None]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+def _unzipped(key: str, content: bytes) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as zipped:
+            plain = zipped.read(LARGEST + 1)
+    except (OSError, EOFError, zlib.error):
+        raise DeliveryError(f"{key}: is no gzip file, or half of one; deliver it again") from None
+    if len(plain) > LARGEST:
+        raise DeliveryError(f"{key}: is more than {LARGEST >> 30} GiB unpacked; deliver it in several files")
+    return plain
+
+
+def _csv(key: str, content: bytes) -> tuple[list[str], Iterator[Mapping[str, Any] | None]]:
+    # Decoded as it is read: a text of a million rows would take four times its bytes.
+    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
+    reader = csv.reader(text, delimiter=_delimiter(content))
     header = [name.strip() for name in next(reader, [])]
     if not header:
         raise DeliveryError(f"{key}: is empty; a CSV file starts with a line of column names")
@@ -113,9 +143,9 @@ def _csv(key: str, text: str) -> tuple[list[str], Iterator[Mapping[str, Any] | N
     return header, records
 
 
-def _delimiter(text: str) -> str:
+def _delimiter(content: bytes) -> str:
     """The one that gives most columns."""
-    first = text[: text.find("\n")] if "\n" in text else text
+    first = content.split(b"\n", 1)[0].decode("utf-8-sig")
     return max(",;\t|", key=lambda delimiter: len(next(csv.reader([first], delimiter=delimiter), [])))
 
 
@@ -130,16 +160,24 @@ def _each(reader: Iterator[list[str]]) -> Iterator[list[str] | None]:
             yield None
 
 
-def _json_lines(text: str) -> tuple[list[str] | None, Iterator[Mapping[str, Any] | None]]:
-    records = [_object(line) for line in text.split("\n") if line.strip()]  # JSON may hold U+2028
-    known = sorted({name for record in records if record for name in record})
-    # A key may be left out of some records, but not of all.
-    return (known if known else None), iter(records)
+def _json_lines(content: bytes) -> tuple[list[str] | None, Iterator[Mapping[str, Any] | None]]:
+    # Read twice rather than held: a key may be left out of some records, but not of all. Lines end in \n alone: JSON
+    # may hold U+2028.
+    known = {name for record in _objects(content) if record for name in record}
+    return (sorted(known) if known else None), _objects(content)
 
 
-def _object(line: str) -> Mapping[str, Any] | None:
+def _objects(content: bytes) -> Iterator[Mapping[str, Any] | None]:
+    for line in io.BytesIO(content.removeprefix(codecs.BOM_UTF8)):
+        if line.strip():
+            yield _object(line)
+
+
+def _object(line: bytes) -> Mapping[str, Any] | None:
     try:
         value = json.loads(line)
+        if b"\\ud" in line.lower():
+            json.dumps(value, ensure_ascii=False).encode()  # half a pair is no text, and could be written nowhere
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -180,6 +218,11 @@ def _text(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, float):
         return None if value != value else format(Decimal(repr(value)).normalize(), "f")
+    if isinstance(value, bytes):  # a text, as some writers of Parquet keep it
+        try:
+            return value.decode().strip() or None
+        except UnicodeDecodeError:
+            return None
     if isinstance(value, dict | list):
         return json.dumps(value, sort_keys=True, ensure_ascii=False)
     return str(value).strip() or None

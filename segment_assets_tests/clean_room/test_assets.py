@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from segment_assets import segmentation
+from segment_assets.audience_config import Audience
 from segment_assets.clean_room import assets as clean_room_assets
 from segment_assets.clean_room.budget import BudgetExhaustedError
 from segment_assets.clean_room.collaboration import Collaboration, CollaborationError
@@ -48,7 +49,7 @@ def fill(lake: Lake, config: Segmentation, customers: int = 40, young: int = 30)
     rows |= {"customer_id": pa.array(ids), "email_sha256": pa.array([f"h{i}" for i in ids])}
     rows["endpoints"] = pa.array([1] * customers, pa.int64())
     lake.write(CUSTOMERS, pa.table(rows), "r", as_of=None)
-    table = partner_audience(config.audience.attributes)
+    table = partner_audience(config.audience)
     partner = {f.name: pa.array([None] * customers, f.type) for f in table.schema}
     partner["email_sha256"] = rows["email_sha256"]
     partner["age_band"] = pa.array(["19-24"] * young + ["65+"] * (customers - young))
@@ -190,7 +191,7 @@ def test_an_unknown_column_is_one_sentence_with_path_and_nearest_choice():
 
 def test_a_column_the_partner_dropped_fails_the_collaboration(lake, room, config):
     fill(lake, config)
-    narrower = partner_audience({"age_band": "age"})
+    narrower = partner_audience(Audience(attributes={"age_band": "age"}))
     lake.write(narrower, narrower.empty(), "r")
     with pytest.raises(CollaborationError, match=r"audience_list.allowed_columns: no column \"income_band\""):
         materialise(config, lake, room, selection=[clean_room_assets.COLLABORATION])

@@ -73,7 +73,7 @@ def test_the_clean_up_removes_what_nobody_needs_of_both_accounts_in_a_role_of_it
     guard.lacking, guard.denied, refresh.aws.gate = {}, [], None
     lake: Lake = refresh.defs.resources["lake"]  # type: ignore[index]
     left = []
-    for table in (PERSONS, partner_audience({})):
+    for table in (PERSONS, partner_audience()):
         lake.write(table, table.empty(), "run")
         bucket, key = place(f"{lake.catalog.load_table(table.name).location()}/data/of-a-run-that-was-killed.parquet")
         owner = s3_backends.bucket_accounts[bucket][1]

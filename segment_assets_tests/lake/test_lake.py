@@ -1,6 +1,7 @@
 """The lake writes whole partitions in one commit, and knows the version of what it holds."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -104,6 +105,17 @@ def test_columns_come_and_go_with_the_schema(lake: Lake) -> None:
     assert lake.read(wider).to_pylist() == [{"who": "a", "n": 1, "city": "x"}]
     lake.write(PEOPLE, pa.table({"who": ["a"], "n": [1]}), "run")
     assert lake.read(PEOPLE).column_names == ["who", "n"]
+
+
+def test_a_column_described_between_others_is_added_once(lake: Lake) -> None:
+    lake.write(PEOPLE, pa.table({"who": ["ann"], "n": pa.array([1], pa.int64())}), "r1")
+    wider = replace(PEOPLE, schema=pa.schema([PEOPLE.schema[0], column("kind", pa.string(), "Kind"), PEOPLE.schema[1]]))
+    rows = pa.table({"who": ["ann"], "kind": ["a"], "n": pa.array([1], pa.int64())})
+    lake.write(wider, rows, "r2")
+    snapshot = lake.catalog.load_table(PEOPLE.name).current_snapshot()
+    lake.write(wider, rows, "r3")
+    assert lake.catalog.load_table(PEOPLE.name).current_snapshot() == snapshot, "it stands at the end in the catalog"
+    assert lake.read(wider).to_pylist() == rows.to_pylist()
 
 
 def test_a_column_that_is_described_since_is_read_as_empty(lake: Lake) -> None:

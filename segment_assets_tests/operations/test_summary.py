@@ -40,4 +40,4 @@ def test_a_time_in_the_future_that_sets_the_clock_is_said(lake, landing):
 
 def test_a_partner_who_has_not_delivered_yet_is_no_mistake(lake, landing):
     """The demo's file names a partner, and its table was never written."""
-    assert "0 people, 0 matched (none); 0 rows quarantined" in shown(lake, landing, (TODAY, 1))
+    assert "0 people; 0 duplicates, 0 rows quarantined" in shown(lake, landing, (TODAY, 1))

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from segment_assets.lake import FolderStore
+from segment_assets.lake import FolderStore, StoredObject
 from segment_assets.third_party.delivery import DeliveryError, latest, rows
 
 COLUMNS = {"email": "audience.email", "age": "audience.attributes.age_band"}
@@ -108,6 +108,8 @@ def test_numbers_are_written_one_way_whatever_file_they_came_in(store):
         ("parquet", damaged(FILES["parquet"]), "is no Parquet file, or half of one"),
         ("csv", b"email,age,email\na@b.org,1,c@b.org\n", 'the column "email" is there 2 times'),
         ("csv.gz", gzip.compress(b"email,age\n" * 99, mtime=0)[:20], "is no gzip file, or half of one"),
+        ("csv.gz", b"\x1f\x8b\x08" + b"\xff" * 40, "is no gzip file, or half of one"),
+        ("csv", "email,age\nx@b.org,1\n".encode("utf-16"), r"is not UTF-8 \(byte 0\)"),
         ("xlsx", b"", "is neither .csv, .jsonl nor .parquet"),
         ("jsonl", b'{"mail": "x@a.org", "age": 1}\n', 'there is no column "email"'),
     ],
@@ -117,3 +119,29 @@ def test_a_file_that_can_not_be_used_is_one_sentence_without_its_content(name, c
     with pytest.raises(DeliveryError, match=sentence) as bad:
         list(rows(store, latest(store.list("partner/")), COLUMNS))
     assert "b.org" not in str(bad.value)
+
+
+def test_a_promised_column_that_a_file_lacks_is_empty_and_told(store):
+    store.write(f"{KEY}1.csv", b"email,age,more\nx@a.org,1,2\n")
+    store.write(f"{KEY}2.csv", b"email,age\nx@a.org,1\n")
+    missing: list[tuple[str, str]] = []
+    found = list(rows(store, latest(store.list("partner/")), COLUMNS, ["more"], missing))
+    assert [r.values["more"] for r in found if r.values] == ["2", None]
+    assert missing == [(f"{KEY}2.csv", "more")]
+
+
+def test_a_folder_named_like_a_file_is_read_file_by_file_and_what_marks_a_folder_is_none(store):
+    store.write(f"{KEY}.csv/part-000.csv", b"email,age\nx@a.org,1\n")
+    store.write(f"{KEY}.csv/_SUCCESS", b"")
+    found = latest([*store.list("partner/"), StoredObject("partner/audience/2026/01/02/", 0, "")])
+    assert [o.key for o in found.objects] == [f"{KEY}.csv/part-000.csv"]
+
+
+def test_files_of_other_types_and_other_columns_are_one_delivery(store):
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"age": pa.array([19.0]), "email": pa.array([b"x@a.org"])}), buffer)
+    store.write(f"{KEY}.parquet", buffer.getvalue())
+    store.write(f"{KEY}.csv", b"age,email\n19,x@a.org\n")
+    store.write(f"{KEY}.jsonl", b'{"email": "x@a.org", "age": 19, "new": [1]}\n{"email": "\\ud800@a.org", "age": 1}\n')
+    found = [r.values for r in rows(store, latest(store.list("partner/")), COLUMNS)]
+    assert found == [*[{"email": "x@a.org", "age": "19"}] * 2, None, {"email": "x@a.org", "age": "19"}]
