@@ -40,7 +40,7 @@ def ours(landing: Path, out: Path) -> int:
     objects = event_objects(store, where)
     days = [date.fromisoformat(day) for day in landing_days(form, objects, {})]
     for loaded in load(store, form, objects, days, lake.scratch):
-        raw_events.write(lake, loaded, "benchmark")
+        raw_events.write(lake, loaded, "benchmark", "1")
         assert all(count.nothing_lost for count in raw_events.verify(lake, loaded).values())
     written, _ = engagement.update(lake, form, "1", "benchmark")
     assert lake.state(RAW_EVENTS).rows >= written.rows

@@ -130,7 +130,7 @@ def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
         lost: list[str] = []
         days = [date.fromisoformat(key) for key in context.partition_keys]
         for loaded in load(landing, form, objects, days, lake.scratch):
-            versions = raw_events.write(lake, loaded, context.run.run_id)
+            versions = raw_events.write(lake, loaded, context.run.run_id, code)
             counts = raw_events.verify(lake, loaded)
             lost += [day for day, count in counts.items() if not count.nothing_lost]
             for day, version in versions.items():

@@ -1,48 +1,70 @@
 """What lies in the landing place, by arrival day: the one answer that sensors and loads share."""
 
+import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from itertools import chain, groupby
+from math import ceil
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from segment_assets.first_party.formats import Delivered, Format
-from segment_assets.first_party.staging import Staged
+from segment_assets.first_party.reading import Read, Unit, placed, repeat
+from segment_assets.first_party.reading import read as read_unit
+from segment_assets.first_party.staging import Staged, private_folder
 from segment_assets.first_party.tables import QUARANTINED_RECORDS, RAW_EVENTS
-from segment_assets.lake import ObjectStore, StoredObject, combined, content_hash
+from segment_assets.lake import ObjectStore, StoredObject, Table, combined, content_hash
 from segment_assets.lake.arrivals import arrival_day, fingerprint
+from segment_assets.lake.parts import Part, PartWriter, joined, version_of, with_field_ids
 from segment_assets.lake.workers import one_ahead, spread
 from segment_assets.landing_config import EventsLanding
 
 # The day of an object of which neither its key nor any of its records says one: all of it is in quarantine.
 NO_DAY = date(1970, 1, 1)
-# Decompressed bytes that are held at once; gzip makes such JSON about a tenth.
-CHUNK, GZIP_RATIO = 48_000_000, 10
-# What one process reads at a time. More than one such part is worth a second process.
-PART = CHUNK // 8
+# Gzip makes such JSON a tenth of what it was; where it is less, twice as much is held as is said here.
+GZIP_RATIO = 10
+# Decompressed bytes whose days are written in one commit: they wait on disk, and a kill loses the work of a minute.
+CHUNK = 500_000_000
+# What one process reads at a time, at least. More than one such unit is worth a second process.
+PART = 8_000_000
+# The largest day that one process reads alone, for it holds the day's records.
+WHOLE_DAY = 32_000_000
+
+
+class Parts(dict[date, Part]):
+    """Rows of a table in files, by day."""
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of all days."""
+        return sum(part.rows for part in self.values())
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """Records of some arrival days.
+    """Records of some arrival days, in files that are gone when the next days come.
 
     Attributes:
         days: the days asked for, whether anything arrived or not.
         raw: rows of raw_events.
         quarantined: rows of quarantined_records.
         objects: how many objects delivered something for a day.
+        events: files of `staged_events`, of days for which that is all there is.
     """
 
     days: list[date]
-    raw: pa.Table
-    quarantined: pa.Table
+    raw: Parts
+    quarantined: Parts
     objects: Mapping[date, int]
+    events: Mapping[date, list[Path]]
 
 
 @dataclass(frozen=True)
@@ -118,14 +140,14 @@ def landing_days(
 def load(
     store: ObjectStore, form: Format, objects: list[StoredObject], days: Collection[date], scratch: Path
 ) -> Iterator[Loaded]:
-    """Everything that arrived on the days, in chunks of neighbouring days that fit in memory; each object is read once.
+    """Everything that arrived on the days, in chunks of neighbouring days; each object is read once.
 
     Args:
         store: the landing place.
         form: the format of its objects.
         objects: everything in it, as `event_objects` gives it.
         days: arrival days to load.
-        scratch: private folder for what is read of objects without a day in their key, until its day is written.
+        scratch: private folder for what was read, until it is written.
     """
     dated: dict[date, list[StoredObject]] = {day: [] for day in sorted(days)}
     others = []
@@ -135,13 +157,19 @@ def load(
             others.append(stored)
         elif day in dated:
             dated[day].append(stored)
-    with Staged(RAW_EVENTS.schema, scratch) as raw, Staged(QUARANTINED_RECORDS.schema, scratch) as quarantined:
+    with (
+        Staged(RAW_EVENTS.schema, scratch) as raw,
+        Staged(QUARANTINED_RECORDS.schema, scratch) as quarantined,
+        private_folder(scratch) as folder,
+    ):
         told = _Others(raw, quarantined, {day: set() for day in dated})
         told.read(store, form, others)
         chunks = _chunks({day: told.bytes(day) + sum(map(weight, group)) for day, group in dated.items()})
-        yield from one_ahead(
-            told.added_to(_load(store, form, days, [o for day in days for o in dated[day]])) for days in chunks
-        )
+        loads = (_load(store, form, {day: dated[day] for day in days}, told, folder / str(days[0])) for days in chunks)
+        with closing(one_ahead(loads)) as ahead:
+            for loaded in ahead:
+                yield loaded
+                shutil.rmtree(folder / str(loaded.days[0]))
 
 
 @dataclass(frozen=True)
@@ -170,14 +198,19 @@ class _Others:
     def bytes(self, day: date) -> int:
         return self.raw.bytes[day] + self.quarantined.bytes[day]
 
-    def added_to(self, loaded: Loaded) -> Loaded:
-        days = loaded.days
-        return Loaded(
-            days,
-            pa.concat_tables([loaded.raw, self.raw.of(days)]),
-            pa.concat_tables([loaded.quarantined, self.quarantined.of(days)]),
-            {day: loaded.objects[day] + len(self.objects[day]) for day in days},
-        )
+    def added_to(self, dated: list[Part], table: Table, day: date, folder: Path) -> Part:
+        """All rows of a day: those of objects with the day in their key, and these."""
+        if not self.objects[day]:
+            return joined(table.schema, dated)
+        its = (self.raw if table is RAW_EVENTS else self.quarantined).of(day)
+        if any(part.rows for part in dated):
+            # Both kinds of objects on one day, and their keys may come in any order: the day is put in order in memory.
+            both = pa.concat_tables([*(pq.read_table(file) for part in dated for file in part.files), *its])
+            its = iter([both.sort_by([(name, "ascending") for name in table.key])])
+        with PartWriter(folder / f"{day}-{table.short_name}.parquet", with_field_ids(table.schema)) as writer:
+            for rows in its:
+                writer.add(rows)
+        return Part(writer.files, writer.rows, version_of(table.schema, writer.files))
 
 
 def _undated(store: ObjectStore, form: Format, objects: list[StoredObject]) -> Iterator[tuple[str, pa.Table, pa.Table]]:
@@ -193,10 +226,10 @@ def _undated(store: ObjectStore, form: Format, objects: list[StoredObject]) -> I
             records = delivered.records
             refused.append(delivered.quarantined)
             first = min((d for d in (first, pc.min(records["arrived"]).as_py()) if d), default=None)
-            yield key, _placed(RAW_EVENTS.schema, records, key, records["arrived"]), QUARANTINED_RECORDS.empty()
+            yield key, placed(RAW_EVENTS.schema, records, key, records["arrived"]), QUARANTINED_RECORDS.empty()
         bad = pa.concat_tables(refused)
-        days = _repeat(first or NO_DAY, pa.date32(), bad.num_rows)
-        yield key, RAW_EVENTS.empty(), _placed(QUARANTINED_RECORDS.schema, bad, key, days)
+        days = repeat(first or NO_DAY, pa.date32(), bad)
+        yield key, RAW_EVENTS.empty(), placed(QUARANTINED_RECORDS.schema, bad, key, days)
 
 
 def _read_piece(form: Format, part: tuple[str, Any]) -> tuple[str, Delivered]:
@@ -204,57 +237,57 @@ def _read_piece(form: Format, part: tuple[str, Any]) -> tuple[str, Delivered]:
     return key, form.read(key, piece)
 
 
-def _load(store: ObjectStore, form: Format, days: list[date], objects: list[StoredObject]) -> Loaded:
-    parts = list(_parts(objects))
-    contents = ([(stored.key, store.read(stored.key)) for stored in part] for part in parts)
-    read = partial(_read_all, form)
-    raw, quarantined, present = zip(*spread(read, contents, worthwhile=len(parts) > 1), strict=True)
-    counts = dict.fromkeys(days, 0)
-    for day in chain.from_iterable(present):
-        counts[day] += 1
-    return Loaded(days, pa.concat_tables(raw), pa.concat_tables(quarantined), counts)
+def _load(
+    store: ObjectStore, form: Format, days: dict[date, list[StoredObject]], told: _Others, folder: Path
+) -> Loaded:
+    folder.mkdir()
+    plans = list(_units(days))
+    units = (
+        Unit(number, [(day, stored.key, store.read(stored.key)) for day, stored in objects], folder, shares)
+        for number, (objects, shares) in enumerate(plans)
+    )
+    found: dict[date, list[Read]] = {day: [] for day in days}
+    for read in chain.from_iterable(spread(partial(read_unit, form), units, worthwhile=len(plans) > 1)):
+        found[read.day].append(read)
+    raw = {day: told.added_to([r.raw for r in reads], RAW_EVENTS, day, folder) for day, reads in found.items()}
+    quarantined = {
+        day: told.added_to([r.quarantined for r in reads], QUARANTINED_RECORDS, day, folder)
+        for day, reads in found.items()
+    }
+    return Loaded(
+        list(days),
+        Parts(raw),
+        Parts(quarantined),
+        {day: sum(r.objects for r in reads) + len(told.objects[day]) for day, reads in found.items()},
+        {day: [r.events for r in reads] for day, reads in found.items() if reads and not told.objects[day]},
+    )
 
 
-def _read_all(form: Format, contents: list[tuple[str, bytes]]) -> tuple[pa.Table, pa.Table, list[date]]:
-    """Records, records refused, and the day of each object."""
-    raw, quarantined = [RAW_EVENTS.empty()], [QUARANTINED_RECORDS.empty()]
-    present: list[date] = []
-    for key, content in contents:
-        found, day = form.read(key, content), day_of(form, key)
-        for rows, table, into in (
-            (found.records, RAW_EVENTS, raw),
-            (found.quarantined, QUARANTINED_RECORDS, quarantined),
-        ):
-            into.append(_placed(table.schema, rows, key, _repeat(day, pa.date32(), rows.num_rows)))
-        present += [day] if day else []
-    return pa.concat_tables(raw).combine_chunks(), pa.concat_tables(quarantined).combine_chunks(), present
-
-
-def _parts(objects: list[StoredObject]) -> Iterator[list[StoredObject]]:
-    """Neighbours of about the same weight in all; one part, even of nothing, at least."""
-    part: list[StoredObject] = []
+def _units(days: Mapping[date, list[StoredObject]]) -> Iterator[tuple[list[tuple[date, StoredObject]], int]]:
+    """Whole days of about the same weight in all, or about the same weight of one large day, and its shares."""
+    unit: list[tuple[date, StoredObject]] = []
     held = 0
-    for stored in objects:
-        part.append(stored)
-        held += weight(stored)
-        if held > PART:
-            yield part
-            part, held = [], 0
-    if part or not objects:
-        yield part
+    for day, objects in days.items():
+        whole = sum(map(weight, objects))
+        shares = max(ceil(whole / WHOLE_DAY), 1)
+        if unit and (shares > 1 or held + whole > WHOLE_DAY):
+            yield unit, 1
+            unit, held = [], 0
+        for stored in objects:
+            unit.append((day, stored))
+            held += weight(stored)
+            if shares > 1 and held > PART:
+                yield unit, shares
+                unit, held = [], 0
+        if unit and (shares > 1 or held > PART):
+            yield unit, shares
+            unit, held = [], 0
+    if unit:
+        yield unit, 1
 
 
 def _days(rows: pa.Table) -> set[date]:
     return set(pc.unique(rows["arrival_date"]).to_pylist())
-
-
-def _placed(schema: pa.Schema, rows: pa.Table, key: str, days: pa.Array) -> pa.Table:
-    extra = {"arrival_date": days, "object_key": _repeat(key, pa.string(), rows.num_rows)}
-    return pa.table([extra[n] if n in extra else rows[n] for n in schema.names], schema=schema)
-
-
-def _repeat(value: object, kind: pa.DataType, times: int) -> pa.Array:
-    return pa.repeat(pa.scalar(value, kind), times)
 
 
 def _by_day(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:

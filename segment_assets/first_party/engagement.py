@@ -1,24 +1,37 @@
 """Engagement events from raw events: only days are made again whose outcome can differ."""
 
+import shutil
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
+from math import ceil
+from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from segment_assets.first_party import staged_events
+from segment_assets.first_party.engagement_days import Again, Share, finish, stage
 from segment_assets.first_party.formats import Format
+from segment_assets.first_party.staging import private_folder
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, RAW_EVENTS
 from segment_assets.lake import Lake, Written, combined
+from segment_assets.lake.parts import Part, joined
 from segment_assets.lake.workers import one_ahead, spread
 from segment_assets.sql import bind, load, to_duckdb
 
 # Copies are searched in the 96 hours before: 72 for carriers' receipts, 24 for Firehose's retries.
 WINDOW = 4
-# Records normalised and written at once: about 80 MB with their events, and twice that while the next come.
-CHUNK = 50_000
-# Records that one process normalises at a time: about a second. More than one such part is worth a second process.
-PART = 12_000
+# Records whose days are written in one commit: they wait on disk.
+CHUNK = 500_000
+# Records that are read again at a time, and of which more are worth a second process.
+PART = 6_000
+# The largest day that is put in order at once: its events take 1 KB each.
+WHOLE_DAY = 60_000
+# Records among which copies are looked for at once: DuckDB holds 200 bytes of each.
+AT_ONCE = 500_000
 
 
 @dataclass(frozen=True)
@@ -84,31 +97,107 @@ def update(
     as_of = lake.as_of(RAW_EVENTS)
     if not stale and not lake.state(ENGAGEMENT_EVENTS).versions:
         lake.write(ENGAGEMENT_EVENTS, ENGAGEMENT_EVENTS.empty(), run_id, partitions=[], as_of=as_of)
-    chunks = _chunks(lake, [date.fromisoformat(day) for day in stale])
-    for days, events in one_ahead((days, normalised(form, unique_records(lake, days))) for days in chunks):
-        made_from = {str(day): stale[str(day)] for day in days}
-        lake.write(ENGAGEMENT_EVENTS, events, run_id, partitions=days, inputs=made_from, as_of=as_of)
+    fields = lake.file_schema(ENGAGEMENT_EVENTS)
+    good = _good_records(lake)
+    with private_folder(lake.scratch) as folder:
+        made = (
+            _Chunk(lake, form, code, raw, good, fields, folder / str(days[0])).made(days)
+            for days in _chunks(good, [date.fromisoformat(day) for day in stale])
+        )
+        with closing(one_ahead(made)) as ahead:
+            for parts in ahead:
+                made_from = {str(day): stale[str(day)] for day in parts}
+                lake.replace(ENGAGEMENT_EVENTS, parts, run_id, inputs=made_from, as_of=as_of)
+                staged_events.forget(lake.scratch, list(parts))
+                shutil.rmtree(folder / str(next(iter(parts))))
     return lake.state(ENGAGEMENT_EVENTS), len(stale)
 
 
-def unique_records(lake: Lake, days: list[date]) -> pa.Table:
-    """Rows of raw_events that arrived on the days, without copies, in key order."""
-    tree = bind(
-        load("segment_assets.first_party", "unique_records"),
-        {"first": min(days) - timedelta(days=WINDOW), "last": max(days), "window": WINDOW},
-    )
-    wanted = pa.table({"arrival_date": pa.array(days, pa.date32())})
-    with lake.connect(RAW_EVENTS, wanted_days=wanted) as db:
-        return db.sql(to_duckdb(tree)).to_arrow_table()
+@dataclass(frozen=True)
+class _Chunk:
+    """Some days on their way from raw events to files for the table.
+
+    Attributes:
+        lake: with raw events.
+        form: what their records mean.
+        code: version of the code and configuration.
+        raw: content version of each day of raw events.
+        good: records of each day.
+        fields: columns of engagement_events, with field ids.
+        folder: private, for the files; made here.
+    """
+
+    lake: Lake
+    form: Format
+    code: str
+    raw: Mapping[str, str]
+    good: Mapping[date, int]
+    fields: pa.Schema
+    folder: Path
+
+    def made(self, days: list[date]) -> dict[date, Part]:
+        """Files of each day."""
+        self.folder.mkdir()
+        staged = {day: self._staged(day) for day in days}
+        copied = copies(self.lake, days, self.good)
+        shares = [share for day in days for share in self._shares(day, staged[day], copied)]
+        found: dict[date, list[Part]] = {day: [] for day in days}
+        for day, part in spread(finish, shares, worthwhile=sum(self.good.get(day, 0) for day in days) > PART):
+            found[day].append(part)
+        return {day: joined(ENGAGEMENT_EVENTS.schema, parts) for day, parts in found.items()}
+
+    def _staged(self, day: date) -> list[Path]:
+        """The day's events as they were kept when its records were read; else the records are read again."""
+        if kept := staged_events.kept(self.lake.scratch, day, self.raw[str(day)], self.code):
+            return kept
+        records = self.good.get(day, 0)
+        parts = (
+            Again(rows, self.folder / f"{day}-{number:06}.arrow", max(ceil(records / WHOLE_DAY), 1))
+            for number, rows in enumerate(_records(self.lake, day))
+        )
+        return list(spread(partial(stage, self.form), parts, worthwhile=records > PART))
+
+    def _shares(self, day: date, staged: list[Path], copied: pa.Table) -> Iterator[Share]:
+        its = copied.filter(pc.equal(copied["arrival_date"], pa.scalar(day, pa.date32())))
+        shares = staged_events.shares_of(staged[0]) if staged else 0
+        for number in range(shares):
+            start, end = (staged_events.floor(n, shares) for n in (number, number + 1))
+            mine = pc.and_(pc.greater_equal(its["event_id"], start), pc.less(its["event_id"], end))
+            yield Share(day, number, staged, its.filter(mine).combine_chunks(), self.fields, self.folder)
 
 
-def normalised(form: Format, records: pa.Table) -> pa.Table:
-    """Rows of raw_events as rows of engagement_events, in the same order."""
-    if records.num_rows <= PART:
-        return form.normalise(records)
-    rows = np.arange(records.num_rows)
-    parts = (records.take(rows[at : at + PART]) for at in range(0, records.num_rows, PART))
-    return pa.concat_tables(spread(form.normalise, parts, worthwhile=True))
+def copies(lake: Lake, days: list[date], good: Mapping[date, int]) -> pa.Table:
+    """Which records of the days are copies of earlier ones: arrival_date, event_id, object_key, position.
+
+    Args:
+        lake: with raw events.
+        days: neighbours.
+        good: records of each day, to know how many can be looked at at once.
+    """
+    first, last = min(days) - timedelta(days=WINDOW), max(days)
+    shares = max(ceil(sum(count for day, count in good.items() if first <= day <= last) / AT_ONCE), 1)
+    wanted, tree = pa.table({"arrival_date": pa.array(days, pa.date32())}), load("segment_assets.first_party", "copies")
+    found = []
+    with lake.connect(RAW_EVENTS, between=(first, last), wanted_days=wanted) as db:
+        for share in range(shares):
+            start, end = (staged_events.floor(number, shares) for number in (share, share + 1))
+            bound = bind(tree, {"first": first, "last": last, "window": WINDOW, "from_id": start, "to_id": end})
+            found.append(db.sql(to_duckdb(bound)).to_arrow_table())
+    return pa.concat_tables(found)
+
+
+def _records(lake: Lake, day: date) -> Iterator[pa.Table]:
+    """Rows of raw_events of a day, some at a time; none at least."""
+    tree = bind(load("segment_assets.first_party", "records_of_day"), {"day": day})
+    with lake.connect(RAW_EVENTS, between=(day, day)) as db:
+        held, rows = [RAW_EVENTS.empty()], 0
+        for batch in db.sql(to_duckdb(tree)).to_arrow_reader(PART):
+            held.append(pa.Table.from_batches([batch]).cast(RAW_EVENTS.schema))
+            rows += batch.num_rows
+            if rows >= PART:
+                yield pa.concat_tables(held).combine_chunks()
+                held, rows = [RAW_EVENTS.empty()], 0
+        yield pa.concat_tables(held).combine_chunks()
 
 
 def account(lake: Lake) -> Account:
@@ -125,17 +214,20 @@ def _made_from(raw: Mapping[str, str], day: date, code: str) -> str:
     return f"{code}:{combined({d: raw[d] for d in window if d in raw})}"
 
 
-def _chunks(lake: Lake, days: list[date]) -> Iterator[list[date]]:
+def _good_records(lake: Lake) -> dict[date, int]:
     good = lake.read(ARRIVAL_DAYS, ["arrival_date", "good"])
-    weights = dict(zip(good["arrival_date"].to_pylist(), good["good"].to_pylist(), strict=True))
+    return dict(zip(good["arrival_date"].to_pylist(), good["good"].to_pylist(), strict=True))
+
+
+def _chunks(good: Mapping[date, int], days: list[date]) -> Iterator[list[date]]:
     chunk: list[date] = []
     held = 0
     for day in sorted(days):
-        if chunk and held + weights.get(day, 0) > CHUNK:
+        if chunk and held + good.get(day, 0) > CHUNK:
             yield chunk
             chunk, held = [], 0
         chunk.append(day)
-        held += weights.get(day, 0)
+        held += good.get(day, 0)
     if chunk:
         yield chunk
 

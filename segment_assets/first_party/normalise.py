@@ -21,7 +21,7 @@ from segment_assets.lake.embedded import open_catalog
 from segment_assets.lake.objects import FolderStore
 from segment_assets.landing_config import EventsLanding
 
-_RUN = "segment-assets events normalise"
+_RUN, _CODE = "segment-assets events normalise", "1"
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ def files(paths: Sequence[Path], landing: EventsLanding, scratch: Path) -> Norma
     told = {o.key: days_of(store, form, o) for o in objects if day_of(form, o.key) is None}
     days = [date.fromisoformat(day) for day in landing_days(form, objects, told)]
     for loaded in load(store, form, objects, days, lake.scratch):
-        raw_events.write(lake, loaded, _RUN)
-    engagement.update(lake, form, "1", _RUN)
+        raw_events.write(lake, loaded, _RUN, _CODE)
+    engagement.update(lake, form, _CODE, _RUN)
     counted = lake.read(QUARANTINED_RECORDS, ["reason"])["reason"].value_counts().to_pylist()
     reasons = {str(pair["values"]): int(pair["counts"]) for pair in counted}
     return Normalised(lake, engagement.account(lake), dict(sorted(reasons.items())))

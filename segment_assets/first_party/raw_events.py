@@ -7,35 +7,46 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from segment_assets.first_party import staged_events
 from segment_assets.first_party.deliveries import Loaded
 from segment_assets.first_party.tables import ARRIVAL_DAYS, QUARANTINED_RECORDS, RAW_EVENTS
 from segment_assets.lake import Lake, combined
 
 
-def write(lake: Lake, loaded: Loaded, run_id: str) -> dict[str, str]:
+def write(lake: Lake, loaded: Loaded, run_id: str, code: str = "") -> dict[str, str]:
     """Write the days and return the version of each.
 
     Three commits; `arrival_days` comes last, so that a day it names is complete. A kill between them leaves days that
     the next run writes again, to the same content.
+
+    Args:
+        lake: to write to.
+        loaded: the days.
+        run_id: recorded in the snapshots.
+        code: version of the code and mapping that read them. Where it is given, what the records mean is kept for the
+            next step, which takes it if it is of the same version.
     """
     days = account(loaded)
     latest = _latest_day([lake.read(ARRIVAL_DAYS), days], loaded.days)
     written = [
-        lake.write(table, rows, run_id, partitions=loaded.days, as_of=latest)
-        for table, rows in ((QUARANTINED_RECORDS, loaded.quarantined), (RAW_EVENTS, loaded.raw), (ARRIVAL_DAYS, days))
+        lake.replace(QUARANTINED_RECORDS, loaded.quarantined, run_id, as_of=latest),
+        lake.replace(RAW_EVENTS, loaded.raw, run_id, as_of=latest),
+        lake.write(ARRIVAL_DAYS, days, run_id, partitions=loaded.days, as_of=latest),
     ]
+    if code:
+        staged_events.keep(lake.scratch, loaded.events, written[1].versions, code)
     return {str(day): combined({w.table.name: w.versions[str(day)] for w in written}) for day in sorted(loaded.days)}
 
 
 def account(loaded: Loaded) -> pa.Table:
     """Rows of arrival_days: what was delivered on each day, and where it is now."""
-    good, bad = _count(loaded.raw), _count(loaded.quarantined)
+    good, bad = ([part[day].rows for day in loaded.days] for part in (loaded.raw, loaded.quarantined))
     columns = {
         "arrival_date": loaded.days,
         "objects": [loaded.objects[day] for day in loaded.days],
-        "delivered": [good.get(day, 0) + bad.get(day, 0) for day in loaded.days],
-        "good": [good.get(day, 0) for day in loaded.days],
-        "quarantined": [bad.get(day, 0) for day in loaded.days],
+        "delivered": [sum(both) for both in zip(good, bad, strict=True)],
+        "good": good,
+        "quarantined": bad,
     }
     return pa.table(columns, schema=ARRIVAL_DAYS.schema)
 
@@ -47,11 +58,6 @@ def _latest_day(known: Iterable[pa.Table], replaced: Iterable[date]) -> date | N
     kept = before.filter(pc.invert(pc.is_in(before["arrival_date"], value_set=again)))
     present = [t.filter(pc.greater(t["objects"], 0))["arrival_date"] for t in (kept, now)]
     return max((d for column in present for d in column.to_pylist()), default=None)
-
-
-def _count(rows: pa.Table) -> dict[date, int]:
-    counted = pc.value_counts(rows["arrival_date"].combine_chunks())
-    return {pair["values"]: pair["counts"] for pair in counted.to_pylist()}
 
 
 @dataclass(frozen=True)
@@ -77,13 +83,9 @@ class Count:
 
 
 def verify(lake: Lake, loaded: Loaded) -> dict[str, Count]:
-    """Count the days again, this time in the tables."""
+    """Count the days again: what was counted while reading, beside what the tables' files hold."""
     stated = {r["arrival_date"]: r for r in lake.read(ARRIVAL_DAYS).to_pylist()}
-    with lake.connect(RAW_EVENTS, QUARANTINED_RECORDS) as db:
-        good, bad = (
-            dict(db.execute(f"SELECT arrival_date, COUNT(*) FROM {t.short_name} GROUP BY 1 ORDER BY 1").fetchall())
-            for t in (RAW_EVENTS, QUARANTINED_RECORDS)
-        )
+    good, bad = (lake.rows_of(table, loaded.days) for table in (RAW_EVENTS, QUARANTINED_RECORDS))
     return {
         str(day): Count(stated[day]["objects"], stated[day]["delivered"], good.get(day, 0), bad.get(day, 0))
         for day in loaded.days

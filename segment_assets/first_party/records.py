@@ -82,31 +82,35 @@ def event_id(canonical_json: bytes) -> str:
     return hashlib.sha256(canonical_json).hexdigest()[:32]
 
 
-def pieces(content: bytes, is_record: Callable[[object], bool]) -> list[Piece]:
+def pieces(content: bytes, is_record: Callable[[object], bool]) -> Iterator[Piece]:
     """Cut concatenated JSON or JSON lines into records, in order; every byte but white space is in one piece.
 
     Args:
         content: decompressed bytes.
         is_record: whether a JSON value found inside broken bytes is a record that starts there.
     """
-    found: list[Piece] = []
     at = 0
     while at < len(content):
         end = content.find(b"\n", at) + 1 or len(content)
         line = content[at:end].strip(b" \t\r\n")
+        at, start = end, at
+        if not line:
+            continue
         try:
-            found += [Piece(part, event_id(canonical(part)), None) for part in _quick(line)]
+            # Nearly every line is one record.
+            yield Piece(line, event_id(canonical(line)), None)
+            continue
+        except MalformedError:
+            pass
+        try:
+            yield from [Piece(part, event_id(canonical(part)), None) for part in _quick(line)]
         except MalformedError:
             # The quick cut is right wherever all its parts are records. Here one is not: look closely, line by line.
-            closely, end = _close(content, at, is_record)
-            found += map(_piece, closely)
-        at = end
-    return found
+            closely, at = _close(content, start, is_record)
+            yield from map(_piece, closely)
 
 
 def _quick(line: bytes) -> Iterator[bytes]:
-    if not line:
-        return
     parts = line.split(b"}{")
     last = len(parts) - 1
     for i, part in enumerate(parts):

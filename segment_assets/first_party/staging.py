@@ -1,8 +1,11 @@
 """Rows read from objects of many days, on disk until the turn of their days comes: each object is read once."""
 
+import os
+import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -52,13 +55,34 @@ class Staged:
             self._days.append(set(counts))
             self._writer.write_batch(batch)
 
-    def of(self, days: Collection[date]) -> pa.Table:
-        """The rows of the days, in the order they were added in."""
-        wanted, which = pa.array(days, pa.date32()), set(days)
-        found = [
-            batch.filter(pc.is_in(batch["arrival_date"], value_set=wanted))
-            for number, there in enumerate(self._days)
-            if there & which
-            for batch in [self._kept.get_batch(number)]
-        ]
-        return pa.Table.from_batches(found, self._schema)
+    def of(self, day: date) -> Iterator[pa.Table]:
+        """The rows of a day, in the order they were added in."""
+        wanted = pa.scalar(day, pa.date32())
+        for number, there in enumerate(self._days):
+            if day in there:
+                batch = self._kept.get_batch(number)
+                yield pa.Table.from_batches([batch.filter(pc.equal(batch["arrival_date"], wanted))], self._schema)
+
+
+@contextmanager
+def private_folder(scratch: Path) -> Iterator[Path]:
+    """A folder that is gone in the end; what a killed process left is removed by the next."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    for left in scratch.glob(f"{_READING}*"):
+        if not _is_running(int(left.name.split("-")[1])):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=scratch, prefix=f"{_READING}{os.getpid()}-") as folder:
+        yield Path(folder)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+_READING = "reading-"

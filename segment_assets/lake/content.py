@@ -1,10 +1,15 @@
 """A hash of what a table says, whatever files, chunks or buffers it is held in."""
 
 import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+# The pieces of one column, asked for several times: they may be read anew each time.
+Chunks = Callable[[], Iterable[pa.Array]]
 
 
 def content_hash(rows: pa.Table) -> str:
@@ -12,10 +17,22 @@ def content_hash(rows: pa.Table) -> str:
 
     Equal tables hash equally however they are chunked, sliced or encoded, and whatever bytes lie under their nulls.
     """
+    return content_hash_of(rows.schema, rows.num_rows, lambda name: rows[name].chunks)
+
+
+def content_hash_of(schema: pa.Schema, rows: int, chunks: Callable[[str], Iterable[pa.Array]]) -> str:
+    """The same of rows that are never held at once.
+
+    Args:
+        schema: of the rows.
+        rows: how many.
+        chunks: a column by its name, in row order; asked for several times.
+    """
     digest = hashlib.sha256()
-    for field, values in zip(rows.schema, rows.columns, strict=True):
-        digest.update(f"{field.name}:{field.type}:{len(values)};".encode())
-        _add(digest, pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], field.type))
+    for field in schema:
+        digest.update(f"{field.name}:{field.type}:{rows};".encode())
+        # Where nothing may be null nothing is looked at for nulls: it may have to be read from a disk.
+        _add(digest, field.type, partial(chunks, field.name), nullable=field.nullable)
     return digest.hexdigest()[:32]
 
 
@@ -24,27 +41,38 @@ def combined(versions: dict[str, str]) -> str:
     return hashlib.sha256("\n".join(f"{k}={v}" for k, v in sorted(versions.items())).encode()).hexdigest()[:32]
 
 
-def _add(digest: "hashlib._Hash", values: pa.Array) -> None:
+def _add(digest: "hashlib._Hash", kind: pa.DataType, chunks: Chunks, *, nullable: bool = True) -> None:
     # Most columns have no nulls: a mark for that is as good as the map, and a year of days has 12,000 columns.
-    digest.update(pc.is_valid(values).cast(pa.uint8()).to_numpy().tobytes() if values.null_count else b"whole")
-    kind = values.type
+    if nullable and any(values.null_count for values in chunks()):
+        for values in chunks():
+            digest.update(pc.is_valid(values).cast(pa.uint8()).to_numpy().tobytes())
+    else:
+        digest.update(b"whole")
     if pa.types.is_null(kind):
         return
     if pa.types.is_dictionary(kind):
-        _add(digest, values.dictionary_decode())
+        _add(digest, kind.value_type, lambda: (values.dictionary_decode() for values in chunks()))
     elif pa.types.is_map(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        lengths = pc.fill_null(pc.list_value_length(values.cast(_as_list(kind))), 0)
-        digest.update(lengths.cast(pa.int64()).to_numpy().tobytes())
-        _add(digest, pc.list_flatten(values.cast(_as_list(kind))))
+        for values in chunks():
+            lengths = pc.fill_null(pc.list_value_length(values.cast(_as_list(kind))), 0)
+            digest.update(lengths.cast(pa.int64()).to_numpy().tobytes())
+        _add(digest, _as_list(kind).value_type, lambda: (pc.list_flatten(v.cast(_as_list(kind))) for v in chunks()))
     elif pa.types.is_struct(kind):
-        for child in values.flatten():
-            _add(digest, child)
+        for at, field in enumerate(kind):
+            _add(digest, field.type, partial(_child, chunks, at))
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
-        text = pc.drop_null(values.cast(pa.large_binary()))
-        digest.update(pc.binary_length(text).cast(pa.int64()).to_numpy().tobytes())
-        _add_bytes(digest, text)
+        for values in chunks():
+            lengths = pc.binary_length(pc.drop_null(values.cast(pa.large_binary())))
+            digest.update(lengths.cast(pa.int64()).to_numpy().tobytes())
+        for values in chunks():
+            _add_bytes(digest, pc.drop_null(values.cast(pa.large_binary())))
     else:
-        _add_fixed_width(digest, pc.drop_null(values))
+        for values in chunks():
+            _add_fixed_width(digest, pc.drop_null(values))
+
+
+def _child(chunks: Chunks, at: int) -> Iterator[pa.Array]:
+    return (values.flatten()[at] for values in chunks())
 
 
 def _add_bytes(digest: "hashlib._Hash", text: pa.Array) -> None:

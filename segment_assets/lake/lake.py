@@ -5,10 +5,11 @@ disagree with the data it names, whenever a process is killed.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -18,17 +19,20 @@ import duckdb
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, ValidationException
+from pyiceberg.schema import index_by_name
 from pyiceberg.table import Table as IcebergTable
 
 from segment_assets.lake.content import combined, content_hash
 from segment_assets.lake.files import Files, LocalFiles
-from segment_assets.lake.reading import attach
+from segment_assets.lake.parts import Part, with_field_ids
+from segment_assets.lake.reading import attach, within
 from segment_assets.lake.table import Table
 from segment_assets.lake.tags import PROPERTY as TAGS
 from segment_assets.lake.tags import tags_of
-from segment_assets.lake.writing import AS_OF, CONTENT, INPUT, Change, described, refuse_repeated_keys, split
+from segment_assets.lake.writing import AS_OF, CONTENT, INPUT, Change, described, refuse_repeated_keys, split, these
 
 ATTEMPTS = 4  # of a write that files were compacted under; pyiceberg itself tries again where it is safe
+EPOCH = date(1970, 1, 1)  # Iceberg counts days from here
 
 
 @dataclass(frozen=True)
@@ -134,10 +138,55 @@ class Lake:
         refuse_repeated_keys(table, rows)
         by_part = split(table, rows, partitions)
         fresh = {name: content_hash(part) for name, part in by_part.items()}
-        recorded = {f"{INPUT}{k}": v for k, v in (inputs or {}).items()} | ({AS_OF: str(as_of)} if as_of else {})
-        if tags := tags_of(table.schema):
-            recorded[TAGS] = json.dumps(tags, sort_keys=True)
-        change = Change(table, rows.schema, by_part, fresh, partitions is None, recorded, run_id)
+        change = Change(table, rows.schema, by_part, fresh, partitions is None, _recorded(table, inputs, as_of), run_id)
+        return self._commit(change, replacing)
+
+    def replace(
+        self,
+        table: Table,
+        days: Mapping[date, Part],
+        run_id: str,
+        *,
+        inputs: Mapping[str, str] | None = None,
+        as_of: date | None = None,
+    ) -> Written:
+        """Replace days by rows that are in files already, in one commit; files of unchanged content are left alone.
+
+        Args:
+            table: what to write; created, or its schema evolved, when needed.
+            days: all rows of each day, in key order and without a key twice. The files are copied.
+            run_id: recorded in the snapshot.
+            inputs: what the rows were made from, as in `write`.
+            as_of: the oldest data time the rows rest on.
+        """
+        by_part = {str(day): part for day, part in days.items()}
+        fresh = {name: part.version for name, part in by_part.items()}
+        return self._commit(
+            Change(table, table.schema, by_part, fresh, False, _recorded(table, inputs, as_of), run_id), None
+        )
+
+    def file_schema(self, table: Table) -> pa.Schema:
+        """The columns as files for `replace` state them: with the field ids of the table, as far as it has them."""
+        try:
+            ids = index_by_name(self.catalog.load_table(table.name).schema())
+        except NoSuchTableError:
+            return with_field_ids(table.schema)
+        # A column that the table lacks gets its id from the commit, and the file is written anew.
+        return with_field_ids(table.schema, ids if set(table.schema.names) <= ids.keys() else None)
+
+    def rows_of(self, table: Table, days: Iterable[date]) -> dict[date, int]:
+        """Rows of the days, as the table's files state them; a day without rows is left out."""
+        try:
+            scan = self.catalog.load_table(table.name).scan(row_filter=these(table, [str(day) for day in days]))
+        except NoSuchTableError:
+            return {}
+        counts: Counter[date] = Counter()
+        for task in scan.plan_files():
+            counts[EPOCH + timedelta(days=task.file.partition[0])] += task.file.record_count
+        return dict(counts)
+
+    def _commit(self, change: Change, replacing: Written | None) -> Written:
+        table = change.table
         for attempt in range(ATTEMPTS):
             iceberg = self._open_or_create(table)
             known = _prefixed(iceberg.properties, CONTENT)
@@ -209,16 +258,23 @@ class Lake:
             yield from db.sql(f'SELECT {names} FROM "{table.short_name}" ORDER BY {order}').to_arrow_reader(rows)
 
     @contextmanager
-    def connect(self, *tables: Table, **extra: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
+    def connect(
+        self, *tables: Table, between: tuple[date, date] | None = None, **extra: pa.Table
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A private DuckDB that sees the tables by their short names, and Arrow tables by keyword.
 
         What is made in it must be temporary: anything else would stay, and be seen by the next.
+
+        Args:
+            tables: to be seen.
+            between: days that are asked for. Files of others are not opened: each day more would cost a millisecond.
+            extra: Arrow tables.
         """
         # A cursor has temporary views of its own, and takes microseconds where a database takes 40 ms.
         db = self._database.cursor()
         try:
             for table in tables:
-                attach(db, self.catalog, table, self._fetch)
+                attach(db, self.catalog, table, self._fetch, within(table, between))
             for name, rows in extra.items():
                 db.register(name, rows)
             yield db
@@ -232,6 +288,13 @@ class Lake:
             with iceberg.update_spec() as spec:
                 spec.add_identity(table.partition)
         return iceberg
+
+
+def _recorded(table: Table, inputs: Mapping[str, str] | None, as_of: date | None) -> dict[str, str]:
+    recorded = {f"{INPUT}{k}": v for k, v in (inputs or {}).items()} | ({AS_OF: str(as_of)} if as_of else {})
+    if tags := tags_of(table.schema):
+        recorded[TAGS] = json.dumps(tags, sort_keys=True)
+    return recorded
 
 
 def _prefixed(properties: Mapping[str, str], prefix: str) -> dict[str, str]:

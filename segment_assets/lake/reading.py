@@ -1,18 +1,32 @@
 """How DuckDB sees a table: its data files by column names, or, where names do not tell, through pyiceberg."""
 
 from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any, cast
 
 import duckdb
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.expressions import (
+    AlwaysTrue,
+    And,
+    BooleanExpression,
+    GreaterThanOrEqual,
+    LessThanOrEqual,
+    Reference,
+)
 from pyiceberg.schema import Schema
 
 from segment_assets.lake.table import Table
 
 
 def attach(
-    db: duckdb.DuckDBPyConnection, catalog: Catalog, table: Table, fetch: Callable[[Sequence[str]], list[str]]
+    db: duckdb.DuckDBPyConnection,
+    catalog: Catalog,
+    table: Table,
+    fetch: Callable[[Sequence[str]], list[str]],
+    where: BooleanExpression | None = None,
 ) -> None:
     """Show a table by its short name, with every column that is described: empty where the files are older than it.
 
@@ -21,19 +35,20 @@ def attach(
         catalog: where the table is, if it was ever written.
         table: its description.
         fetch: where data files can be read on this machine, given where they lie.
+        where: which files are asked for, by partition; rows are not filtered. Default: all.
     """
     try:
         iceberg = catalog.load_table(table.name)
     except NoSuchTableError:
         db.register(table.short_name, table.empty())
         return
-    tasks, schemas = list(iceberg.scan().plan_files()), iceberg.metadata.schemas
+    tasks, schemas = list(iceberg.scan(row_filter=where or AlwaysTrue()).plan_files()), iceberg.metadata.schemas
     rowless = _widened(table, iceberg.schema().as_arrow().empty_table())
     if not tasks:
         db.register(table.short_name, rowless)
     elif any(task.delete_files for task in tasks) or not _names_mean_one_thing(schemas):
         # Deletes, or a name given twice: pyiceberg resolves both, at about six times the time.
-        db.register(table.short_name, _widened(table, iceberg.scan().to_arrow()))
+        db.register(table.short_name, _widened(table, iceberg.scan(row_filter=where or AlwaysTrue()).to_arrow()))
     else:
         files = fetch([task.file.file_path for task in tasks])
         source = _files(files)
@@ -44,6 +59,17 @@ def attach(
             every = f'SELECT * FROM "{described}" UNION ALL BY NAME SELECT * FROM {_files(files, by_name=True)}'
             source = f"(SELECT {names} FROM ({every}))"
         db.execute(f'CREATE TEMP VIEW "{table.short_name}" AS SELECT * FROM {source}')
+
+
+def within(table: Table, between: tuple[date, date] | None) -> BooleanExpression:
+    """The partitions between two days, these too; all where none are named, and of a table without partitions."""
+    if between is None or not table.partition:
+        return AlwaysTrue()
+    # pyiceberg builds these in __new__, which the pydantic plugin of mypy cannot see.
+    at_least, at_most, both = (cast(Any, part) for part in (GreaterThanOrEqual, LessThanOrEqual, And))
+    column = Reference(table.partition)
+    found: BooleanExpression = both(at_least(column, str(between[0])), at_most(column, str(between[1])))
+    return found
 
 
 def _files(paths: Sequence[str], *, by_name: bool = False) -> str:

@@ -17,6 +17,8 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table import Transaction, WriteTask
 
+from segment_assets.lake.parts import Part
+from segment_assets.lake.placing import placed
 from segment_assets.lake.table import Table
 
 # Clean Rooms reads Snappy or gzip, format v1 or v2; pyiceberg's own default is Zstandard.
@@ -40,7 +42,7 @@ class Change:
     Attributes:
         table: what is written.
         schema: of the rows.
-        by_part: the rows by partition.
+        by_part: the rows by partition, in memory or in files.
         fresh: the content hash of each.
         whole: all of the table is replaced, not the partitions named alone.
         recorded: properties to keep with them.
@@ -49,7 +51,7 @@ class Change:
 
     table: Table
     schema: pa.Schema
-    by_part: Mapping[str, pa.Table]
+    by_part: Mapping[str, pa.Table] | Mapping[str, Part]
     fresh: Mapping[str, str]
     whole: bool
     recorded: Mapping[str, str]
@@ -81,10 +83,15 @@ class Change:
                 if missing := described(self.table).items() - iceberg.properties.items():
                     commit.set_properties(dict(missing))  # before the rows: how they are added depends on them
                 if changed or stale:
-                    if known:
-                        commit.delete(_these(self.table, None if self.whole else changed))
-                    parts = [by_part[n] for n in (by_part if self.whole else changed)]
-                    _append(commit, iceberg.io, parts, {"segment-assets.run-id": self.run_id})
+                    # A day that was never written has nothing to delete: to look for it opens every manifest.
+                    if there_before := [n for n in changed if n in known] if not self.whole else list(known):
+                        commit.delete(these(self.table, None if self.whole else there_before))
+                    parts = {n: by_part[n] for n in (by_part if self.whole else changed)}
+                    told = {"segment-assets.run-id": self.run_id}
+                    if ready := {date.fromisoformat(n): part for n, part in parts.items() if isinstance(part, Part)}:
+                        _place(commit, iceberg.io, ready, told)
+                    else:
+                        _append(commit, iceberg.io, [p for p in parts.values() if isinstance(p, pa.Table)], told)
                 commit.set_properties({f"{CONTENT}{n}": fresh[n] for n in changed} | recorded)
                 if stale:
                     commit.remove_properties(*(f"{CONTENT}{n}" for n in stale))
@@ -146,6 +153,14 @@ def split(table: Table, rows: pa.Table, partitions: Iterable[date] | None) -> di
     }
 
 
+def _place(commit: Transaction, io: FileIO, days: Mapping[date, Part], properties: dict[str, str]) -> None:
+    """Add the files of the days in one snapshot."""
+    metadata = commit.table_metadata
+    with commit.update_snapshot(snapshot_properties=properties).merge_append() as snapshot:
+        for file in placed(io, metadata, days, snapshot.commit_uuid):
+            snapshot.append_data_file(file)
+
+
 def _append(commit: Transaction, io: FileIO, parts: list[pa.Table], properties: dict[str, str]) -> None:
     """Add the parts, each of one partition, in one snapshot.
 
@@ -176,7 +191,8 @@ def partition_of(part: pa.Table, spec: PartitionSpec, schema: Schema) -> Partiti
     return PartitionKey([PartitionFieldValue(field, value)], spec, schema)
 
 
-def _these(table: Table, partitions: list[str] | None) -> BooleanExpression:
+def these(table: Table, partitions: list[str] | None) -> BooleanExpression:
+    """Which partitions; all where none are named."""
     if partitions is None:
         return AlwaysTrue()
     # pyiceberg builds In in __new__, which the pydantic plugin of mypy cannot see.

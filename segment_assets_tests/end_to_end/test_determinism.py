@@ -57,7 +57,7 @@ def told(world: World) -> pa.Table:
 
 
 QUERIES: dict[str, Callable[[World], pa.Table]] = {
-    "unique_records": lambda w: engagement.unique_records(w.lake, days(w)),
+    "copies": lambda w: engagement.copies(w.lake, days(w), {}),
     "event_account": lambda w: pa.Table.from_pylist([vars(engagement.account(w.lake))]),
     "features": lambda w: features.build(w.lake, w.config).rows,
     "labels": lambda w: labels.build(w.lake, "churn_28d", w.config.targets["churn_28d"]).rows,

@@ -42,11 +42,11 @@ def days_in(landing, where=PINPOINT):
     return landing_days(form, objects, told)
 
 
-def load_days(lake, landing, days=None, where=PINPOINT):
+def load_days(lake, landing, days=None, where=PINPOINT, code=""):
     wanted = [date.fromisoformat(d) for d in (days_in(landing, where) if days is None else days)]
     versions = {}
     for loaded in load(landing, format_of(where), event_objects(landing, where), wanted, lake.scratch):
-        versions |= raw_events.write(lake, loaded, "run")
+        versions |= raw_events.write(lake, loaded, "run", code)
         assert all(c.nothing_lost for c in raw_events.verify(lake, loaded).values())
     return versions
 

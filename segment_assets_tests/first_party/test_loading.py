@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segment_assets.first_party import deliveries, engagement
+from segment_assets.first_party import deliveries, engagement, staged_events
 from segment_assets.first_party.engagement import WINDOW, departures, stale_days
 from segment_assets.first_party.tables import (
     ARRIVAL_DAYS,
@@ -207,7 +207,8 @@ def test_splitting_order_and_replay_change_nothing(tmp_path_factory, days, data)
     assert outcome(split=data.draw(st.integers(1, 3)), order=order, replay=1) == whole
 
 
-def test_several_processes_and_chunks_make_the_same_tables_as_one(tmp_path, landing, monkeypatch):
+@pytest.mark.parametrize("large", [False, True])
+def test_several_processes_and_chunks_make_the_same_tables_as_one(tmp_path, landing, monkeypatch, large):
     for day in (1, 2, 3):
         put(landing, day, "a", *(event(day=day, number=n) for n in range(40)), b"{broken")
         put(landing, day, "b", *(event(day=day, number=n) for n in range(35, 60)))
@@ -218,7 +219,43 @@ def test_several_processes_and_chunks_make_the_same_tables_as_one(tmp_path, land
     monkeypatch.setattr(deliveries, "PART", 10_000)
     monkeypatch.setattr(engagement, "CHUNK", 80)
     monkeypatch.setattr(engagement, "PART", 30)
-    load_days(together, landing)
+    if large:  # than what is read, or put in order, at once
+        monkeypatch.setattr(deliveries, "PART", 1_000)
+        monkeypatch.setattr(deliveries, "WHOLE_DAY", 5_000)
+        monkeypatch.setattr(engagement, "WHOLE_DAY", 20)
+        monkeypatch.setattr(engagement, "AT_ONCE", 25)
+    load_days(together, landing, code="code" if large else "")
     normalise(together)
     for table in (RAW_EVENTS, QUARANTINED_RECORDS, ARRIVAL_DAYS, ENGAGEMENT_EVENTS):
         assert together.state(table).version == alone.state(table).version
+
+
+def test_what_was_read_is_kept_for_the_next_step_until_it_is_taken(lake, landing, monkeypatch):
+    put(landing, 1, "a", event(number=1), event(number=1), event("_test.event_stream"))
+    put(landing, 2, "a", event(number=1), event(number=2))
+    load_days(lake, landing)
+    normalise(lake)
+    again = lake.state(ENGAGEMENT_EVENTS).version
+    load_days(lake, landing, code="newer")
+    assert len(list((lake.scratch / staged_events.FOLDER).iterdir())) == 2
+    monkeypatch.setattr(engagement, "_records", None)  # no record is read again
+    normalise(lake, code="newer")
+    assert lake.state(ENGAGEMENT_EVENTS).version == again
+    assert not list((lake.scratch / staged_events.FOLDER).iterdir())
+
+
+def test_what_is_kept_of_another_mapping_or_of_other_records_is_not_taken(lake, landing):
+    put(landing, 1, "a", event(number=1))
+    load_days(lake, landing, code="other")
+    assert normalise(lake)[0].events == 1
+    load_days(lake, landing, code="code")
+    put(landing, 1, "b", event(number=2))
+    load_days(lake, landing)
+    assert normalise(lake)[0].events == 2
+
+
+def test_what_a_killed_reader_left_is_removed_by_the_next(lake, landing):
+    left = lake.scratch / "reading-4194305-x"  # no process has that number
+    left.mkdir(parents=True)
+    load_days(lake, landing)
+    assert not left.exists()

@@ -36,7 +36,7 @@ def test_a_column_more_leaves_old_days_as_they_are_until_their_code_asks(lake, l
     landed(lake, landing, 1)
     fields = [f for f in ENGAGEMENT_EVENTS.schema if f.name not in ("country", "metrics")]
     narrow = replace(ENGAGEMENT_EVENTS, schema=pa.schema(fields))
-    events = format_of(PINPOINT).normalise(engagement.unique_records(lake, [date(2026, 1, 1)]))
+    events = format_of(PINPOINT).normalise(lake.read(RAW_EVENTS))
     made_from = engagement.stale_days(lake.state(RAW_EVENTS).versions, {}, "old")
     old = lake.write(narrow, events, "run", partitions=[date(2026, 1, 1)], inputs=made_from)
     landed(lake, landing, 6)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -21,10 +22,12 @@ class Delivered:
     Attributes:
         records: position, event_id, record, and arrived: the day the record itself says it arrived (UTC).
         quarantined: position, reason, record. Positions are unique over both in the object.
+        events: what the records mean, in their order, without probes, where that was asked for.
     """
 
     records: pa.Table
     quarantined: pa.Table
+    events: pa.Table | None = None
 
 
 class Format(Protocol):
@@ -49,17 +52,24 @@ class Format(Protocol):
         """Every record of a piece, good or not: nothing is left out. Positions count from the object's beginning."""
         ...
 
+    def read_day(self, key: str, day: date, content: bytes) -> Iterator[Delivered]:
+        """The same of a whole object, all of which arrived on a day: some thousand records at a time, with events."""
+        ...
+
     def normalise(self, raw: pa.Table) -> pa.Table:
         """Rows of raw_events as rows of engagement_events, in the same order; probes are left out."""
         ...
 
 
-def delivered(good: list[tuple[int, str, str, int]], bad: list[tuple[int, Piece]]) -> Delivered:
+def delivered(
+    good: list[tuple[int, str, bytes, int]], bad: list[tuple[int, Piece]], events: pa.Table | None = None
+) -> Delivered:
     """Lists as tables.
 
     Args:
         good: position, event_id, record, arrival in microseconds.
         bad: position and the piece with its reason.
+        events: what the good ones mean.
     """
     positions, ids, records, arrived = zip(*good, strict=True) if good else ((), (), (), ())
     times = pa.array(arrived, pa.timestamp("us")).cast(pa.date32(), safe=False)
@@ -68,4 +78,5 @@ def delivered(good: list[tuple[int, str, str, int]], bad: list[tuple[int, Piece]
     return Delivered(
         pa.Table.from_arrays(rows, schema=_RECORDS.append(_ARRIVED)),
         pa.Table.from_arrays([pa.array(v, f.type) for v, f in zip(refused, _REFUSED, strict=True)], schema=_REFUSED),
+        events,
     )

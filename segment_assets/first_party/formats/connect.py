@@ -77,6 +77,7 @@ class Profiles(Struct, gc=False):
     timestamp: Text = field(default=None, name="EventTimestamp")
 
 
+Said = tuple[Profiles, Campaign | None]
 _profiles: Callable[[bytes], Profiles] = msgspec.json.Decoder(Profiles).decode
 _campaign: Callable[[bytes], Campaign] = msgspec.json.Decoder(Campaign).decode
 
@@ -91,23 +92,29 @@ def _core(record: bytes) -> bytes:
     return bytes(around.object) if around.object != _NOTHING else record
 
 
-def _received(record: bytes) -> int:
+def _read(record: bytes) -> Said:
     around = read_as(_profiles, record)
-    if around.object != _NOTHING and b'"campaign_event_type"' not in bytes(around.object):
+    inner = bytes(around.object) if around.object != _NOTHING else record
+    if around.object != _NOTHING and b'"campaign_event_type"' not in inner:
         if not around.object_type:
             raise MalformedError("missing_key")
+        return around, None
+    return around, read_as(_campaign, inner)
+
+
+def _received(said: Said) -> int:
+    around, read = said
+    if read is None:
         return in_this_century(microseconds(around.timestamp))
-    occurred = in_this_century(microseconds(read_as(_campaign, _core(record)).timestamp))
+    occurred = in_this_century(microseconds(read.timestamp))
     return max(occurred, in_this_century(microseconds(around.timestamp))) if around.timestamp else occurred
 
 
-def _event(record: bytes, end_of_hour: int | None) -> Event:
-    around = _profiles(record)
-    inner = bytes(around.object) if around.object != _NOTHING else record
+def _event(said: Said, end_of_hour: int | None) -> Event:
+    around, read = said
     known = microseconds(around.timestamp) if around.object != _NOTHING else None
-    if b'"campaign_event_type"' not in inner:
+    if read is None:
         return _other(around, known or 0)
-    read = _campaign(inner)
     occurred = microseconds(read.timestamp) or 0
     kind, channel = CHANNELS.get((read.channel.name if read.channel else None) or "", ("Campaign", "custom"))
     name = name_of(read)
@@ -171,4 +178,4 @@ def _account(arn: str | None) -> str | None:
     return parts[4] if len(parts) > 4 and parts[4] else None
 
 
-CONNECT = Kind(_is_mine, _received, _event, core=_core)
+CONNECT = Kind(_is_mine, _read, _received, _event, core=_core)

@@ -53,15 +53,18 @@ def _is_mine(top: Mapping[str, Any]) -> bool:
     return "eventType" in top and "eventTimestamp" in top and "mail" not in top
 
 
-def _received(record: bytes) -> int:
+def _read(record: bytes) -> Record:
     read = read_as(_decode, record)
     if not read.type:
         raise MalformedError("missing_key")
+    return read
+
+
+def _received(read: Record) -> int:
     return in_this_century(read.timestamp * 1000)
 
 
-def _event(record: bytes, end_of_hour: int | None) -> Event:
-    read = _decode(record)
+def _event(read: Record, end_of_hour: int | None) -> Event:
     occurred, name = read.timestamp * 1000, name_of(read.type)
     to = hashed("phone", read.to)
     return Event(
@@ -100,4 +103,4 @@ def _cost(read: Record) -> Decimal | None:
     return sum((Decimal(repr(part or 0)) for part in (read.price, read.fee)), Decimal()).quantize(_MICRODOLLAR)
 
 
-END_USER_MESSAGING = Kind(_is_mine, _received, _event)
+END_USER_MESSAGING = Kind(_is_mine, _read, _received, _event)

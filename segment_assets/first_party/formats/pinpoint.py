@@ -23,17 +23,20 @@ def _is_mine(top: Mapping[str, Any]) -> bool:
     return "event_type" in top and ("event_timestamp" in top or "arrival_timestamp" in top)
 
 
-def _received(record: bytes) -> int:
+def _read(record: bytes) -> Record:
     read = read_as(_decode, record)
     if not read.event_type:
         raise MalformedError("missing_key")
+    return read
+
+
+def _received(read: Record) -> int:
     in_this_century(read.event_timestamp * 1000)
     return in_this_century(read.arrival_timestamp * 1000)
 
 
-def _event(record: bytes, end_of_hour: int | None) -> Event | None:
-    read = _decode(record)
+def _event(read: Record, end_of_hour: int | None) -> Event | None:
     return None if read.event_type == PROBE else to_event(read)
 
 
-PINPOINT = Kind(_is_mine, _received, _event, in_envelopes=False)
+PINPOINT = Kind(_is_mine, _read, _received, _event, in_envelopes=False)

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -67,13 +68,28 @@ _endpoint = msgspec.json.Decoder(Endpoint)
 _context = msgspec.json.Decoder(dict[str, Any])
 
 
+class _Meaning(NamedTuple):
+    """What a type of event says by its name alone."""
+
+    name: str
+    email: bool
+    sms: bool
+    engages: bool
+    suppresses: bool
+
+
+@lru_cache(maxsize=4_096)
+def _meaning(kind: str) -> _Meaning:
+    name = EVENT_NAMES.get(kind, "app")
+    return _Meaning(name, kind.startswith("_email."), kind.startswith("_SMS."), name in ENGAGEMENT, name in SUPPRESSION)
+
+
 def to_event(record: Record) -> Event:
     """One record as one event; the caller adds where it came from."""
     kind = record.event_type
-    name = EVENT_NAMES.get(kind, "app")
+    name, email, sms, engages, suppresses = _meaning(kind)
     attributes = record.attributes or {}
     text = {k: v for k, v in attributes.items() if isinstance(v, str) and v}
-    email, sms = kind.startswith("_email."), kind.startswith("_SMS.")
     message = _mail(record) if email else _NO_MAIL
     endpoint = _endpoint_of(record)
     kind_of_address, hashed = _address(text, message, endpoint, email, sms)
@@ -104,9 +120,9 @@ def to_event(record: Record) -> Event:
         country=_country(record, text, endpoint),
         cost_usd=_cost(record),
         properties=_properties(attributes, message),
-        metrics=sorted((k, v) for k, v in (record.metrics or {}).items() if v is not None and k != _COST),
-        is_engagement=name in ENGAGEMENT,
-        is_suppression=name in SUPPRESSION and not (name == "complaint" and complaint == "not-spam"),
+        metrics=_metrics(record.metrics) if record.metrics else (),
+        is_engagement=engages,
+        is_suppression=suppresses and not (name == "complaint" and complaint == "not-spam"),
     )
 
 
@@ -207,11 +223,20 @@ def _cost(record: Record) -> Decimal | None:
 
 def _properties(attributes: Mapping[str, Any], message: MailEvent) -> list[tuple[str, str]]:
     """Other attributes as text. A value that is an address stays in the raw zone; a link goes without its query."""
-    kept = [
-        (key, value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False))
-        for key, value in attributes.items()
-        if key not in _TAKEN and value is not None
-    ]
+    kept = []
+    for key, value in attributes.items():
+        if key in _TAKEN or value is None:
+            continue
+        written = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+        if not looks_like_an_address(written):
+            kept.append((key, written))
     if message.click and message.click.link:
-        kept.append(("link", message.click.link.partition("?")[0].partition("#")[0]))
-    return sorted((k, v) for k, v in kept if not looks_like_an_address(v))
+        link = message.click.link.partition("?")[0].partition("#")[0]
+        if not looks_like_an_address(link):
+            kept.append(("link", link))
+    kept.sort()
+    return kept
+
+
+def _metrics(metrics: Mapping[str, float | None]) -> list[tuple[str, float]]:
+    return sorted([(name, value) for name, value in metrics.items() if value is not None and name != _COST])

@@ -32,10 +32,14 @@ def _is_mine(top: Mapping[str, Any]) -> bool:
     return "mail" in top and ("eventType" in top or "notificationType" in top)
 
 
-def _received(record: bytes) -> int:
+def _read(record: bytes) -> Record:
     read = read_as(_decode, record)
     if not read.type:
         raise MalformedError("missing_key")
+    return read
+
+
+def _received(read: Record) -> int:
     return in_this_century(_occurred(read))
 
 
@@ -45,8 +49,7 @@ def _occurred(read: Record) -> int | None:
     return microseconds(part.timestamp if part and part.timestamp else read.mail.timestamp)
 
 
-def _event(record: bytes, end_of_hour: int | None) -> Event:
-    read = _decode(record)
+def _event(read: Record, end_of_hour: int | None) -> Event:
     occurred, tags = _occurred(read) or 0, read.mail.tags
     name = name_of(read)
     feedback = read.complaint.feedback if read.complaint else None
@@ -108,4 +111,4 @@ def _subscription(said: Subscription) -> str:
     return "unsubscribe" if left or (out and not joined) else "subscribe"
 
 
-SES = Kind(_is_mine, _received, _event)
+SES = Kind(_is_mine, _read, _received, _event)

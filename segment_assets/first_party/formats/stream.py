@@ -6,7 +6,7 @@ each record is recognised by the keys at its top.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -21,6 +21,8 @@ from segment_assets.first_party.vocabulary import EARLIEST, LATEST, Event, to_ta
 from segment_assets.lake.arrivals import arrival_day, arrival_hour
 
 _HOUR = 3_600_000_000
+# Records held as Python's values until they are columns: 2 MB of text, as much as a core has fast memory for.
+AT_ONCE = 1_000
 T = TypeVar("T")
 _top: Callable[[bytes | str], dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -39,7 +41,8 @@ class Kind:
 
     Attributes:
         is_mine: whether a JSON object with these keys at its top is of this kind.
-        received: when a record arrived by its own account, in microseconds; raises MalformedError where it is none.
+        decode: the fields of a record that are looked at; raises MalformedError where it is none.
+        received: when a record arrived by its own account, in microseconds; raises MalformedError where it says none.
         event: a record as an event, given the end of the hour in its object's key where that names one; None where it
             is a probe. The caller adds where it came from.
         parts: a record that carries several events as one record for each.
@@ -48,8 +51,9 @@ class Kind:
     """
 
     is_mine: Callable[[Mapping[str, Any]], bool]
-    received: Callable[[bytes], int]
-    event: Callable[[bytes, int | None], Event | None]
+    decode: Callable[[bytes], Any]
+    received: Callable[[Any], int]
+    event: Callable[[Any, int | None], Event | None]
     parts: Callable[[bytes], list[bytes]] = _whole
     core: Callable[[bytes], bytes] = _same
     in_envelopes: bool = True
@@ -74,7 +78,28 @@ class Stream:
 
     def read(self, key: str, content: bytes) -> Delivered:
         """Every record of an object; a record is good when its kind says what it is and when it was."""
-        good, bad = [], []
+        every = list(self._read(key, None, content))
+        return Delivered(
+            pa.concat_tables(part.records for part in every), pa.concat_tables(part.quarantined for part in every)
+        )
+
+    def read_day(self, key: str, day: date, content: bytes) -> Iterator[Delivered]:
+        """The same, some records at a time, with what they mean: each is decoded once for both."""
+        return self._read(key, day, content)
+
+    def normalise(self, raw: pa.Table) -> pa.Table:
+        """One event per record, by the rules of its kind."""
+        names = ("arrival_date", "object_key", "position", "event_id", "record")
+        events = []
+        for day, key, position, id_, text in zip(*(raw[n].to_pylist() for n in names), strict=True):
+            inner = self._opened(text.encode())
+            kind = self._kind(inner)
+            if event := _placed(kind, kind.decode(inner), day, key, position, id_):
+                events.append(event)
+        return to_table(events)
+
+    def _read(self, key: str, day: date | None, content: bytes) -> Iterator[Delivered]:
+        good, bad, events = [], [], []
         for position, piece in enumerate(self._parts(content)):
             try:
                 if piece.event_id is None:
@@ -83,24 +108,18 @@ class Stream:
                 kind = self._kind(inner)
                 core = kind.core(inner)
                 id_ = piece.event_id if core is piece.content else event_id(canonical(core))
-                good.append((position, id_, piece.content.decode(), kind.received(inner)))
+                record = kind.decode(inner)
+                arrived = kind.received(record)
             except MalformedError as refused:
                 bad.append((position, piece._replace(reason=refused.reason)))
-        return delivered(good, bad)
-
-    def normalise(self, raw: pa.Table) -> pa.Table:
-        """One event per record, by the rules of its kind."""
-        names = ("arrival_date", "object_key", "position", "event_id", "record")
-        events = []
-        for day, key, position, id_, text in zip(*(raw[n].to_pylist() for n in names), strict=True):
-            record = self._opened(text.encode())
-            end, hour = _hour_of(key)
-            if (event := self._kind(record).event(record, end)) is None:
                 continue
-            event.arrival_hour = event.received_at // _HOUR % 24 if hour is None else hour
-            event.arrival_date, event.event_id, event.raw_uri, event.raw_ordinal = day, id_, key, position
-            events.append(event)
-        return to_table(events)
+            good.append((position, id_, piece.content, arrived))
+            if day and (event := _placed(kind, record, day, key, position, id_)):
+                events.append(event)
+            if len(good) + len(bad) >= AT_ONCE:
+                yield delivered(good, bad, to_table(events) if day else None)
+                good, bad, events = [], [], []
+        yield delivered(good, bad, to_table(events) if day else None)
 
     def _parts(self, content: bytes) -> Iterator[Piece]:
         for piece in _pieces(content, self._is_record):
@@ -164,6 +183,16 @@ def _pieces(content: bytes, is_record: Callable[[Any], bool]) -> Iterator[Piece]
     yield from pieces(plain, is_record)
     if broken:
         yield broken
+
+
+def _placed(kind: Kind, record: Any, day: date, key: str, position: int, id_: str) -> Event | None:
+    """The record's event, with where it came from."""
+    end, hour = _hour_of(key)
+    event = kind.event(record, end)
+    if event:
+        event.arrival_hour = event.received_at // _HOUR % 24 if hour is None else hour
+        event.arrival_date, event.event_id, event.raw_uri, event.raw_ordinal = day, id_, key, position
+    return event
 
 
 @lru_cache(maxsize=4_096)

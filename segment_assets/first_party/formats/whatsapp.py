@@ -86,6 +86,7 @@ class Record(Struct, gc=False):
     bridge_account: Text = field(default=None, name="account")
 
 
+Said = tuple[Record, Status | Message | Detail]
 _decode: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
 _entry: Callable[[bytes], Entry] = msgspec.json.Decoder(Entry).decode
 
@@ -98,9 +99,13 @@ def _bytes(value: Any) -> bytes:
     return value.encode() if isinstance(value, str) else bytes(value or b"")
 
 
-def _received(record: bytes) -> int:
+def _read(record: bytes) -> Said:
     read = read_as(_decode, record)
-    what = _what(read)
+    return read, _what(read)
+
+
+def _received(said: Said) -> int:
+    read, what = said
     return max(in_this_century(_occurred(what)), in_this_century(_told_at(read, what)))
 
 
@@ -128,9 +133,8 @@ def _what(read: Record) -> Status | Message | Detail:
     return said[0]
 
 
-def _event(record: bytes, end_of_hour: int | None) -> Event:
-    read = _decode(record)
-    what = _what(read)
+def _event(said: Said, end_of_hour: int | None) -> Event:
+    read, what = said
     occurred = _occurred(what) or 0
     status = what.status if not isinstance(what, Message) else None
     user, _, campaign = ((what.ours if isinstance(what, Status) else None) or "").partition("|")
@@ -187,4 +191,4 @@ def _alone(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield entry | {"changes": [change | {"value": rest | {said: [one]}}]}
 
 
-WHATSAPP = Kind(_is_mine, _received, _event, parts=_parts)
+WHATSAPP = Kind(_is_mine, _read, _received, _event, parts=_parts)

@@ -1,0 +1,99 @@
+"""Events between the two steps: what raw events mean, on disk from when they are read until copies are left out.
+
+It saves reading every record a second time. It is no record itself: where it is gone, is of another mapping, or raw
+events were written since, they are read again. A file has its events in shares of the id, so that a day larger than
+memory is put in order a share at a time.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from itertools import chain, pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
+
+FOLDER = "staged_events"
+_BITS = 16  # of the id that say which share it is in
+
+
+def write(path: Path, events: pa.Table, shares: int) -> None:
+    """A file of events in the order of their ids, a batch for each share."""
+    events = events.take(pc.sort_indices(events["event_id"]))
+    ends = np.searchsorted(events["event_id"].to_numpy(), [floor(share, shares) for share in range(1, shares)])
+    starts = [0, *ends.tolist(), events.num_rows]
+    with pa.ipc.new_file(path, ENGAGEMENT_EVENTS.schema, options=_OPTIONS) as file:
+        for start, end in pairwise(starts):
+            rows = events.slice(start, end - start).combine_chunks()
+            [batch] = rows.to_batches() or [pa.RecordBatch.from_pylist([], ENGAGEMENT_EVENTS.schema)]
+            file.write_batch(batch)
+
+
+def read(paths: Sequence[Path], share: int) -> pa.Table:
+    """One share of the events in some files."""
+    batches = []
+    for path in paths:
+        with pa.OSFile(str(path)) as source:
+            batches.append(pa.ipc.open_file(source).get_batch(share))
+    return pa.Table.from_batches(batches, ENGAGEMENT_EVENTS.schema)
+
+
+def shares_of(path: Path) -> int:
+    """How many shares a file has."""
+    with pa.OSFile(str(path)) as source:
+        return int(pa.ipc.open_file(source).num_record_batches)
+
+
+def floor(share: int, shares: int) -> str:
+    """Where ids of a share begin: each is at or above its own, and below the next one's; after all of them is `g`."""
+    return f"{(share << _BITS) // shares:04x}" if share < shares else "g"
+
+
+def keep(scratch: Path, files: Mapping[date, Sequence[Path]], versions: Mapping[str, str], code: str) -> None:
+    """Take the files over, for days as they are now in raw_events.
+
+    Args:
+        scratch: the lake's private folder.
+        files: of each day, all of its events.
+        versions: of the days in raw_events.
+        code: of the code and the mapping that made the events.
+    """
+    root = scratch / FOLDER
+    for day, paths in files.items():
+        forget(scratch, [day])
+        made = root / f".{day}-{os.getpid()}"
+        made.mkdir(parents=True, exist_ok=True)
+        for number, path in enumerate(paths):
+            path.rename(made / f"{number:06}.arrow")
+        try:
+            made.rename(_folder(root, day, versions[str(day)], code))
+        except OSError:  # another process keeps the same
+            shutil.rmtree(made)
+
+
+def kept(scratch: Path, day: date, version: str, code: str) -> list[Path]:
+    """The files of a day that was kept at this version, for this code; none where it was not."""
+    return sorted(_folder(scratch / FOLDER, day, version, code).glob("*.arrow"))
+
+
+def forget(scratch: Path, days: Sequence[date]) -> None:
+    """Remove what is kept of the days, of whatever version."""
+    for path in _of(scratch / FOLDER, days):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _of(root: Path, days: Sequence[date]) -> Iterator[Path]:
+    for day in days:
+        yield from chain(root.glob(f"{day}.*"), root.glob(f".{day}-*"))
+
+
+def _folder(root: Path, day: date, version: str, code: str) -> Path:
+    return root / f"{day}.{version}.{code}"
+
+
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")

@@ -1,0 +1,147 @@
+"""Rows in files that are ready for a table: several processes write them, one puts them there in one commit.
+
+No row goes from process to process, and nothing here needs a catalog.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from segment_assets.lake.content import content_hash_of
+
+# Arrow bytes of a row group: what is held until it is written.
+GROUP = 16_000_000
+_ID = b"PARQUET:field_id"
+
+
+@dataclass(frozen=True)
+class Part:
+    """All rows of one partition.
+
+    Attributes:
+        files: Parquet files of them, in row order; none where there is no row.
+        rows: how many.
+        version: their content hash.
+    """
+
+    files: tuple[Path, ...]
+    rows: int
+    version: str
+
+
+class PartWriter:
+    """A Parquet file that is written a row group at a time; no file where no row comes.
+
+    Args:
+        path: where.
+        schema: of the rows, with the field ids of the table.
+        plain: columns that no value of repeats: a dictionary of them is given up only when it is full.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema, plain: Sequence[str] = ()) -> None:
+        self.path, self.schema, self.rows = path, schema, 0
+        self._coded = [name for name in schema.names if name not in plain]
+        self._waiting: list[pa.Table] = []
+        self._file: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._write()
+        if self._file:
+            self._file.close()
+
+    def add(self, rows: pa.Table) -> None:
+        """More rows, behind those before."""
+        if rows.num_rows:
+            self._waiting.append(rows)
+            self.rows += rows.num_rows
+        if sum(waiting.nbytes for waiting in self._waiting) > GROUP:
+            self._write()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file, where there is one."""
+        return (self.path,) if self.rows else ()
+
+    def _write(self) -> None:
+        if not self._waiting:
+            return
+        if not self._file:
+            # As pyiceberg writes: Clean Rooms reads Snappy, and Iceberg's decimals are integers in Parquet.
+            self._file = pq.ParquetWriter(
+                self.path,
+                self.schema,
+                compression="snappy",
+                use_dictionary=self._coded,
+                store_decimal_as_integer=True,
+            )
+        rows = pa.concat_tables(self._waiting).cast(self.schema)
+        self._file.write_table(rows, row_group_size=max(rows.num_rows, 1))
+        self._waiting = []
+
+
+def version_of(schema: pa.Schema, files: Sequence[Path]) -> str:
+    """The content hash of rows in files, in their order; a row group of one column is held at a time."""
+
+    def chunks(name: str) -> Iterator[pa.Array]:
+        for path in files:
+            with pq.ParquetFile(path) as file:
+                for group in range(file.num_row_groups):
+                    yield from file.read_row_group(group, [name])[name].chunks
+
+    return content_hash_of(schema, sum(pq.read_metadata(path).num_rows for path in files), chunks)
+
+
+def joined(schema: pa.Schema, parts: Sequence[Part]) -> Part:
+    """Parts of one partition, in order, as one; the hash of several is found by reading them."""
+    if len(parts) == 1:
+        return parts[0]
+    files = tuple(file for part in parts for file in part.files)
+    return Part(files, sum(part.rows for part in parts), version_of(schema, files))
+
+
+def with_field_ids(schema: pa.Schema, ids: Mapping[str, int] | None = None) -> pa.Schema:
+    """The schema with Iceberg's field ids.
+
+    Args:
+        schema: flat, but for maps of plain values.
+        ids: of each field by its name, and of `name.key` and `name.value`; default: those of a table that is made new.
+    """
+    ids = ids or _fresh(schema)
+    return pa.schema([_numbered(field, field.name, ids) for field in schema])
+
+
+def field_ids(schema: pa.Schema) -> list[bytes]:
+    """The ids that a file's schema states, those of a map's parts behind its own."""
+    return [(f.metadata or {}).get(_ID, b"") for field in schema for f in (field, *_inside(field.type))]
+
+
+def _fresh(schema: pa.Schema) -> dict[str, int]:
+    numbers = count(1)
+    ids = {name: next(numbers) for name in schema.names}
+    return ids | {f"{field.name}.{part.name}": next(numbers) for field in schema for part in _inside(field.type)}
+
+
+def _numbered(field: pa.Field, name: str, ids: Mapping[str, int]) -> pa.Field:
+    if inside := [_numbered(part, f"{name}.{part.name}", ids) for part in _inside(field.type)]:
+        field = field.with_type(pa.map_(*inside))
+    return field.with_metadata((field.metadata or {}) | {_ID: str(ids[name]).encode()})
+
+
+def _inside(kind: pa.DataType) -> Iterable[pa.Field]:
+    if pa.types.is_map(kind):
+        return (kind.key_field.with_name("key"), kind.item_field.with_name("value"))
+    if pa.types.is_nested(kind):
+        raise ValueError(f"{kind} has no field ids yet")
+    return ()
