@@ -1,8 +1,8 @@
 """The section collaboration of segmentation.yaml: who works together, what each offers, and what may be asked."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from segment_assets.config_types import Model, Name
 
@@ -62,6 +62,32 @@ class Comparisons(Model):
     with_columns: list[str] = Field(description="columns that may be compared with another column, in joins too")
 
 
+def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
+    low, high = bounds
+    if not -_FAR <= low < high <= _FAR:
+        raise ValueError(f"give the lowest and then the highest value, between {-_FAR:,.0f} and {_FAR:,.0f}")
+    return bounds
+
+
+_FAR = 1e12
+Bounds = Annotated[tuple[float, float], AfterValidator(_in_order)]
+
+
+class PrivacyLimits(Model):
+    """How much of one person may count under differential privacy: it decides how large the noise is."""
+
+    rows_per_person: int | None = Field(
+        None, ge=1, le=1000, description="rows of one person that count, the surplus is left out at random"
+    )
+    groups_per_person: int = Field(1, ge=1, le=100, description="groups that one person is counted in")
+    bounds: dict[str, Bounds] = Field(
+        {}, description="lowest and highest value of a column that is summed or averaged; values beyond count as these"
+    )
+    values: dict[str, list[str | int]] = Field(
+        {}, description="all values of a column, where they are no secret: groups by it need no private release"
+    )
+
+
 class CustomRule(Model):
     """AWS Clean Rooms custom rule: free SQL of allowed authors, or allowed templates, under the controls you set."""
 
@@ -71,6 +97,13 @@ class CustomRule(Model):
     minimum_identities: MinimumIdentities | None = Field(None, description="minimum number of persons behind each row")
     comparisons: Comparisons | None = Field(None, description="what may be compared with what; default: anything")
     user_column: str | None = Field(None, description="put the table under differential privacy, by this column")
+    privacy: PrivacyLimits | None = Field(None, description="how much of one person may count, with `user_column`")
+
+    @model_validator(mode="after")
+    def _with_a_user_column(self) -> "CustomRule":
+        if self.privacy is not None and self.user_column is None:
+            raise ValueError("privacy: name the column that tells persons apart (user_column), or leave privacy out")
+        return self
 
 
 class ConfiguredTable(Model):
@@ -105,6 +138,9 @@ class Query(Model):
     sql: str = Field(description="the query's text")
     description: str = Field(description="what the result is, in business words: the first line shown in the UI")
     use_as_features: bool = Field(False, description="join the result's columns to features by customer_id")
+    bounds: dict[str, Bounds] = Field(
+        {}, description="with noise: lowest and highest value of what is summed or averaged, by its text"
+    )
 
 
 class TemplateParameter(Model):

@@ -14,6 +14,8 @@ import pyarrow as pa
 from segment_assets import collaboration_config
 from segment_assets.clean_room import rules
 from segment_assets.clean_room.custom_rule import ANY_JOB, ANY_QUERY, Custom
+from segment_assets.clean_room.privacy import limits
+from segment_assets.clean_room.privacy.limits import Limits
 from segment_assets.clean_room.templates import Parameter, Template
 from segment_assets.segmentation import nearest
 from segment_assets.third_party.tables import NAME as PARTNERS
@@ -38,6 +40,7 @@ class ConfiguredTable:
         rule: the analysis rule; a table without one can't be queried.
         encryption: column -> fingerprint, sealed or cleartext, where C3R encrypted it.
         result_receivers: members the association lets receive results; None: every one.
+        limits: how much of one person may count, for a table under differential privacy.
     """
 
     name: str
@@ -47,6 +50,7 @@ class ConfiguredTable:
     rule: rules.Rule | None
     encryption: Mapping[str, str] = field(default_factory=dict)
     result_receivers: tuple[str, ...] | None = None
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True)
@@ -124,9 +128,13 @@ def declare(config: collaboration_config.Collaboration, catalog: Mapping[str, pa
         # Where rows say what they permit, each purpose has a table of its own: no query can reach the others' rows.
         permitted = permitted_name(table.purpose) if table.table == PARTNERS else ""
         source = permitted if permitted in catalog else table.table
-        tables[name] = ConfiguredTable(name, source, owner, allowed, rule, table.encryption)
+        privacy = limits.from_config(table.custom_rule)
+        for place, named in limits.named(privacy) if privacy else ():
+            wrong += _unknown(f"{path}.custom.privacy.{place}", named, allowed, f"{name}.allowed_columns")
+        tables[name] = ConfiguredTable(name, source, owner, allowed, rule, table.encryption, limits=privacy)
         if isinstance(rule, Custom):
             wrong += _of_custom(path, rule, config)
+    wrong += _one_user_column(tables)
     templates = {name: _template(name, t, config.runner) for name, t in config.templates.items()}
     if wrong:
         raise CollaborationError("\n".join(wrong))
@@ -144,6 +152,17 @@ def _of_custom(path: str, rule: Custom, config: collaboration_config.Collaborati
         f'{path}.custom.allowed_analyses: no template is called "{name}" {nearest(name, config.templates)}'
         for name in rule.allowed_analyses
         if name not in (ANY_QUERY, ANY_JOB) and name not in config.templates
+    ]
+
+
+def _one_user_column(tables: Mapping[str, ConfiguredTable]) -> list[str]:
+    columns = {n: t.rule.user_column for n, t in tables.items() if isinstance(t.rule, Custom) and t.rule.user_column}
+    first = next(iter(columns.values()), None)
+    return [
+        f'segmentation.yaml: collaboration.configured_tables.{name}.custom.user_column: "{column}" and "{first}": all '
+        "tables under differential privacy have the same user column"
+        for name, column in columns.items()
+        if column != first
     ]
 
 
@@ -204,6 +223,7 @@ def _described(table: ConfiguredTable) -> dict[str, Any]:
         "allowedColumns": sorted(table.columns),
         "analysisRuleType": rule.type if rule else None,
         "analysisRulePolicy": rules.to_aws(rule) if rule else None,
+        **({"limitsOfOnePerson": table.limits.described()} if table.limits else {}),
     }
 
 

@@ -21,6 +21,10 @@ from segment_assets.clean_room.collaboration import ConfiguredTable
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError, ReadTable
+from segment_assets.clean_room.privacy.accounting import Price
+from segment_assets.clean_room.privacy.answer import answer
+from segment_assets.clean_room.privacy.ledger import Ledger
+from segment_assets.clean_room.privacy.plan import Plan
 from segment_assets.clean_room.rewrite import Rewritten, rewrite
 from segment_assets.clean_room.spark import NotExecutableError
 
@@ -78,6 +82,13 @@ class EmbeddedCleanRoom(CleanRoom):
         tables = {t.name: read(t).select(list(t.columns)) for t in query.tables}
         return self._execute(rewritten.sql, tables).rename_columns(list(rewritten.names))
 
+    def run_private(self, plan: Plan, read: ReadTable, price: Price, as_of: date | None = None) -> pa.Table:
+        """Execute a query under differential privacy: noise of the price that was paid for it."""
+        from segment_assets.clean_room.privacy.noise import OpenDpNoise  # 3 s, for the few who need it
+
+        tables = {t.name: read(t).select(list(t.columns)) for t in plan.tables}
+        return answer(plan, tables, self._execute, OpenDpNoise(price), price.accountant, as_of)
+
     def rewrite(self, query: Resolved, as_of: date | None) -> Rewritten:
         """What will be executed.
 
@@ -88,6 +99,11 @@ class EmbeddedCleanRoom(CleanRoom):
             return rewrite(query, as_of)
         except NotExecutableError as bad:
             raise QueryFailedError("FUNCTION_NOT_ALLOWED", str(bad)) from bad
+
+    @property
+    def ledger(self) -> Ledger:
+        """The privacy budgets, beside the scratch folder."""
+        return Ledger(self.scratch.parent / "privacy" / "ledger.db")
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:

@@ -9,6 +9,9 @@ import pyarrow as pa
 
 from segment_assets.clean_room.collaboration import ConfiguredTable
 from segment_assets.clean_room.names import Resolved
+from segment_assets.clean_room.privacy.accounting import Price
+from segment_assets.clean_room.privacy.ledger import Ledger
+from segment_assets.clean_room.privacy.plan import Plan
 
 ReadTable = Callable[[ConfiguredTable], pa.Table]
 
@@ -41,6 +44,29 @@ class CleanRoom(ABC):
         Raises:
             QueryFailedError: it ran out of memory or time, or failed while running.
         """
+
+    def run_private(self, plan: Plan, read: ReadTable, price: Price, as_of: date | None = None) -> pa.Table:
+        """The result of a query under differential privacy, with noise.
+
+        Args:
+            plan: an accepted query, taken apart.
+            read: reads the allowed columns of a configured table.
+            price: what each noisy column was charged at.
+            as_of: day of the data: what CURRENT_DATE means.
+
+        Raises:
+            QueryFailedError: it is not run here, ran out of memory or time, or failed while running.
+        """
+        raise QueryFailedError("FUNCTION_NOT_ALLOWED", "differential privacy is simulated on one machine alone")
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was paid from privacy budgets.
+
+        Raises:
+            QueryFailedError: nothing is paid here.
+        """
+        raise QueryFailedError("FUNCTION_NOT_ALLOWED", "differential privacy is simulated on one machine alone")
 
     def cost(self, key: str) -> Mapping[str, float]:
         """What the query of this content cost in this process, by unit; nothing where nothing is billed."""

@@ -157,7 +157,7 @@ def from_config(table: collaboration_config.ConfiguredTable) -> Rule:
 def custom_from_config(rule: collaboration_config.CustomRule) -> dict[str, Any]:
     """The policy of a custom rule of segmentation.yaml, in AWS's shape."""
     plain: dict[str, Any] = rule.model_dump(
-        exclude_none=True, exclude={"minimum_identities", "comparisons", "user_column", "allowed_authors"}
+        exclude_none=True, exclude={"minimum_identities", "comparisons", "user_column", "privacy", "allowed_authors"}
     )
     plain["allowed_analysis_providers"] = rule.allowed_authors or None
     if wanted := rule.minimum_identities:

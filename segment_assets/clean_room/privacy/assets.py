@@ -1,0 +1,55 @@
+"""Results of queries under differential privacy as Dagster sees them."""
+
+import dagster as dg
+
+from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data_once_a_day
+from segment_assets.clean_room.port import CleanRoom
+from segment_assets.clean_room.privacy import query as private_query
+from segment_assets.clean_room.privacy.query import PrivateQuery
+from segment_assets.clean_room.privacy.report import LABEL, sensitivity_parameters
+from segment_assets.lake import Lake
+from segment_assets.reporting import Result, column_lineage, report, spec_metadata
+from segment_assets.segmentation import Segmentation
+
+
+def result(
+    config: Segmentation, query: PrivateQuery, group: str, sources: dict[str, dg.AssetKey], deps: list[dg.AssetKey]
+) -> dg.AssetsDefinition:
+    """The result of one query.
+
+    Args:
+        config: the user's file.
+        query: ready to run.
+        group: the group of the step.
+        sources: catalog table -> its asset.
+        deps: what must be there before.
+    """
+
+    @dg.asset(
+        key=dg.AssetKey(["clean_room_results", query.name]),
+        deps=deps,
+        group_name=group,
+        kinds={"iceberg", "sql"},
+        owners=OWNERS,
+        # Libraries are not part of it: an answer that is asked again is paid for again.
+        code_version=code_version(group, config.collaboration, config.audience, libraries=()),
+        freshness_policy=fresh_within(config.policy.fresh_within),
+        automation_condition=on_changed_data_once_a_day,
+        metadata=spec_metadata(query.table),
+        description=query.table.description,
+    )
+    def private_result(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clean_room: dg.ResourceParam[CleanRoom]
+    ) -> Result:
+        outcome = private_query.run(query, lake, clean_room, context.run.run_id)
+        return report(
+            outcome.written,
+            lineage=column_lineage(query.lineage, sources),
+            rows_depend_on=dg.MetadataValue.json(query.rows_depend_on),
+            privacy=LABEL,
+            sensitivity_parameters=dg.MetadataValue.json(sensitivity_parameters(query.plan)),
+            noisy_columns=query.plan.units,
+            reused=outcome.reused,
+        )
+
+    return private_result

@@ -1,0 +1,170 @@
+"""A query under differential privacy from budget to result: paid, run once, kept, written.
+
+The answer is kept in the ledger by content: query, rules, limits and versions of the inputs. The same content gets the
+same answer again and pays nothing, also after another was asked in between, or the result's table was lost; new versions
+of libraries do not ask again, because each answer costs what can't be bought back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+from sqlglot import exp
+
+from segment_assets.clean_room import budget, protected_query
+from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
+from segment_assets.clean_room.custom.check import Accepted
+from segment_assets.clean_room.port import CleanRoom, QueryFailedError
+from segment_assets.clean_room.privacy import report
+from segment_assets.clean_room.privacy.ledger import PrivacyBudgetError
+from segment_assets.clean_room.privacy.limits import Bounds
+from segment_assets.clean_room.privacy.plan import Plan
+from segment_assets.clean_room.privacy.template import BudgetTemplate
+from segment_assets.clean_room.tables import QUERY_LOG
+from segment_assets.lake import Lake, Table, Written
+from segment_assets.sql import Lineage, Source
+
+MECHANISM = "1"  # another one when what is computed changes: then every query is asked, and paid for, once more
+
+
+@dataclass(frozen=True)
+class PrivateQuery:
+    """A query under differential privacy, ready to run.
+
+    Attributes:
+        name: as in segmentation.yaml.
+        text: as submitted.
+        accepted: by the checker.
+        plan: what is computed and what gets noise.
+        bounds: as declared beside the query.
+        table: where the result is written.
+        sources: catalog table's short name -> the table.
+        collaboration: whose rules it runs under.
+        template: the budget it is paid from.
+        per_day: protected queries per day of the data.
+    """
+
+    name: str
+    text: str
+    accepted: Accepted
+    plan: Plan
+    bounds: Mapping[str, Bounds]
+    table: Table
+    sources: Mapping[str, Table]
+    collaboration: Collaboration
+    template: BudgetTemplate
+    per_day: int
+
+    @property
+    def inputs(self) -> list[Table]:
+        """The catalog tables behind the configured tables of the query."""
+        return [self.sources[name] for name in sorted({t.source for t in self.plan.tables})]
+
+    @property
+    def lineage(self) -> Lineage:
+        """Result column -> the catalog columns its values are computed from."""
+        of = report.bases(self.plan.tables)
+        outputs = zip(self.plan.names, (o for _, o in self.accepted.resolution.final.outputs), strict=True)
+        return {name: frozenset(Source(of[t], c) for t, c in origin.sources) for name, origin in outputs}
+
+    @property
+    def rows_depend_on(self) -> list[str]:
+        """`table.column` of everything that the query refers to: it decides which rows count."""
+        of = report.bases(self.plan.tables)
+        return sorted({f"{of[t]}.{c}" for o in self.accepted.resolution.origins.values() for t, c in o.sources})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a query left.
+
+    Attributes:
+        written: the result's table.
+        reused: the content had its answer, and nothing was paid.
+    """
+
+    written: Written
+    reused: bool
+
+
+def run(query: PrivateQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outcome:
+    """Pay for a query and run it, or take the answer that its content has.
+
+    Raises:
+        PrivacyBudgetError: the privacy budget does not pay for it.
+        BudgetExhaustedError: the day's queries are used up.
+        QueryFailedError: the query did not end well; it stays paid.
+    """
+    entry, ledger, name = _entry(query, lake), room.ledger, query.collaboration.name
+    with ledger.one_at_a_time(entry.content_key):
+        known = ledger.released(name, entry.content_key)
+        answer = known or _asked(query, entry, lake, room, run_id)
+        rows = pa.ipc.open_stream(pa.py_buffer(answer)).read_all()
+        as_of = lake.as_of(*query.inputs)
+        written = lake.write(query.table, rows, run_id, inputs={protected_query.KEY: entry.content_key}, as_of=as_of)
+    return Outcome(written, known is not None)
+
+
+def _asked(query: PrivateQuery, entry: budget.Entry, lake: Lake, room: CleanRoom, run_id: str) -> bytes:
+    with room.exclusively():
+        lake.write(QUERY_LOG, budget.charge(lake.read(QUERY_LOG), entry, query.per_day), run_id)
+    ledger, key, plan = room.ledger, entry.content_key, query.plan
+    collaboration = query.collaboration.name
+    try:
+        paid = ledger.reserve(collaboration, query.template, key, query.name, plan.units, plan.delta)
+    except PrivacyBudgetError:
+        _close(entry, "FAILED", lake, room, run_id)
+        raise
+
+    def read(table: ConfiguredTable) -> pa.Table:
+        return lake.read(query.sources[table.source], list(table.columns))
+
+    try:
+        rows = room.run_private(plan, read, paid.price, _newest(query, lake)).cast(query.table.schema)
+    except QueryFailedError:
+        ledger.failed(paid)
+        _close(entry, "FAILED", lake, room, run_id)
+        raise
+    shown = ledger.release(collaboration, key, paid, _packed(rows))
+    _close(entry, "SUCCESS", lake, room, run_id)
+    return shown
+
+
+def _packed(rows: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_table(rows)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _entry(query: PrivateQuery, lake: Lake) -> budget.Entry:
+    names = {t.name for t in query.plan.tables}
+    versions = {table.name: lake.state(table).version for table in query.inputs}
+    bounds = repr(sorted((text, list(map(float, b))) for text, b in query.bounds.items()))
+    today = str(_newest(query, lake)) if report.asks_for_today(query.plan) else ""
+    rules = query.collaboration.version_of(names)
+    return budget.Entry(
+        budget.content_key(query.text, rules, versions, bounds, today, MECHANISM),
+        query.name,
+        _newest(query, lake) or protected_query.UNDATED,
+        "CUSTOM",
+        ", ".join(sorted(names)),
+        query.text,
+    )
+
+
+def _newest(query: PrivateQuery, lake: Lake) -> date | None:
+    return max((day for t in query.inputs if (day := lake.state(t).as_of)), default=None)
+
+
+def _close(entry: budget.Entry, outcome: str, lake: Lake, room: CleanRoom, run_id: str) -> None:
+    with room.exclusively():
+        lake.write(QUERY_LOG, budget.close(lake.read(QUERY_LOG), entry, outcome), run_id)
+
+
+def key_names(plan: Plan) -> list[str]:
+    """The result's columns that are keys of groups, unchanged; the outer SELECT says which."""
+    keys = {k.column for k in plan.keys}
+    items = zip(plan.names, plan.outer.expressions, strict=True)
+    return [n for n, item in items if isinstance(item.this, exp.Column) and item.this.name in keys]

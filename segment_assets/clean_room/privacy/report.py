@@ -1,0 +1,93 @@
+"""What is told of a query with noise and of the budget, in AWS's shapes. Nothing of it depends on the data."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlglot import exp
+
+from segment_assets.clean_room.collaboration import ConfiguredTable
+from segment_assets.clean_room.privacy import exact
+from segment_assets.clean_room.privacy.accounting import DELTA, UNITS, Price
+from segment_assets.clean_room.privacy.ledger import Statement
+from segment_assets.clean_room.privacy.plan import Plan
+from segment_assets.clean_room.privacy.template import BudgetTemplate
+from segment_assets.clean_room.rewrite import ANY_DAY
+
+LABEL = "simulated differential privacy, not AWS's accountant"
+
+
+def sensitivity_parameters(plan: Plan) -> list[dict[str, Any]]:
+    """`ProtectedQuery.differentialPrivacy.sensitivityParameters`: how much of one person counts in each aggregate."""
+    found = []
+    for aggregate in plan.aggregates:
+        one: dict[str, Any] = {
+            "aggregationType": aggregate.kind,
+            "aggregationExpression": aggregate.text,
+            "userContributionLimit": plan.limits.groups if aggregate.people else plan.limits.rows or 1,
+        }
+        if aggregate.bounds is not None:
+            one |= {"minColumnValue": aggregate.bounds[0], "maxColumnValue": aggregate.bounds[1]}
+        found.append(one)
+    return found
+
+
+def aggregations(price: Price, spent: float) -> list[dict[str, Any]]:
+    """How many aggregates of each type the budget pays for in all, and still: as ListPrivacyBudgets tells it."""
+    most, left = price.left(0.0), price.left(spent)
+    return [{"type": kind, "maxCount": most // n, "remainingCount": left // n} for kind, n in sorted(UNITS.items())]
+
+
+def statement(standing: Statement, template: BudgetTemplate) -> dict[str, Any]:
+    """How a budget stands: AWS's `budget`, and what AWS does not publish."""
+    price, spent = standing.price, standing.spent
+    return {
+        "label": LABEL,
+        "template": template.to_aws(),
+        "period": standing.period,
+        "queries": standing.queries,
+        "epsilon_spent": round(price.epsilon(spent), 6),
+        "delta": 0.0 if price.accountant == "pure" else DELTA,
+        "accountant": price.accountant,
+        "units": {"all": price.left(0.0), "left": price.left(spent)},
+        "budget": {
+            "differentialPrivacy": {"aggregations": aggregations(price, spent), "epsilon": template.epsilon},
+        },
+    }
+
+
+def lines(standing: Statement, template: BudgetTemplate) -> Iterator[str]:
+    """The same, to read."""
+    price, spent = standing.price, standing.spent
+    yield (
+        f"privacy budget ({LABEL}): epsilon {price.epsilon(spent):.2f} of {template.epsilon} spent by "
+        f"{standing.queries} queries, {standing.period}; noise of {template.users} persons per query; "
+        f"{price.left(spent)} of {price.left(0.0)} noisy columns left"
+    )
+    for one in aggregations(price, spent):
+        yield f"  {one['type']:<15} {one['remainingCount']:>6,} of {one['maxCount']:>6,} left"
+    yield "  A release of group keys that are not declared takes as much as one COUNT."
+
+
+def explained(plan: Plan) -> dict[str, Any]:
+    """What is done to a query, for whoever wrote it."""
+    rows = plan.limits.rows
+    added = [f"at most {rows} rows of one person count"] if rows else []
+    added += [f"noise on {p['aggregationType']} of {p['aggregationExpression']}" for p in sensitivity_parameters(plan)]
+    added += ["groups show only where enough persons are behind them"] if plan.released_keys else []
+    added += [f"{plan.units} noisy columns to pay for; {LABEL}"]
+    return {"added": added, "sensitivity_parameters": sensitivity_parameters(plan), "runs": exact.sums(plan, ANY_DAY)}
+
+
+def asks_for_today(plan: Plan) -> bool:
+    """Whether the answer depends on the day of the data."""
+    nodes = [n for tree in (plan.rows, plan.outer) for n in tree.walk()]
+    return any(isinstance(n, exp.CurrentDate | exp.CurrentTimestamp) or _named(n) in ("GETDATE", "NOW") for n in nodes)
+
+
+def _named(node: exp.Expr) -> str:
+    return node.name.upper() if isinstance(node, exp.Anonymous) else ""
+
+
+def bases(tables: tuple[ConfiguredTable, ...]) -> dict[str, str]:
+    """Configured table -> the catalog table it is of."""
+    return {t.name: t.source for t in tables}
