@@ -32,6 +32,7 @@ _WORDS: dict[Any, str] = {
     float: "number",
     bool: "`on` or `off`",
     timedelta: "days or weeks",
+    tuple[float, float]: "two numbers",
 }
 _BOUNDS = (("gt", "above {}"), ("ge", "at least {}"), ("lt", "below {}"), ("le", "at most {}"))
 

@@ -11,10 +11,15 @@ import pyarrow as pa
 from segment_assets import collaboration_config
 from segment_assets.automation import OWNERS, at_a_gate, code_version, fresh_within, on_changed_data_once_a_day
 from segment_assets.clean_room import protected_query, results
-from segment_assets.clean_room.checker import check
+from segment_assets.clean_room.checker import Checked, check
 from segment_assets.clean_room.circumstances import Circumstances, PrivacyBudget
 from segment_assets.clean_room.collaboration import Collaboration, CollaborationError, declare, lint
+from segment_assets.clean_room.custom.privacy import is_private
 from segment_assets.clean_room.port import CleanRoom
+from segment_assets.clean_room.privacy import assets as private_assets
+from segment_assets.clean_room.privacy import shape
+from segment_assets.clean_room.privacy.query import PrivateQuery
+from segment_assets.clean_room.privacy.template import from_config as budget_template
 from segment_assets.clean_room.protected_query import Outcome, ProtectedQuery
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Lake, Table
@@ -41,7 +46,13 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     if config.collaboration is None:
         return []
     queries = protected_queries(config, config.collaboration)
-    return [_collaboration(config, config.collaboration), *(_result(config, query) for query in queries)]
+    private = private_queries(config, config.collaboration)
+    deps = [*SOURCES.values(), COLLABORATION]
+    return [
+        _collaboration(config, config.collaboration),
+        *(_result(config, query) for query in queries),
+        *(private_assets.result(config, query, GROUP, SOURCES, deps) for query in private),
+    ]
 
 
 def sources(config: Segmentation) -> dict[str, Table]:
@@ -70,15 +81,42 @@ def privacy_budget(offered: collaboration_config.Collaboration) -> PrivacyBudget
     return PrivacyBudget(epsilon=declared_.epsilon, users_noise_per_query=declared_.users_noise_per_query)
 
 
+def private_queries(config: Segmentation, offered: collaboration_config.Collaboration) -> list[PrivateQuery]:
+    """Every query of segmentation.yaml under differential privacy, checked and ready to run."""
+    if (budget := offered.privacy_budget) is None:
+        return []
+    tables, found = sources(config), []
+    for name, query in offered.queries.items():
+        path = f"segmentation.yaml: collaboration.queries.{name}.sql"
+        checked = _checked(query.sql, config, offered)
+        if (accepted := checked.custom) is None or not _is_private(checked):
+            continue
+        _refuse_other_purposes(path.removesuffix(".sql"), query, offered, {t.name for t in accepted.tables})
+        catalog = {n: t.schema for n, t in tables.items()}
+        made, trace, table = shape.prepared(name, query, accepted, catalog, path)
+        who, template, per_day = declared(config, offered), budget_template(budget), offered.queries_per_day
+        found.append(PrivateQuery(name, query.sql, made, query.bounds, trace, table, tables, who, template, per_day))
+    return found
+
+
+def _checked(text: str, config: Segmentation, offered: collaboration_config.Collaboration) -> Checked:
+    return check(text, declared(config, offered), Circumstances(privacy_budget=privacy_budget(offered)))
+
+
+def _is_private(checked: Checked) -> bool:
+    return checked.custom is not None and any(is_private(table) for table in checked.custom.tables)
+
+
 def protected_queries(config: Segmentation, offered: collaboration_config.Collaboration) -> list[ProtectedQuery]:
-    """Every query of segmentation.yaml, checked and ready to run."""
+    """Every query of segmentation.yaml that runs without noise, checked and ready to run."""
     collaboration, tables = declared(config, offered), sources(config)
     engine = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
     found = []
     for name, query in offered.queries.items():
         path = f"segmentation.yaml: collaboration.queries.{name}.sql"
-        state = Circumstances(privacy_budget=privacy_budget(offered))
-        resolved = check(query.sql, collaboration, state).accepted(path)
+        if _is_private(checked := _checked(query.sql, config, offered)):
+            continue
+        resolved = checked.accepted(path)
         used = {t.name for t in resolved.relations.values()}
         _refuse_other_purposes(path.removesuffix(".sql"), query, offered, used)
         catalog = {n: t.schema for n, t in tables.items()}

@@ -71,7 +71,7 @@ class Checked:
             return self.verdict.findings[0]
         if self.custom and any(privacy.is_private(t) for t in self.custom.tables):
             return Finding(
-                "DP_POLICY_MISSING", "the query is allowed, but noise is not built, and nothing runs without it"
+                "DP_POLICY_MISSING", "the query is allowed, and runs with noise alone: it is no query of this kind"
             )
         message = "the query is allowed, but nested queries, windows and set operations are not kept as a table yet"
         return Finding("SUBQUERY_OR_CTE", message)

@@ -78,7 +78,7 @@ def _prepared(accepted: Accepted, as_of: date | None) -> _Prepared:
     """The canonical tree with outputs c0, c1, ... and what ORDER BY needs; the outputs' names, its order, its limit."""
     for table in accepted.tables:
         if privacy.is_private(table):
-            message = f"{table.name} is under differential privacy, and noise is not built: nothing is run without it"
+            message = f"{table.name} is under differential privacy: nothing of it is run without noise"
             raise QueryFailedError("FUNCTION_NOT_ALLOWED", message)
     try:
         tree = canonical(accepted)

@@ -1,17 +1,29 @@
 """What is done to an accepted query before it runs, and what leaves: for whoever wrote it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from segment_assets.clean_room import custom_engine, results, rewrite
 from segment_assets.clean_room.checker import Checked
+from segment_assets.clean_room.custom.check import Accepted
+from segment_assets.clean_room.custom.privacy import is_private
 from segment_assets.clean_room.port import QueryFailedError
+from segment_assets.clean_room.privacy.limits import Bounds
+from segment_assets.clean_room.privacy.people import NotPrivateError
+from segment_assets.clean_room.privacy.plan import plan
+from segment_assets.clean_room.privacy.report import explained
 from segment_assets.clean_room.spark import NotExecutableError
 
 _DAY = "the day of the data"
 
 
-def explain(checked: Checked) -> dict[str, Any]:
-    """Constraints, executed SQL, and columns that leave, of a query that is not refused."""
+def explain(checked: Checked, bounds: Mapping[str, Bounds] | None = None) -> dict[str, Any]:
+    """Constraints, executed SQL, and columns that leave, of a query that is not refused.
+
+    Args:
+        checked: the query.
+        bounds: of what it sums or averages, where it is under differential privacy.
+    """
     if checked.resolved is not None:
         query = checked.resolved
         constraints = [
@@ -24,11 +36,22 @@ def explain(checked: Checked) -> dict[str, Any]:
         return {"added": constraints or ["nothing"], "columns_that_leave": leaves, "runs": _sql(checked)}
     if checked.custom is None:
         return {}
+    if any(is_private(t) for t in checked.custom.tables):
+        return _private(checked.custom, bounds or {})
     outputs = checked.custom.resolution.final.outputs
     leaves = [
         f"{n}: {', '.join(sorted('.'.join(s) for s in o.sources)) or 'a constant or a count'}" for n, o in outputs
     ]
     return {"added": custom_engine.added(checked.custom), "columns_that_leave": leaves, "runs": _sql(checked)}
+
+
+def _private(accepted: Accepted, bounds: Mapping[str, Bounds]) -> dict[str, Any]:
+    outputs = accepted.resolution.final.outputs
+    leaves = [f"{n}: {', '.join(sorted('.'.join(s) for s in o.sources)) or 'a count'}, with noise" for n, o in outputs]
+    try:
+        return {"columns_that_leave": leaves, **explained(plan(accepted, bounds))}
+    except NotPrivateError as bad:
+        return {"added": [], "columns_that_leave": leaves, "runs": f"not run by the local engine: {bad}"}
 
 
 def _sql(checked: Checked) -> str:

@@ -19,6 +19,10 @@ from segment_assets.clean_room.checker import Checked
 from segment_assets.clean_room.checker import check as judge
 from segment_assets.clean_room.circumstances import PLAIN, Circumstances, Run
 from segment_assets.clean_room.collaboration import Collaboration, CollaborationError
+from segment_assets.clean_room.port import QueryFailedError
+from segment_assets.clean_room.privacy import report
+from segment_assets.clean_room.privacy.ledger import Statement
+from segment_assets.clean_room.privacy.template import BudgetTemplate, from_config
 from segment_assets.clean_room.reasons import RULE_OF, Finding
 from segment_assets.clean_room.tables import QUERY_LOG
 
@@ -56,7 +60,7 @@ def explain(console: Console, text: str, *, runner: str | None = None, as_json: 
     if found.verdict.decision == "REJECT":
         _tell(console, found)
         return False
-    told = explained.explain(found)
+    told = explained.explain(found, _bounds_of(text))
     if as_json:
         _json(console, {**_verdict(found), **told})
         return True
@@ -76,19 +80,19 @@ def budget(console: Console, *, as_json: bool = False) -> bool:
     day, used = budgets.used(log)
     left = max(0, offered.queries_per_day - used)
     told: dict[str, Any] = {"day": day and day.isoformat(), "used": used, "left": left}
-    if privacy := offered.privacy_budget:
-        told["privacy_budget"] = privacy.model_dump()
+    standing, template = _privacy_budget(config, offered)
+    if template:
+        told["privacy_budget"] = report.statement(standing, template) if standing else {"template": template.to_aws()}
     if as_json:
         _json(console, told)
         return True
     of_day = f"on the data of {day}" if day else "so far"
     console.print(f"{used:,} of {offered.queries_per_day:,} protected queries used {of_day}, {left:,} left")
-    if offered.privacy_budget:
-        console.print(
-            f"privacy budget: epsilon {offered.privacy_budget.epsilon}, noise of "
-            f"{offered.privacy_budget.users_noise_per_query} persons per query; noise is not built, so none is spent",
-            soft_wrap=True,
-        )
+    if standing and template:
+        for line in report.lines(standing, template):
+            console.print(line, markup=False, soft_wrap=True)
+    elif template:
+        console.print("The privacy budget is AWS's own there: look at it in its console.")
     return True
 
 
@@ -109,6 +113,19 @@ def conformance(console: Console, path: Path, *, as_json: bool = False) -> bool:
         console.print(line, style="red", markup=False, soft_wrap=True)
     console.print(f"{len(found) - len(wrong):,} of {len(found):,} cases agree")
     return not wrong
+
+
+def _privacy_budget(
+    config: segmentation.Segmentation, offered: collaboration_config.Collaboration
+) -> tuple[Statement | None, BudgetTemplate | None]:
+    if offered.privacy_budget is None:
+        return None, None
+    template = from_config(offered.privacy_budget)
+    try:
+        ledger = deployment.resource(deployment.settings(config), "clean_room").ledger
+    except QueryFailedError:
+        return None, template
+    return ledger.statement(offered.name, template), template
 
 
 def _state(
@@ -136,6 +153,12 @@ def _offered(config: segmentation.Segmentation) -> collaboration_config.Collabor
             "segmentation.yaml: no collaboration is declared, so there are no rules to check against"
         )
     return config.collaboration
+
+
+def _bounds_of(text: str) -> Mapping[str, tuple[float, float]]:
+    """What is declared beside a query of segmentation.yaml that has this text."""
+    queries = _offered(segmentation.load()).queries.values()
+    return next((query.bounds for query in queries if query.sql.split() == text.split()), {})
 
 
 def _verdict(found: Checked) -> dict[str, Any]:

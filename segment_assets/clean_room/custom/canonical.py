@@ -30,7 +30,7 @@ def canonical(accepted: Accepted) -> exp.Query:
         NotCanonicalError: a name or a construct that only the engines of AWS know.
     """
     schema: dict[str, object] = {t.name: dict(t.columns) for t in accepted.tables}
-    tree = _one_tree(accepted)
+    tree = one_tree(accepted)
     try:
         whole = qualify(tree, schema=schema, dialect=SPARK, validate_qualify_columns=False)
         _checked(whole, accepted)
@@ -70,7 +70,12 @@ def is_correlated(query: exp.Expr) -> bool:
     return any(c.table and c.table not in inside for c in query.find_all(exp.Column))
 
 
-def _one_tree(accepted: Accepted) -> exp.Query:
+def one_tree(accepted: Accepted) -> exp.Query:
+    """A copy of the query with its cached tables as CTEs.
+
+    Raises:
+        NotCanonicalError: it is no SELECT.
+    """
     tree = accepted.program.final.copy()
     while isinstance(tree, exp.Subquery) and not tree.args.get("with_"):
         tree = tree.this

@@ -8,7 +8,7 @@ from segment_assets.clean_room.privacy import query as private_query
 from segment_assets.clean_room.privacy.query import PrivateQuery
 from segment_assets.clean_room.privacy.report import LABEL, sensitivity_parameters
 from segment_assets.lake import Lake
-from segment_assets.reporting import Result, column_lineage, report, spec_metadata
+from segment_assets.reporting import Result, report, spec_metadata
 from segment_assets.segmentation import Segmentation
 
 
@@ -44,8 +44,8 @@ def result(
         outcome = private_query.run(query, lake, clean_room, context.run.run_id)
         return report(
             outcome.written,
-            lineage=column_lineage(query.lineage, sources),
-            rows_depend_on=dg.MetadataValue.json(query.rows_depend_on),
+            trace=query.trace,
+            made_by=sources,
             privacy=LABEL,
             sensitivity_parameters=dg.MetadataValue.json(sensitivity_parameters(query.plan)),
             noisy_columns=query.plan.units,

@@ -1,8 +1,8 @@
 """A query under differential privacy from budget to result: paid, run once, kept, written.
 
 The answer is kept in the ledger by content: query, rules, limits and versions of the inputs. The same content gets the
-same answer again and pays nothing, also after another was asked in between, or the result's table was lost; new versions
-of libraries do not ask again, because each answer costs what can't be bought back.
+same answer again and pays nothing, also after another was asked in between, or the result's table was lost. New
+versions of libraries do not ask again, because each answer costs what can't be bought back.
 """
 
 from collections.abc import Mapping
@@ -14,16 +14,14 @@ from sqlglot import exp
 
 from segment_assets.clean_room import budget, protected_query
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
-from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError
 from segment_assets.clean_room.privacy import report
-from segment_assets.clean_room.privacy.ledger import PrivacyBudgetError
 from segment_assets.clean_room.privacy.limits import Bounds
 from segment_assets.clean_room.privacy.plan import Plan
 from segment_assets.clean_room.privacy.template import BudgetTemplate
 from segment_assets.clean_room.tables import QUERY_LOG
 from segment_assets.lake import Lake, Table, Written
-from segment_assets.sql import Lineage, Source
+from segment_assets.sql import Trace
 
 MECHANISM = "1"  # another one when what is computed changes: then every query is asked, and paid for, once more
 
@@ -35,9 +33,9 @@ class PrivateQuery:
     Attributes:
         name: as in segmentation.yaml.
         text: as submitted.
-        accepted: by the checker.
         plan: what is computed and what gets noise.
         bounds: as declared beside the query.
+        trace: catalog columns that values are computed from, and those that choose rows; every person's column too.
         table: where the result is written.
         sources: catalog table's short name -> the table.
         collaboration: whose rules it runs under.
@@ -47,9 +45,9 @@ class PrivateQuery:
 
     name: str
     text: str
-    accepted: Accepted
     plan: Plan
     bounds: Mapping[str, Bounds]
+    trace: Trace
     table: Table
     sources: Mapping[str, Table]
     collaboration: Collaboration
@@ -60,19 +58,6 @@ class PrivateQuery:
     def inputs(self) -> list[Table]:
         """The catalog tables behind the configured tables of the query."""
         return [self.sources[name] for name in sorted({t.source for t in self.plan.tables})]
-
-    @property
-    def lineage(self) -> Lineage:
-        """Result column -> the catalog columns its values are computed from."""
-        of = report.bases(self.plan.tables)
-        outputs = zip(self.plan.names, (o for _, o in self.accepted.resolution.final.outputs), strict=True)
-        return {name: frozenset(Source(of[t], c) for t, c in origin.sources) for name, origin in outputs}
-
-    @property
-    def rows_depend_on(self) -> list[str]:
-        """`table.column` of everything that the query refers to: it decides which rows count."""
-        of = report.bases(self.plan.tables)
-        return sorted({f"{of[t]}.{c}" for o in self.accepted.resolution.origins.values() for t, c in o.sources})
 
 
 @dataclass(frozen=True)
@@ -107,15 +92,12 @@ def run(query: PrivateQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outcom
 
 
 def _asked(query: PrivateQuery, entry: budget.Entry, lake: Lake, room: CleanRoom, run_id: str) -> bytes:
+    ledger, key, plan, name = room.ledger, entry.content_key, query.plan, query.collaboration.name
     with room.exclusively():
-        lake.write(QUERY_LOG, budget.charge(lake.read(QUERY_LOG), entry, query.per_day), run_id)
-    ledger, key, plan = room.ledger, entry.content_key, query.plan
-    collaboration = query.collaboration.name
-    try:
-        paid = ledger.reserve(collaboration, query.template, key, query.name, plan.units, plan.delta)
-    except PrivacyBudgetError:
-        _close(entry, "FAILED", lake, room, run_id)
-        raise
+        charged = budget.charge(lake.read(QUERY_LOG), entry, query.per_day)
+        # Refused here, it has cost nothing; killed after this, it has cost noise and no query of the day.
+        paid = ledger.reserve(name, query.template, key, query.name, plan.units, plan.delta)
+        lake.write(QUERY_LOG, charged, run_id)
 
     def read(table: ConfiguredTable) -> pa.Table:
         return lake.read(query.sources[table.source], list(table.columns))
@@ -126,7 +108,7 @@ def _asked(query: PrivateQuery, entry: budget.Entry, lake: Lake, room: CleanRoom
         ledger.failed(paid)
         _close(entry, "FAILED", lake, room, run_id)
         raise
-    shown = ledger.release(collaboration, key, paid, _packed(rows))
+    shown = ledger.release(name, key, paid, _packed(rows))
     _close(entry, "SUCCESS", lake, room, run_id)
     return shown
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlglot import exp
 
-from segment_assets.clean_room.collaboration import ConfiguredTable
 from segment_assets.clean_room.privacy import exact
 from segment_assets.clean_room.privacy.accounting import DELTA, UNITS, Price
 from segment_assets.clean_room.privacy.ledger import Statement
@@ -86,8 +85,3 @@ def asks_for_today(plan: Plan) -> bool:
 
 def _named(node: exp.Expr) -> str:
     return node.name.upper() if isinstance(node, exp.Anonymous) else ""
-
-
-def bases(tables: tuple[ConfiguredTable, ...]) -> dict[str, str]:
-    """Configured table -> the catalog table it is of."""
-    return {t.name: t.source for t in tables}

@@ -1,18 +1,26 @@
-"""What a result with noise looks like, before anything is paid: its types are those of the query over no rows at all."""
+"""What a result with noise looks like, before anything is paid: its types are those of the query over no rows."""
 
 from collections.abc import Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
 
+from segment_assets import collaboration_config
+from segment_assets.clean_room.custom.canonical import one_tree
+from segment_assets.clean_room.custom.check import Accepted
+from segment_assets.clean_room.custom_rule import Custom
 from segment_assets.clean_room.privacy.answer import answer
-from segment_assets.clean_room.privacy.plan import Plan
+from segment_assets.clean_room.privacy.people import NotPrivateError
+from segment_assets.clean_room.privacy.plan import Plan, plan
 from segment_assets.clean_room.privacy.query import key_names
 from segment_assets.clean_room.privacy.report import LABEL
-from segment_assets.clean_room.results import ResultError
+from segment_assets.clean_room.reasons import Finding, QueryRefusedError
+from segment_assets.clean_room.results import ResultError, in_catalog
 from segment_assets.clean_room.rewrite import ANY_DAY
 from segment_assets.clean_room.tables import QUERY_LOG, result_table
 from segment_assets.lake import Table, column
+from segment_assets.lake.tags import joined, tagged, tags_of
+from segment_assets.sql import Source, Trace, trace
 
 
 class _Silence:
@@ -23,13 +31,40 @@ class _Silence:
         return []
 
 
-def table(name: str, description: str, plan: Plan, catalog: Mapping[str, pa.Schema], path: str) -> Table:
+def prepared(
+    name: str, query: collaboration_config.Query, accepted: Accepted, catalog: Mapping[str, pa.Schema], path: str
+) -> tuple[Plan, Trace, Table]:
+    """What a query of segmentation.yaml computes, what its columns come from, and where its result goes.
+
+    Raises:
+        QueryRefusedError: it can't be run with noise, or a limit is not declared.
+        ResultError: its result can't be kept as a table.
+    """
+    try:
+        made = plan(accepted, query.bounds)
+    except NotPrivateError as bad:
+        raise QueryRefusedError(Finding("DP_POLICY_MISSING", str(bad)), path) from bad
+    found = traced(accepted, made)
+    return made, found, table(name, query.description, made, found, catalog, path)
+
+
+def traced(accepted: Accepted, plan: Plan) -> Trace:
+    """The catalog columns that values are computed from, and those that choose rows: who is who chooses them too."""
+    found = trace(one_tree(accepted), {t.name: t.columns for t in plan.tables})
+    values = dict(zip(plan.names, found.values.values(), strict=True))
+    users = {t.name: t.rule.user_column for t in plan.tables if isinstance(t.rule, Custom)}
+    people = {Source(name, column_) for name, column_ in users.items() if column_}
+    return in_catalog(Trace(values, found.rows | people), plan.tables)
+
+
+def table(name: str, description: str, plan: Plan, found: Trace, catalog: Mapping[str, pa.Schema], path: str) -> Table:
     """The table of a query's result.
 
     Args:
         name: the query's name.
         description: what the result is, in business words.
         plan: the query.
+        found: what its columns come from.
         catalog: catalog table -> its schema.
         path: where the query stands, for messages.
 
@@ -45,7 +80,11 @@ def table(name: str, description: str, plan: Plan, catalog: Mapping[str, pa.Sche
         raise ResultError(f"{path}: select every GROUP BY expression, so that each row of the result has its own key")
     schema = _schema(plan, catalog, path)
     fields = [column(f.name, _kept(f.type), _said(f.name, keys)) for f in schema]
-    return result_table(name, fields, tuple(keys) or plan.names, f"{description} ({LABEL})")
+    made = result_table(name, fields, tuple(keys) or plan.names, f"{description} ({LABEL})")
+    tags = {t: tags_of(schema) for t, schema in catalog.items()}
+    return tagged(
+        made, {n: joined(tags[s.table].get(s.column, {}) for s in sources) for n, sources in found.values.items()}
+    )
 
 
 def _schema(plan: Plan, catalog: Mapping[str, pa.Schema], path: str) -> pa.Schema:
