@@ -51,7 +51,7 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     return [
         _collaboration(config, config.collaboration),
         *(_result(config, query) for query in queries),
-        *(private_assets.result(config, query, GROUP, SOURCES, deps) for query in private),
+        *(private_assets.result(config, query, GROUP, _assets_of(query), deps) for query in private),
     ]
 
 
@@ -217,7 +217,7 @@ def _match_rate(query: ProtectedQuery, outcome: Outcome, lake: Lake) -> dict[str
     return {"matched_customers": matched, "match_rate": round(matched / customers, 4) if customers else 0.0}
 
 
-def _assets_of(query: ProtectedQuery) -> dict[str, dg.AssetKey]:
+def _assets_of(query: ProtectedQuery | PrivateQuery) -> dict[str, dg.AssetKey]:
     """Catalog table -> the asset that makes it; tables of single purposes are made with the whole."""
     return {name: SOURCES.get(name, SOURCES["partner_audience"]) for name in query.sources}
 
