@@ -1,7 +1,8 @@
 """From the latest export of customers to who they are, how they are reached and what they agreed to."""
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from segment_assets.lake import Lake, ObjectStore, StoredObject, Table, Written
 from segment_assets.lake.arrivals import arrival_day
 from segment_assets.landing_config import CustomersLanding
 from segment_assets.people import addresses
-from segment_assets.people.consent import STATEMENTS, current_consent
+from segment_assets.people.consent import STATEMENTS, appended, current_consent
 
 _LONG_AGO = -(2**62)
 
@@ -36,6 +37,7 @@ class Export:
         good: records that contacts were taken from.
         duplicates: records of which newer ones say all; delivered = good + duplicates + quarantined.
         as_of: the day in the export's key; None where it has none.
+        reading: the configuration that says what of it is consent, as a hash.
     """
 
     contacts: list[Contact]
@@ -44,6 +46,7 @@ class Export:
     good: int
     duplicates: int
     as_of: date | None
+    reading: str = ""
 
 
 def latest_objects(store: ObjectStore, landing: CustomersLanding) -> tuple[list[StoredObject], date | None]:
@@ -96,19 +99,32 @@ def read(store: ObjectStore, landing: CustomersLanding) -> Export:
         good=used,
         duplicates=len(good) - used,
         as_of=as_of,
+        reading=_reading(landing),
     )
 
 
+def _reading(landing: CustomersLanding) -> str:
+    said = landing.model_dump(mode="json", include={"format", "table", "consent_attribute", "opt_out_none_is_consent"})
+    return addresses.sha256(json.dumps(said, sort_keys=True))[:12]
+
+
 def newest(records: Sequence[Sequence[Contact]]) -> list[tuple[int, Contact]]:
-    """One contact per endpoint, with its record: the one that took effect last, and of equals the last delivered."""
+    """One contact per endpoint, with its record: the one that took effect last, and of equals the last delivered.
+
+    What equals say about consent is kept of all of them: denied is to beat granted.
+    """
     kept: dict[tuple[str, str], tuple[int, Contact]] = {}
     for record, contacts in enumerate(records):
         for contact in contacts:
             # An endpoint belongs to one customer; a customer without one is told by their id.
             name = ("endpoint", contact.endpoint_id) if contact.endpoint_id else (contact.channel, contact.customer_id)
             before = kept.get(name)
-            if before is None or (contact.effective_at or _LONG_AGO) >= (before[1].effective_at or _LONG_AGO):
+            since = _LONG_AGO if before is None or before[1].effective_at is None else before[1].effective_at
+            at = _LONG_AGO if contact.effective_at is None else contact.effective_at
+            if before is None or at > since:
                 kept[name] = record, contact
+            elif at == since:
+                kept[name] = record, replace(contact, statements=before[1].statements + contact.statements)
     return list(kept.values())
 
 
@@ -133,8 +149,10 @@ def tables(export: Export, phone_region: str | None) -> dict[Table, pa.Table]:
 
 
 def write(lake: Lake, export: Export, phone_region: str | None, run_id: str) -> dict[Table, Written]:
-    """Replace the tables, customers last: what it names is complete."""
+    """Replace the tables, customers last: what it names is complete. To what was said of consent it is added."""
     rows = tables(export, phone_region)
+    said = rows[CONSENT_STATE].select(STATEMENTS.names)
+    rows[CONSENT_STATE] = appended(lake.read(CONSENT_STATE), said, export.as_of, export.reading)
     return {table: lake.write(table, rows[table], run_id, as_of=export.as_of) for table in rows}
 
 

@@ -160,7 +160,8 @@ CUSTOMER_ENDPOINTS = Table(
 
 CONSENT_STATE = Table(
     "first_party.consent_state",
-    "What each customer agreed to, per channel and purpose; a missing row is no consent.",
+    "All that was ever said about consent, per customer, channel and purpose: rows come and none goes. A missing row "
+    "is no consent.",
     pa.schema(
         [
             column("customer_id", _TEXT, "Customer", required=True),
@@ -169,9 +170,12 @@ CONSENT_STATE = Table(
             column("state", _TEXT, "granted, denied or unknown", required=True),
             column("source", _TEXT, "What says so: the attribute, the opt-out, the column", required=True),
             column("effective_at", utc_timestamp(), "Since when, UTC"),
+            column("statement", pa.int64(), "Ordinal, from 1, of what exports said of this channel and purpose"),
+            column("told_on", pa.date32(), "Day of the export that first said so; null where its key names none"),
+            column("reading", _TEXT, "How exports were read: what was read in another way does not count any more"),
         ]
     ),
-    key=("customer_id", "channel", "purpose"),
+    key=("customer_id", "channel", "purpose", "statement"),
 )
 
 CONTACT_ADDRESSES = Table(

@@ -1,5 +1,7 @@
 """Consent: of everything that was said, what holds now."""
 
+from datetime import date
+from functools import cache
 from typing import Literal
 
 import duckdb
@@ -28,6 +30,9 @@ def state_of(written: str | None) -> State:
     return "granted" if text in _GRANTED else "denied" if text in _DENIED else "unknown"
 
 
+SAID = pa.schema([*STATEMENTS, ("statement", pa.int64()), ("told_on", pa.date32()), ("reading", pa.string())])
+
+
 def current_consent(statements: pa.Table) -> pa.Table:
     """One row per customer, channel and purpose: the state that holds.
 
@@ -40,11 +45,39 @@ def current_consent(statements: pa.Table) -> pa.Table:
     return _run("current_consent", statements=statements.select(STATEMENTS.names).cast(STATEMENTS))
 
 
+def appended(consent_state: pa.Table, said: pa.Table, told_on: date | None, reading: str) -> pa.Table:
+    """Everything that was ever said, and behind it what an export says otherwise than the one before it.
+
+    Args:
+        consent_state: columns of `SAID`.
+        said: what the export says, as `current_consent` gives it.
+        told_on: the export's day.
+        reading: how it was read: the configuration that says what of it is consent.
+    """
+    rows = len(said)
+    more = said.append_column("told_on", pa.repeat(pa.scalar(told_on, pa.date32()), rows))
+    more = more.append_column("reading", pa.repeat(pa.scalar(reading, pa.string()), rows))
+    return _run("appended_consent", consent_state=consent_state.select(SAID.names).cast(SAID), said=more)
+
+
+def holding(consent_state: pa.Table) -> pa.Table:
+    """One row per customer, channel and purpose: of all that was ever said, what holds.
+
+    The latest statement wins, and denied beats granted on a tie. A statement without a time holds as long as the newest
+    export makes it: a denial is then newer than all others, a grant older. Where the newest export makes no statement,
+    a grant holds no longer, and a denial does. What was read by another configuration does not count.
+
+    Args:
+        consent_state: columns of `SAID`.
+    """
+    return _run("holding_consent", consent_state=consent_state.select(SAID.names).cast(SAID))
+
+
 def consenting(consent_state: pa.Table, purpose: str = "marketing") -> pa.Table:
     """Customer and channel of everyone who granted the purpose; a missing row is no consent.
 
     Args:
-        consent_state: columns customer_id, channel, purpose, state, as `current_consent` gives them.
+        consent_state: columns customer_id, channel, purpose, state, as `holding` gives them.
         purpose: what they are to be written to for.
     """
     rows = [
@@ -60,4 +93,9 @@ def _run(name: str, **tables: pa.Table) -> pa.Table:
     with duckdb.connect(config={"threads": 1}) as db:
         for table, rows in tables.items():
             db.register(table, rows)
-        return db.sql(to_duckdb(load("segment_assets.people", name))).to_arrow_table()
+        return db.sql(_query(name)).to_arrow_table()
+
+
+@cache
+def _query(name: str) -> str:
+    return to_duckdb(load("segment_assets.people", name))

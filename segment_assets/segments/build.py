@@ -11,6 +11,7 @@ from segment_assets.first_party.tables import ARRIVAL_DAYS, CONSENT_STATE, CUSTO
 from segment_assets.identity.tables import HOUSEHOLD_ALIAS, HOUSEHOLDS, PERSONS
 from segment_assets.lake import Lake
 from segment_assets.modelling.tables import FEATURES, customer_scores
+from segment_assets.people.consent import consenting, holding
 from segment_assets.segmentation import Segmentation
 from segment_assets.segments.decisions import Reach, decide
 from segment_assets.segments.holdout import draws
@@ -76,9 +77,7 @@ def _population(lake: Lake, name: str) -> pa.Table:
 
 
 def _consented(lake: Lake) -> pa.Table:
-    consent = lake.read(CONSENT_STATE)
-    granted = pc.and_(pc.equal(consent["state"], "granted"), pc.equal(consent["purpose"], PURPOSE))
-    return consent.filter(granted).select(["customer_id", "channel"])
+    return consenting(holding(lake.read(CONSENT_STATE)), PURPOSE)
 
 
 def _active(lake: Lake) -> pa.Table:

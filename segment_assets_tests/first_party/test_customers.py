@@ -15,6 +15,7 @@ from segment_assets.first_party.tables import (
 )
 from segment_assets.landing_config import CustomersLanding, CustomerTable
 from segment_assets.people.addresses import email_sha256, phone_sha256_digits, phone_sha256_e164, sha256
+from segment_assets.people.consent import holding
 
 PINPOINT = CustomersLanding(phone_region="US")
 
@@ -255,3 +256,37 @@ def test_the_same_export_gives_the_same_version(lake, landing):
     put(landing, endpoint(2), endpoint(1))
     _, second = build(lake, landing)
     assert {t.name: w.version for t, w in first.items()} == {t.name: w.version for t, w in second.items()}
+
+
+def test_consent_is_added_to_and_what_was_denied_later_stays_denied(lake, landing):
+    def told(state, day):
+        return endpoint(1, EffectiveDate=f"2026-01-{day:02d}T00:00:00Z", Attributes={"marketing_consent": [state]})
+
+    put(landing, told("granted", 5), day="2026/02/01")
+    build(lake, landing)
+    put(landing, told("denied", 9), day="2026/02/02")
+    build(lake, landing)
+    build(lake, landing)
+    put(landing, told("granted", 5), day="2026/02/03")
+    build(lake, landing)
+    said = lake.read(CONSENT_STATE).to_pylist()
+    assert [(r["state"], str(r["told_on"])) for r in said] == [
+        ("granted", "2026-02-01"),
+        ("denied", "2026-02-02"),
+        ("granted", "2026-02-03"),
+    ]
+    assert [r["state"] for r in holding(lake.read(CONSENT_STATE)).to_pylist()] == ["denied"]
+
+
+def test_of_records_of_one_endpoint_and_one_time_denied_beats_granted(lake, landing):
+    def told(state):
+        return endpoint(1, Attributes={"marketing_consent": [state]})
+
+    put(landing, told("denied"), told("granted"))
+    build(lake, landing)
+    assert consent(lake)["C1", "email"][0] == "denied"
+    landing.write(
+        "customers/2026/02/02/c.csv", b"id,mail,tel,land,seen,news,app\nA,a@b.org,,,,no,\nA,a@b.org,,,,yes,\n"
+    )
+    build(lake, landing, OWN)
+    assert consent(lake)["A", "email"][0] == "denied"

@@ -1,10 +1,11 @@
-from datetime import datetime
+from datetime import date, datetime
 
 import pyarrow as pa
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_assets.people.consent import STATEMENTS, consenting, current_consent
+from segment_assets.people.consent import SAID, STATEMENTS, appended, consenting, current_consent, holding
 
 EARLY, LATE = datetime(2026, 1, 1), datetime(2026, 2, 1)
 
@@ -49,6 +50,7 @@ def test_only_what_was_granted_for_the_purpose_is_consent():
     assert consenting(known, purpose="research").num_rows == 0
 
 
+@settings(max_examples=25)
 @given(
     st.lists(
         st.tuples(
@@ -64,3 +66,64 @@ def test_only_what_was_granted_for_the_purpose_is_consent():
 def test_the_order_of_statements_does_not_matter(rows, random):
     shuffled = random.sample(rows, len(rows))
     assert current_consent(statements(*shuffled)).equals(current_consent(statements(*rows)))
+
+
+def exports(*said, reading="r"):
+    """What exports said one after another, each a (state, time) or nothing: all that was said, and what holds."""
+    log = pa.Table.from_pylist([], schema=SAID)
+    for number, one in enumerate(said, 1):
+        rows = [] if one is None else [(one[0], "a", one[1])]
+        of = one[2] if one and len(one) > 2 else reading
+        log = appended(log, current_consent(statements(*rows)), date(2026, 1, number), of)
+    return log, [r["state"] for r in holding(log).to_pylist()]
+
+
+def test_rows_come_when_something_else_is_said_and_none_goes():
+    log, _ = exports(("granted", EARLY), ("granted", EARLY), None, ("denied", LATE), ("granted", EARLY))
+    assert [(r["statement"], r["state"], r["told_on"].day) for r in log.to_pylist()] == [
+        (1, "granted", 1),
+        (2, "denied", 4),
+        (3, "granted", 5),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "holds"),
+    [
+        ([("granted", EARLY), ("denied", LATE)], "denied"),
+        ([("denied", EARLY), ("granted", LATE)], "granted"),
+        ([("denied", LATE), ("granted", EARLY)], "denied"),  # whoever said no later said it, whatever is exported now
+        ([("denied", LATE), ("granted", LATE)], "denied"),
+        ([("granted", LATE), ("denied", LATE)], "denied"),
+        ([("granted", EARLY), ("unknown", LATE)], "unknown"),  # a grant that nobody makes any more is none
+        ([("denied", EARLY), ("unknown", LATE)], "denied"),
+        ([("granted", EARLY), None], "granted"),
+        ([("granted", LATE), ("denied", None)], "denied"),
+        ([("denied", None), ("granted", None)], "granted"),
+        ([("granted", None), ("denied", None)], "denied"),
+        ([("denied", EARLY), ("granted", None)], "denied"),
+        ([("denied", None), ("granted", EARLY)], "granted"),
+        ([("denied", LATE, "another column"), ("granted", EARLY)], "granted"),  # it was read wrongly
+        ([("unknown", EARLY)], "unknown"),
+    ],
+)
+def test_what_holds_of_all_that_exports_said(said, holds):
+    assert exports(*said)[1] == [holds]
+
+
+said_once = st.tuples(
+    st.sampled_from(["granted", "denied", "unknown"]), st.sampled_from([None, EARLY, LATE]), st.sampled_from("rs")
+)
+
+
+@settings(max_examples=10)
+@given(st.lists(st.one_of(st.none(), said_once), min_size=1, max_size=3))
+def test_an_export_that_comes_again_says_nothing_more_and_consent_needs_a_grant_in_its_way_of_reading(said):
+    log, held = exports(*said)
+    again, still = exports(*[one for one in said for _ in (0, 1)])
+    assert [r["state"] for r in again.to_pylist()] == [r["state"] for r in log.to_pylist()]
+    assert held == still
+    if held == ["granted"]:
+        newest = [one for one in said if one][-1]
+        assert newest[0] != "unknown"
+        assert any(one and one[0] == "granted" and one[2] == newest[2] for one in said)

@@ -3,8 +3,30 @@
 WITH reached AS (
   SELECT customer_id, EXPLODE(channels) AS channel FROM decisions WHERE state = 'in'
 ),
+stated AS (
+  SELECT customer_id, channel, state, effective_at, reading,
+         ROW_NUMBER() OVER (PARTITION BY customer_id, channel ORDER BY COALESCE(statement, 1) DESC) AS back
+  FROM consent_state
+  WHERE purpose = 'marketing'
+),
+-- What was read in the way of the newest statement, where that makes one; without a time only the newest counts.
+counted AS (
+  SELECT s.customer_id, s.channel, s.state, s.effective_at
+  FROM stated AS s
+  INNER JOIN stated AS n ON n.customer_id = s.customer_id AND n.channel = s.channel AND n.reading <=> s.reading
+  WHERE n.back = 1 AND n.state <> 'unknown' AND (s.back = 1 OR s.effective_at IS NOT NULL)
+),
+denied AS (
+  SELECT customer_id, channel, MAX(COALESCE(effective_at, TIMESTAMP '9999-12-31 00:00:00')) AS until
+  FROM counted
+  WHERE state = 'denied'
+  GROUP BY customer_id, channel
+),
 granted AS (
-  SELECT customer_id, channel FROM consent_state WHERE purpose = 'marketing' AND state = 'granted'
+  SELECT g.customer_id, g.channel
+  FROM counted AS g
+  LEFT JOIN denied AS d ON d.customer_id = g.customer_id AND d.channel = g.channel
+  WHERE g.state = 'granted' AND (d.until IS NULL OR g.effective_at > d.until)
 ),
 wrong AS (
   SELECT r.customer_id, 'unconsented' AS reason
