@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -101,11 +102,12 @@ class _Sorting:
         self.identify = identifiers.reader(audience)
         self.read = [(a.column, attributes.reader(a)) for a in audience.attributes.values()]
         self.purposes = purposes_reader(audience.purposes) if audience.purposes else None
+        self.state = lru_cache(maxsize=1024)(state_of)
         self.people: dict[str, Usable | list[Usable]] = {}
         self.aside: list[tuple[object, ...]] = []
         self.reasons: Counter[str] = Counter()
-        self.unknown: Counter[str] = Counter()
-        self.known: Counter[str] = Counter()
+        self.unknown = [0] * len(self.read)
+        self.known = [0] * len(self.read)
         self.delivered = 0
         self.names = [f.name for f in others(audience)] + list(audience.attributes)
 
@@ -149,26 +151,27 @@ class _Sorting:
             _table(QUARANTINED_AUDIENCE, self.aside),
             self.delivered,
             {reason: self.reasons[reason] for reason in REASONS},
-            {name: self.unknown[name] for name in self.audience.attributes},
-            {name: self.known[name] for name in self.audience.attributes},
+            dict(zip(self.audience.attributes, self.unknown, strict=True)),
+            dict(zip(self.audience.attributes, self.known, strict=True)),
         )
 
     def _permitted(self, row: Mapping[str, str | None]) -> tuple[State | None, Purposes | None]:
         consent, purposes = self.audience.consent, self.audience.purposes
         return (
-            state_of(row[consent]) if consent else None,
+            self.state(row[consent]) if consent else None,
             self.purposes(row[purposes.column]) if purposes and self.purposes else None,
         )
 
     def _attributes(self, row: Mapping[str, str | None]) -> tuple[Value, ...]:
         found: list[Value] = []
-        for name, (column, read) in zip(self.audience.attributes, self.read, strict=True):
+        for at, (column, read) in enumerate(self.read):
             text = row[column]
             value, known = read(text)
             found.append(value)
             if text is not None:
-                self.known[name] += 1
-                self.unknown[name] += not known
+                self.known[at] += 1
+                if not known:
+                    self.unknown[at] += 1
         return tuple(found)
 
     def _set_aside(self, object_key: str, position: int, reason: str, row: Usable | None) -> None:

@@ -6,7 +6,7 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -89,30 +89,34 @@ def rows(
     """
     names = list(dict.fromkeys([*columns, *promised]))
     for stored in delivery.objects:
-        header, records = _open(stored.key, store.read(stored.key))
+        header, records = _open(stored.key, store.read(stored.key), names)
         if header is not None:
             _refuse_missing(stored.key, header, columns)
             if missing is not None:
                 missing += [(stored.key, name) for name in names if name not in header]
         for position, record in enumerate(records):
-            values = None if record is None else {name: _text(record.get(name)) for name in names}
-            yield Row(stored.key, position, values)
+            if record is not None:
+                get = record.get
+                record = {name: None if (v := get(name)) is None else _text(v) for name in names}
+            yield Row(stored.key, position, record)
 
 
-def _open(key: str, content: bytes) -> tuple[list[str] | None, Iterator[Mapping[str, Any] | None]]:
+def _open(
+    key: str, content: bytes, names: Sequence[str]
+) -> tuple[list[str] | None, Iterator[Mapping[str, Any] | None]]:
     name = key.lower()
     if name.endswith(".gz"):
         name = name.removesuffix(".gz")
         content = _unzipped(key, content)
     if name.endswith(".parquet"):
-        return _parquet(key, content)
+        return _parquet(key, content, names)
     try:
         content.decode("utf-8-sig")
     except UnicodeDecodeError as bad:
         # Not `from` the cause: it holds the bytes.
         raise DeliveryError(f"{key}: is not UTF-8 (byte {bad.start}); deliver it in UTF-8") from None
     if name.endswith(".csv"):
-        return _csv(key, content)
+        return _csv(key, content, names)
     if name.endswith((".json", ".jsonl", ".ndjson")):
         return _json_lines(content)
     raise DeliveryError(f"{key}: is neither .csv, .jsonl nor .parquet (each but the last may be .gz)")
@@ -129,7 +133,7 @@ def _unzipped(key: str, content: bytes) -> bytes:
     return plain
 
 
-def _csv(key: str, content: bytes) -> tuple[list[str], Iterator[Mapping[str, Any] | None]]:
+def _csv(key: str, content: bytes, names: Sequence[str]) -> tuple[list[str], Iterator[Mapping[str, Any] | None]]:
     # Decoded as it is read: a text of a million rows would take four times its bytes.
     text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
     reader = csv.reader(text, delimiter=_delimiter(content))
@@ -139,8 +143,8 @@ def _csv(key: str, content: bytes) -> tuple[list[str], Iterator[Mapping[str, Any
     width = len(header)
     # A blank line is no row; a row of another width can't be read: which value belongs to which column is unknown.
     whole = (r if r is None or len(r) == width else None for r in _each(reader) if r != [])
-    records = (None if r is None else dict(zip(header, r, strict=True)) for r in whole)
-    return header, records
+    wanted = [(name, header.index(name)) for name in names if name in header]
+    return header, (None if r is None else {name: r[at] for name, at in wanted} for r in whole)
 
 
 def _delimiter(content: bytes) -> str:
@@ -183,18 +187,18 @@ def _object(line: bytes) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _parquet(key: str, content: bytes) -> tuple[list[str], Iterator[Mapping[str, Any] | None]]:
+def _parquet(key: str, content: bytes, names: Sequence[str]) -> tuple[list[str], Iterator[Mapping[str, Any] | None]]:
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
         header = file.schema_arrow.names
     except (pa.ArrowException, OSError) as bad:
         raise DeliveryError(f"{key}: is no Parquet file, or half of one; deliver it again") from bad
-    return header, _records(key, file)
+    return header, _records(key, file, [name for name in names if name in header])
 
 
-def _records(key: str, file: pq.ParquetFile) -> Iterator[Mapping[str, Any]]:
+def _records(key: str, file: pq.ParquetFile, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
     try:
-        for batch in file.iter_batches():
+        for batch in file.iter_batches(columns=list(names)):
             yield from batch.to_pylist()
     except (pa.ArrowException, OSError):
         # Not `from` the cause: its message may quote data.
@@ -212,6 +216,8 @@ def _refuse_missing(key: str, header: list[str], columns: Mapping[str, str]) -> 
 
 def _text(value: Any) -> str | None:
     """A value as text; empty is null."""
+    if type(value) is str:
+        return value.strip() or None
     if value is None:
         return None
     if isinstance(value, bool):

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -17,6 +18,7 @@ def purposes_reader(column: PurposesColumn) -> Callable[[str | None], Purposes]:
     """Reads permitted purposes: `Marketing; measurement` or a JSON list. Nothing written permits nothing."""
     meant = {folded(word): purpose for purpose, words in column.values.items() for word in (purpose, *words)}
 
+    @lru_cache(maxsize=4096)
     def read(text: str | None) -> Purposes:
         slugs = ((folded(word), _slug(word)) for word in _words(text or ""))
         return tuple(sorted({meant.get(word, slug) for word, slug in slugs if slug}))

@@ -1,5 +1,8 @@
 """A row of the partner is used for what it permits, and for nothing else."""
 
+import re
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 import yaml
@@ -90,3 +93,25 @@ def test_the_purpose_of_a_table_is_a_tag_of_its_columns_and_one_that_the_audienc
         ValueError, match=r"audience_list.purpose: marketing is no purpose that .*permitted_for: measurement\)"
     ):
         config(permitted_for=["measurement"])
+
+
+def test_the_declaration_and_the_queries_of_the_docs_hold():
+    page = (Path(segmentation.__file__).parents[1] / "docs" / "partner.md").read_text()
+    declaration, contract = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    [sql] = re.findall(r"```sql\n(.*?)```", page, re.S)
+    content = yaml.safe_load(segmentation.DEMO_FILE.read_text())
+    content["audience"]["attributes"] |= yaml.safe_load(declaration)["audience"].pop("attributes")
+    content["audience"] |= {k: v for k, v in yaml.safe_load(declaration)["audience"].items() if k != "attributes"}
+    content["audience"] |= yaml.safe_load(contract)
+    tables = content["collaboration"]["configured_tables"]
+    for name in ("customers_overlap", "audience_overlap_source"):
+        tables[name]["allowed_columns"].append("email_sha256_plain")
+        tables[name]["aggregation"]["join_columns"].append("email_sha256_plain")
+    queries = {
+        "matched": sql,
+        "plain": sql.replace("email_sha256 = p.email_sha256", "email_sha256_plain = p.email_sha256_plain"),
+    }
+    content["collaboration"]["queries"] = {n: {"sql": text, "description": "people"} for n, text in queries.items()}
+    declared = Segmentation.model_validate(content)
+    assert declared.audience.governed
+    assert [q.name for q in clean_room.protected_queries(declared, declared.collaboration)] == ["matched", "plain"]
