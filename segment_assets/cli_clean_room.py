@@ -78,6 +78,16 @@ def group(use: Callable[[Path | None], None], finish: Callable[[Callable[[Consol
         finish(lambda console: clean_room_command.budget(console, as_json=as_json))
 
     @clean_room.command()
+    @CONFIG_OPTION
+    @JSON_OPTION
+    def warnings(config: Path | None, as_json: bool) -> None:
+        """For the owner of the data: results that differ by too few people. Exit 1 where there are any."""
+        from segment_assets.operations import clean_room_command
+
+        use(config)
+        finish(lambda console: clean_room_command.warnings(console, as_json=as_json))
+
+    @clean_room.command()
     @click.argument("cases", type=click.Path(exists=True, dir_okay=False, path_type=Path))
     @JSON_OPTION
     def conformance(cases: Path, as_json: bool) -> None:

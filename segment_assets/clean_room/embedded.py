@@ -19,6 +19,7 @@ import pyarrow as pa
 from segment_assets.clean_room import custom_engine
 from segment_assets.clean_room.collaboration import ConfiguredTable
 from segment_assets.clean_room.custom.check import Accepted
+from segment_assets.clean_room.differencing.populations import Populations
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError, ReadTable
 from segment_assets.clean_room.privacy.accounting import Price
@@ -104,6 +105,11 @@ class EmbeddedCleanRoom(CleanRoom):
     def ledger(self) -> Ledger:
         """The privacy budgets, beside the scratch folder."""
         return Ledger(self.scratch.parent / "privacy" / "ledger.db")
+
+    @property
+    def populations(self) -> Populations:
+        """The memory of the differencing monitor, in the owner's folder."""
+        return Populations(self.scratch.parent / "owner" / "populations.db")
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from datetime import date
 import pyarrow as pa
 
 from segment_assets.clean_room.collaboration import ConfiguredTable
+from segment_assets.clean_room.differencing.populations import Populations
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.privacy.accounting import Price
 from segment_assets.clean_room.privacy.ledger import Ledger
@@ -67,6 +68,11 @@ class CleanRoom(ABC):
             QueryFailedError: nothing is paid here.
         """
         raise QueryFailedError("FUNCTION_NOT_ALLOWED", "differential privacy is simulated on one machine alone")
+
+    @property
+    def populations(self) -> Populations | None:
+        """What was released of whom, on the owner's side; None where that is out of reach."""
+        return None
 
     def cost(self, key: str) -> Mapping[str, float]:
         """What the query of this content cost in this process, by unit; nothing where nothing is billed."""

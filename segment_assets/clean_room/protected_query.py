@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from segment_assets.clean_room import budget, results, rewrite, thresholds
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
+from segment_assets.clean_room.differencing.monitor import Leaving, Monitor
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError
 from segment_assets.clean_room.spark import NotExecutableError
@@ -100,6 +101,10 @@ def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outc
         # Nothing that breaks the rules is written, not even for the runner.
         _close(entry, "FAILED", lake, room, run_id)
         return Outcome(lake.state(query.table), rows.slice(0, 0), kept, unique, reused, cost)
+    if (populations := room.populations) is not None:
+        monitor = Monitor(query.collaboration, query.sources, lake, populations, room.exclusively)
+        leaving = Leaving(query.resolved, rows, query.name, entry.content_key, _newest(query, lake))
+        monitor.watch(leaving, run_id)
     as_of = lake.as_of(*query.inputs)
     known_of = {KEY: entry.content_key} | _of_the_partner(query, lake)
     written = lake.write(table, rows, run_id, inputs=known_of, as_of=as_of)

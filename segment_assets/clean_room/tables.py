@@ -25,6 +25,28 @@ QUERY_LOG = Table(
     key=("content_key",),
 )
 
+# In the owner's namespace, for the owner's eyes: nothing of it is shown to who runs queries.
+DIFFERENCING = Table(
+    "partner.query_releases",
+    "Every result that left, and what the differencing monitor has to say to the owner of the data about it.",
+    pa.schema(
+        [
+            column("content_key", pa.string(), "Hash of the query, its rules and its inputs' versions", required=True),
+            column("source", pa.string(), "Catalog table whose people are watched", required=True),
+            column("identity", pa.string(), "Its column that tells people apart", required=True),
+            column("query", pa.string(), "Query name", required=True),
+            column("runner", pa.string(), "Who asked", required=True),
+            column("as_of", pa.string(), "Newest day of the data the query ran on", required=True),
+            column("minimum", pa.int64(), "People that two different populations must differ by", required=True),
+            column("conditions", pa.string(), "Every condition of the query, normalised, as JSON", required=True),
+            column("state", pa.string(), "Whether its people were compared with earlier releases", required=True),
+            column("warnings", pa.int64(), "Earlier populations that differ by fewer people", required=True),
+            column("close_to", pa.string(), "The first of them, with the difference, as JSON", required=True),
+        ]
+    ),
+    key=("content_key", "source", "identity"),
+)
+
 
 def result_table(query: str, fields: list[pa.Field], key: tuple[str, ...], description: str) -> Table:
     """The table a query's result is written to."""

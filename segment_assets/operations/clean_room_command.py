@@ -19,12 +19,13 @@ from segment_assets.clean_room.checker import Checked
 from segment_assets.clean_room.checker import check as judge
 from segment_assets.clean_room.circumstances import PLAIN, Circumstances, Run
 from segment_assets.clean_room.collaboration import Collaboration, CollaborationError
+from segment_assets.clean_room.differencing.told import sentences
 from segment_assets.clean_room.port import QueryFailedError
 from segment_assets.clean_room.privacy import report
 from segment_assets.clean_room.privacy.ledger import Statement
 from segment_assets.clean_room.privacy.template import BudgetTemplate, from_config
 from segment_assets.clean_room.reasons import RULE_OF, Finding
-from segment_assets.clean_room.tables import QUERY_LOG
+from segment_assets.clean_room.tables import DIFFERENCING, QUERY_LOG
 
 _STYLES = {"ACCEPT": "green", "WARN": "yellow", "REJECT": "red"}
 
@@ -94,6 +95,20 @@ def budget(console: Console, *, as_json: bool = False) -> bool:
     elif template:
         console.print("The privacy budget is AWS's own there: look at it in its console.")
     return True
+
+
+def warnings(console: Console, *, as_json: bool = False) -> bool:
+    """Tell the owner of the data what the differencing monitor noticed; true where that is nothing."""
+    config = segmentation.load()
+    _offered(config)
+    found = deployment.resource(deployment.settings(config), "lake").read(DIFFERENCING).to_pylist()
+    told = [{**row, **{k: json.loads(row[k]) for k in ("conditions", "close_to")}} for row in found]
+    if as_json:
+        console.print(json.dumps(told, indent=2), markup=False, soft_wrap=True)
+        return not any(row["warnings"] for row in told)
+    for line in sentences(told):
+        console.print(line, markup=False, soft_wrap=True)
+    return not any(row["warnings"] for row in told)
 
 
 def conformance(console: Console, path: Path, *, as_json: bool = False) -> bool:

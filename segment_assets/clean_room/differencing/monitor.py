@@ -1,0 +1,142 @@
+"""The differencing monitor: two accepted queries, each with enough people, whose difference is one person's answer.
+
+No rule stops that, and AWS says so. The monitor warns the owner of the data, and never the runner: the runner's result,
+metadata, log and messages are the same with and without a warning, and so is what is written: one row per release in
+the owner's namespace, whether there is something to say in it or not.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from datetime import date
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from sqlglot import exp
+
+from segment_assets.clean_room import rewrite
+from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
+from segment_assets.clean_room.differencing.populations import Close, Populations, Release
+from segment_assets.clean_room.differencing.sketch import Sketch
+from segment_assets.clean_room.differencing.watched import Watched, conditions, watched
+from segment_assets.clean_room.names import Resolved
+from segment_assets.clean_room.spark import NotExecutableError
+from segment_assets.clean_room.tables import DIFFERENCING
+from segment_assets.lake import Lake, Table
+
+MOST_ROWS = 100  # of a result that are watched one by one; of a larger one, all its people together
+MOST_WARNINGS = 100  # that are told of one release
+_BATCH = 100_000
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """A result that is about to leave.
+
+    Attributes:
+        query: accepted.
+        rows: of the result.
+        name: of the query.
+        content_key: hash of the query, its rules and its data.
+        day: newest day of the data.
+    """
+
+    query: Resolved
+    rows: pa.Table
+    name: str
+    content_key: str
+    day: date | None
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """The monitor of one collaboration.
+
+    Attributes:
+        collaboration: whose rules hold.
+        sources: catalog table -> the table.
+        lake: where the owner's record is.
+        populations: what was released before.
+        exclusively: one writer of the record at a time.
+    """
+
+    collaboration: Collaboration
+    sources: Mapping[str, Table]
+    lake: Lake
+    populations: Populations
+    exclusively: Callable[[], AbstractContextManager[None]]
+
+    def watch(self, leaving: Leaving, run_id: str) -> None:
+        """Look at what is about to leave, remember whom it is about, and tell the owner what it is close to."""
+        told = [self._told(one, leaving) for one in watched(leaving.query, self.collaboration)]
+        if not told:
+            return
+        with self.exclusively():
+            before = self.lake.read(DIFFERENCING)
+            known = {tuple(row.values()) for row in before.select(list(DIFFERENCING.key)).to_pylist()}
+            fresh = [t for t in told if tuple(t[k] for k in DIFFERENCING.key) not in known]
+            added = pa.Table.from_pylist(fresh, DIFFERENCING.schema)
+            self.lake.write(DIFFERENCING, pa.concat_tables([before.cast(DIFFERENCING.schema), added]), run_id)
+
+    def _told(self, one: Watched, leaving: Leaving) -> dict[str, object]:
+        place = json.dumps([self.collaboration.name, self.collaboration.runner, one.source, one.identity])
+        day = str(leaving.day or "")
+        release = Release(leaving.content_key, leaving.name, day, tuple(conditions(leaving.query)))
+        found: list[Close] = []
+        try:
+            found = self.populations.compared(place, one.minimum, release, dict(self._sketches(one, leaving)))
+            state = "watched"
+        except (duckdb.Error, sqlite3.Error, OSError, pa.ArrowException, NotExecutableError):
+            # Whether the monitor works must not show to the runner either.
+            state = "not watched: the monitor failed"
+        return {
+            "content_key": release.content_key,
+            "source": one.source,
+            "identity": one.identity,
+            "query": release.query,
+            "runner": self.collaboration.runner,
+            "as_of": day,
+            "minimum": one.minimum,
+            "conditions": json.dumps(release.conditions),
+            "state": state,
+            "warnings": len(found),
+            "close_to": json.dumps([asdict(c) for c in found[:MOST_WARNINGS]]),
+        }
+
+    def _sketches(self, one: Watched, leaving: Leaving) -> Iterator[tuple[str, Sketch]]:
+        query, rows = leaving.query, leaving.rows
+        column = exp.column(one.identity, table=one.label, quoted=True)
+        members = rewrite.members(query, column, leaving.day)
+        *keys, identity = members.names
+        offered = {t.name: self._offered(t, one) for t in query.relations.values()}
+        places = [i for i, item in enumerate(query.tree.expressions) if not item.find(exp.AggFunc)]
+        released = {key: rows.column(i) for key, i in zip(keys, places, strict=True)}
+        numbered = pa.table(released | {"row_number": pa.array(range(rows.num_rows), pa.int64())})
+        on = " AND ".join(f'm."{k}" IS NOT DISTINCT FROM r."{k}"' for k in keys) or "TRUE"
+        pairs = f"""
+            CREATE TEMP TABLE released_people AS
+            SELECT DISTINCT r.row_number, md5_number_lower(CAST(m."{identity}" AS VARCHAR)) AS person
+            FROM ({members.sql}) m JOIN released r ON {on} WHERE m."{identity}" IS NOT NULL"""
+        with self.lake.connect(**offered, released=numbered) as db:
+            db.execute(pairs)
+            people = db.sql("SELECT DISTINCT person FROM released_people")
+            yield "all", _sketch(people, one.minimum)
+            if keys and rows.num_rows <= MOST_ROWS and query.tree.find(exp.AggFunc):
+                for i in range(rows.num_rows):
+                    people = db.sql(f"SELECT person FROM released_people WHERE row_number = {i}")
+                    yield f"row {i + 1} of {rows.num_rows}", _sketch(people, one.minimum)
+
+    def _offered(self, table: ConfiguredTable, one: Watched) -> pa.Table:
+        # The owner may look at a column that the query may not.
+        hidden = {one.identity} if table.source == one.source else set()
+        return self.lake.read(self.sources[table.source], sorted({*table.columns, *hidden}))
+
+
+def _sketch(people: duckdb.DuckDBPyRelation, minimum: int) -> Sketch:
+    made = Sketch.empty(minimum)
+    for batch in people.to_arrow_reader(_BATCH):
+        made.add(batch.column(0).to_numpy(zero_copy_only=False).astype(np.uint64))
+    return made
