@@ -57,3 +57,30 @@ def normalise(lake, where=PINPOINT, code="code"):
     assert account.nothing_lost
     assert account.keys == account.events
     return account, made, written
+
+
+def of_every_family(number):
+    """One record of each kind of stream, told apart by a number; each is one event."""
+    time = milliseconds(2026, 1, 1, 12) + number
+    second, iso = time // 1000, f"2026-01-01T12:00:{number % 60:02}.{number % 1000:03}Z"
+    status = {"id": f"w{number}", "status": "read", "timestamp": str(second), "recipient_id": "14255550142"}
+    campaign = {"campaign_event_type": "Click", "campaign_event_timestamp": iso, "campaign_message_id": f"c{number}"}
+    mail = {"timestamp": iso, "messageId": f"m{number}", "destination": ["dana@example.org"]}
+    sent = {"eventType": "Send", "mail": mail}
+    return {
+        "pinpoint": event(number=number),
+        "ses": sent,
+        "ses by SNS": {"Type": "Notification", "TopicArn": "arn:aws:sns:x", "Message": json.dumps(sent)},
+        "end_user_messaging": {"eventType": "TEXT_DELIVERED", "eventTimestamp": time, "messageId": f"t{number}"},
+        "whatsapp": {
+            "whatsAppWebhookEntry": json.dumps({"changes": [{"value": {"statuses": [status]}}]}),
+            "message_timestamp": iso,
+        },
+        "connect": campaign,
+        "connect by a profile": {
+            "ObjectTypeName": "Campaign-Email",
+            "EventType": "CREATED",
+            "EventTimestamp": iso,
+            "Object": campaign,
+        },
+    }

@@ -19,7 +19,15 @@ from segment_assets.first_party.vocabulary import NAMES
 from segment_assets.lake import FolderStore, Lake
 from segment_assets.lake.embedded import open_catalog
 from segment_assets_tests.first_party import loading
-from segment_assets_tests.first_party.loading import days_in, event, load_days, normalise, put, text
+from segment_assets_tests.first_party.loading import (
+    days_in,
+    event,
+    load_days,
+    normalise,
+    of_every_family,
+    put,
+    text,
+)
 
 
 def test_every_delivered_record_is_accounted_for(lake, landing):
@@ -171,9 +179,12 @@ def test_a_table_that_departs_from_its_description_is_named(lake, landing):
     assert departures(lake, NAMES) == ["column source_event_type"]
 
 
+FAMILIES = sorted(of_every_family(0))
 records = st.lists(
     st.one_of(
-        st.builds(lambda n: json.dumps(event(number=n)).encode(), st.integers(0, 4)),
+        st.builds(
+            lambda n, of: json.dumps(of_every_family(n)[of]).encode(), st.integers(0, 2), st.sampled_from(FAMILIES)
+        ),
         st.sampled_from([b"{broken", b"[1]", b'{"event_type":"x"}', json.dumps(event("_test.event_stream")).encode()]),
     ),
     min_size=1,
