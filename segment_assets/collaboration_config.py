@@ -106,6 +106,16 @@ class CustomRule(Model):
         return self
 
 
+class AccessBudget(Model):
+    """How often a table may be used (AWS: a privacy budget of type ACCESS_BUDGET); each use in a query costs 1."""
+
+    budget: int = Field(ge=0, le=1_000_000, description="uses")
+    type: Literal["CALENDAR_DAY", "CALENDAR_WEEK", "CALENDAR_MONTH", "LIFETIME"] = Field(
+        "CALENDAR_MONTH", description="the period they are for, by the calendar in UTC"
+    )
+    auto_refresh: bool = Field(True, description="a new budget in each period; without it, one for ever")
+
+
 class ConfiguredTable(Model):
     """A catalog table offered to the collaboration under one analysis rule; its name is what queries use."""
 
@@ -121,6 +131,14 @@ class ConfiguredTable(Model):
         None, alias="aggregation", description="offer it under an aggregation rule"
     )
     custom_rule: CustomRule | None = Field(None, alias="custom", description="offer it under a custom rule")
+    access_budget: list[AccessBudget] = Field(
+        [],
+        max_length=2,
+        description="how often queries may use the table; two hold together, as of a day and for ever",
+    )
+    result_receivers: list[str] | None = Field(
+        None, description="members who may receive results of queries on the table; default: every one"
+    )
     encryption: dict[str, Literal["fingerprint", "sealed", "cleartext"]] = Field(
         {}, description="columns encrypted with AWS's C3R client, and how: queries that mislead are warned of"
     )
@@ -135,12 +153,22 @@ class ConfiguredTable(Model):
 class Query(Model):
     """A protected query, in Spark SQL over configured tables."""
 
-    sql: str = Field(description="the query's text")
+    sql: str | None = Field(None, description="the query's text")
+    template: str | None = Field(None, description="in place of a text: the analysis template that is run")
+    parameters: dict[str, str | int | float | bool] = Field({}, description="values of the template's parameters")
     description: str = Field(description="what the result is, in business words: the first line shown in the UI")
     use_as_features: bool = Field(False, description="join the result's columns to features by customer_id")
     bounds: dict[str, Bounds] = Field(
         {}, description="with noise: lowest and highest value of what is summed or averaged, by its text"
     )
+
+    @model_validator(mode="after")
+    def _one_text(self) -> "Query":
+        if (self.sql is None) == (self.template is None):
+            raise ValueError("give exactly one of sql and template")
+        if self.parameters and self.template is None:
+            raise ValueError("parameters are those of a template: give template, or write the values into sql")
+        return self
 
 
 class TemplateParameter(Model):
@@ -183,3 +211,16 @@ class Collaboration(Model):
     privacy_budget: PrivacyBudget | None = Field(
         None, description="for tables under differential privacy, which can't be queried without it"
     )
+
+    def text_of(self, query: str) -> str:
+        """The text of a query: its own, or its template's, whose parameters are `:name`."""
+        asked = self.queries[query]
+        return asked.sql or self.templates[str(asked.template)].sql
+
+    @model_validator(mode="after")
+    def _templates_exist(self) -> "Collaboration":
+        for name, query in self.queries.items():
+            if query.template is not None and query.template not in self.templates:
+                known = ", ".join(self.templates) or "none is declared"
+                raise ValueError(f'queries.{name}.template: no template is called "{query.template}": {known}')
+        return self

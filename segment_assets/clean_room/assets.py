@@ -10,10 +10,11 @@ import pyarrow as pa
 
 from segment_assets import collaboration_config
 from segment_assets.automation import OWNERS, at_a_gate, code_version, fresh_within, on_changed_data_once_a_day
-from segment_assets.clean_room import protected_query, results
+from segment_assets.clean_room import protected_query, results, runnable
 from segment_assets.clean_room.checker import Checked, check
-from segment_assets.clean_room.circumstances import Circumstances, PrivacyBudget
+from segment_assets.clean_room.circumstances import Circumstances, PrivacyBudget, Run
 from segment_assets.clean_room.collaboration import Collaboration, CollaborationError, declare, lint
+from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.custom.privacy import is_private
 from segment_assets.clean_room.port import CleanRoom
 from segment_assets.clean_room.privacy import assets as private_assets
@@ -88,19 +89,22 @@ def private_queries(config: Segmentation, offered: collaboration_config.Collabor
     tables, found = sources(config), []
     for name, query in offered.queries.items():
         path = f"segmentation.yaml: collaboration.queries.{name}.sql"
-        checked = _checked(query.sql, config, offered)
+        checked = _checked(name, config, offered)
         if (accepted := checked.custom) is None or not _is_private(checked):
             continue
         _refuse_other_purposes(path.removesuffix(".sql"), query, offered, {t.name for t in accepted.tables})
         catalog = {n: t.schema for n, t in tables.items()}
         made, trace, table = shape.prepared(name, query, accepted, catalog, path)
+        text, uses = _said(offered, name), runnable.uses(accepted)
         who, template, per_day = declared(config, offered), budget_template(budget), offered.queries_per_day
-        found.append(PrivateQuery(name, query.sql, made, query.bounds, trace, table, tables, who, template, per_day))
+        found.append(PrivateQuery(name, text, made, query.bounds, trace, table, tables, who, template, per_day, uses))
     return found
 
 
-def _checked(text: str, config: Segmentation, offered: collaboration_config.Collaboration) -> Checked:
-    return check(text, declared(config, offered), Circumstances(privacy_budget=privacy_budget(offered)))
+def _checked(name: str, config: Segmentation, offered: collaboration_config.Collaboration) -> Checked:
+    collaboration = declared(config, offered)
+    run = template_run(collaboration, offered.queries[name])
+    return check(offered.text_of(name), collaboration, Circumstances(run=run, privacy_budget=privacy_budget(offered)))
 
 
 def _is_private(checked: Checked) -> bool:
@@ -113,17 +117,35 @@ def protected_queries(config: Segmentation, offered: collaboration_config.Collab
     engine = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
     found = []
     for name, query in offered.queries.items():
-        path = f"segmentation.yaml: collaboration.queries.{name}.sql"
-        if _is_private(checked := _checked(query.sql, config, offered)):
+        path = f"segmentation.yaml: collaboration.queries.{name}"
+        if _is_private(checked := _checked(name, config, offered)):
             continue
-        resolved = checked.accepted(path)
-        used = {t.name for t in resolved.relations.values()}
-        _refuse_other_purposes(path.removesuffix(".sql"), query, offered, used)
+        resolved = checked.runnable(f"{path}.{'template' if query.template else 'sql'}")
+        _refuse_other_purposes(path, query, offered, {t.name for t in runnable.tables(resolved)})
+        text, of = offered.text_of(name), template_run(collaboration, query)
         catalog = {n: t.schema for n, t in tables.items()}
         table = results.table(name, query.description, resolved, catalog, path)
         per_day = offered.queries_per_day
-        found.append(ProtectedQuery(name, query.sql, resolved, table, tables, collaboration, per_day, engine))
+        found.append(ProtectedQuery(name, text, resolved, table, tables, collaboration, per_day, engine, of))
     return found
+
+
+def _said(offered: collaboration_config.Collaboration, name: str) -> str:
+    """The text with the values of its parameters: with other values it is another question."""
+    values = sorted(offered.queries[name].parameters.items())
+    return offered.text_of(name) + "".join(f"\n-- :{k} = {_literal(v)}" for k, v in values)
+
+
+def template_run(collaboration: Collaboration, query: collaboration_config.Query) -> Run | None:
+    """The run of an analysis template that a query is; None for free text."""
+    if query.template is None:
+        return None
+    values = {name: _literal(value) for name, value in query.parameters.items()}
+    return Run(query.template, collaboration.templates[query.template].creator, values)
+
+
+def _literal(value: str | float | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _collaboration(config: Segmentation, offered: collaboration_config.Collaboration) -> dg.AssetsDefinition:
@@ -208,6 +230,8 @@ def describe(collaboration: Collaboration) -> dict[str, Any]:
 def _match_rate(query: ProtectedQuery, outcome: Outcome, lake: Lake) -> dict[str, Any]:
     # A list rule gives the runner its own matched customers, so this tells it nothing new. A filter or a limit would
     # make another number of it, and an aggregation rule never says who matched.
+    if isinstance(query.resolved, Accepted):
+        return {}
     tree = query.resolved.tree
     filtered = tree.args.get("where") or tree.args.get("limit")
     if not tree.args.get("distinct") or filtered or "customer_id" not in outcome.rows.column_names:

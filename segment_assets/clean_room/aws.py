@@ -22,12 +22,16 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from segment_assets.aws import AwsRefusedError, client, code, sentence, telling
 from segment_assets.aws_config import Aws
 from segment_assets.clean_room import aws_text
+from segment_assets.clean_room.access_ledger import Standing
 from segment_assets.clean_room.aws_lock import LEASE_SECONDS, Lock
 from segment_assets.clean_room.aws_note import Notes
 from segment_assets.clean_room.aws_patience import tries
-from segment_assets.clean_room.aws_plan import resource_name
-from segment_assets.clean_room.names import Resolved
+from segment_assets.clean_room.aws_plan import resource_name, template_name
+from segment_assets.clean_room.circumstances import Run
+from segment_assets.clean_room.collaboration import Collaboration, template_from_config
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError, ReadTable
+from segment_assets.clean_room.runnable import Runnable
+from segment_assets.clean_room.templates import Template
 from segment_assets.segmentation import Segmentation
 
 DEADLINE_SECONDS = 3600.0
@@ -65,6 +69,7 @@ class AwsCleanRoom(CleanRoom):
         pause: seconds between the first two looks at a query; later ones are further apart.
         patience: seconds to wait for roles that are not known everywhere yet, and for AWS to take calls again.
         lease: seconds until the lock of a run that was killed is taken over.
+        templates: analysis templates by their declared name.
     """
 
     def __init__(
@@ -75,17 +80,20 @@ class AwsCleanRoom(CleanRoom):
         pause: float = 1.0,
         patience: float = IAM_SECONDS,
         lease: float = LEASE_SECONDS,
+        templates: Mapping[str, Template] | None = None,
     ) -> None:
-        self.aws, self.collaboration = aws, collaboration
+        self.aws, self.collaboration, self.templates = aws, collaboration, templates
         self.deadline, self.pause, self.patience, self.lease = deadline, pause, patience, lease
         self._costs: dict[str, dict[str, float]] = {}
 
-    def run(self, query: Resolved, read: ReadTable, as_of: date | None = None, key: str = "") -> pa.Table:
+    def run(
+        self, query: Runnable, read: ReadTable, as_of: date | None = None, key: str = "", of: Run | None = None
+    ) -> pa.Table:
         """Start the query or follow the one that was started, await it, bring its result."""
         key = key or uuid4().hex
-        text = aws_text.submitted(query, as_of)
+        asked = self._of_template(of) if of else {"queryString": aws_text.submitted(query, as_of)}
         for attempt in range(1, ATTEMPTS + 1):
-            answer = self._awaited(self._id(key, text))
+            answer = self._awaited(self._id(key, asked))
             if answer["status"] == "SUCCESS":
                 break
             if attempt == ATTEMPTS or not answer.get("error", {}).get("retry", {}).get("retryable"):
@@ -138,7 +146,45 @@ class AwsCleanRoom(CleanRoom):
             )
         return dict(found[0])
 
-    def _id(self, key: str, text: str) -> str:
+    def access(self, collaboration: Collaboration) -> list[Standing]:
+        """As Clean Rooms counts it: of our own tables and of the partner's."""
+        of = {"collaborationIdentifier": self._membership["collaborationId"], "privacyBudgetType": "ACCESS_BUDGET"}
+        pages = self._rooms.get_paginator("list_collaboration_privacy_budgets").paginate(**of)
+        with telling("cleanrooms:ListCollaborationPrivacyBudgets"):
+            told = [b["budget"]["accessBudget"] for page in pages for b in page["collaborationPrivacyBudgetSummaries"]]
+        names = self._associations() if told else {}
+        return [
+            Standing(
+                names.get(one["resourceArn"].rpartition("/")[2], one["resourceArn"]), _period(d), _used(d), d["budget"]
+            )
+            for one in told
+            for d in one["details"]
+        ]
+
+    def _associations(self) -> dict[str, str]:
+        of = {"membershipIdentifier": self._membership["id"]}
+        pages = self._rooms.get_paginator("list_configured_table_associations").paginate(**of)
+        with telling("cleanrooms:ListConfiguredTableAssociations"):
+            return {a["id"]: a["name"] for page in pages for a in page["configuredTableAssociationSummaries"]}
+
+    def _of_template(self, of: Run) -> dict[str, Any]:
+        """The template as `aws apply` made it: its name tells its text, which can't change."""
+        if self.templates is None or of.arn not in self.templates:
+            raise AwsRefusedError(f'segmentation.yaml: collaboration.templates: none is called "{of.arn}"')
+        name = template_name(self.aws.deployment, self.templates[of.arn])
+        pages = self._rooms.get_paginator("list_collaboration_analysis_templates").paginate(
+            collaborationIdentifier=self._membership["collaborationId"]
+        )
+        with telling("cleanrooms:ListCollaborationAnalysisTemplates"):
+            found = [t for p in pages for t in p["collaborationAnalysisTemplateSummaries"] if t["name"] == name]
+        if not found:
+            raise AwsRefusedError(
+                f'Clean Rooms: the collaboration has no analysis template "{name}", which is {of.arn} with its present '
+                "text: `segment-assets aws apply` makes it"
+            )
+        return {"analysisTemplateArn": found[0]["arn"], "parameters": dict(of.values)}
+
+    def _id(self, key: str, asked: Mapping[str, Any]) -> str:
         """The query of this content: the one that runs or ended well, or a new one."""
         began = time.monotonic()
         for last in tries(self.deadline, self.pause):
@@ -148,7 +194,7 @@ class AwsCleanRoom(CleanRoom):
                     return known
                 self._notes.write(key, {"begun": datetime.now(UTC).isoformat()})
                 try:
-                    ident = self._start(key, text)
+                    ident = self._start(key, asked)
                 except (ClientError, BotoCoreError) as refused:
                     waited = time.monotonic() - began
                     if last or not self._again(refused, waited):
@@ -166,12 +212,12 @@ class AwsCleanRoom(CleanRoom):
         gone = answer["status"] == "SUCCESS" and not self._parts(_location(answer))
         return None if gone or answer["status"] in _ENDED_BADLY else known
 
-    def _start(self, key: str, text: str) -> str:
+    def _start(self, key: str, asked: Mapping[str, Any]) -> str:
         where = {"resultFormat": "PARQUET", "bucket": self.aws.exports_bucket, "keyPrefix": self._notes.prefix(key)}
         answer = self._once.start_protected_query(
             type="SQL",
             membershipIdentifier=self._membership["id"],
-            sqlParameters={"queryString": text},
+            sqlParameters=dict(asked),
             resultConfiguration={"outputConfiguration": {"s3": where}},
         )
         return str(answer["protectedQuery"]["id"])
@@ -249,6 +295,14 @@ class AwsCleanRoom(CleanRoom):
         return sorted(key for key in found if key.endswith(".parquet"))
 
 
+def _period(detail: Mapping[str, Any]) -> str:
+    return f"{detail['budgetType'].lower().removeprefix('calendar_')} from {detail['startTime']:%Y-%m-%d}"
+
+
+def _used(detail: Mapping[str, Any]) -> int:
+    return int(detail["budget"]) - int(detail["remainingBudget"])
+
+
 def _location(answer: Mapping[str, Any]) -> str:
     return str(answer["result"]["output"]["s3"]["location"])
 
@@ -264,4 +318,7 @@ def _failed(answer: Mapping[str, Any]) -> QueryFailedError:
 def clean_room(settings: Settings) -> AwsCleanRoom:
     """The clean room of the AWS deployment."""
     declared = settings.segmentation.collaboration
-    return AwsCleanRoom(settings.aws, declared.name if declared else None)
+    if declared is None:
+        return AwsCleanRoom(settings.aws, None)
+    templates = {n: template_from_config(n, t, declared.runner) for n, t in declared.templates.items()}
+    return AwsCleanRoom(settings.aws, declared.name, templates=templates)

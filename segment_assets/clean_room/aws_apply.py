@@ -6,6 +6,7 @@ from typing import Any
 
 from segment_assets.aws import client, session, telling
 from segment_assets.aws_config import Aws
+from segment_assets.clean_room.aws_names import Names
 from segment_assets.clean_room.aws_patience import tries
 from segment_assets.clean_room.aws_plan import OURS, PARTNERS, PlanError, Resource, Step, canonical
 
@@ -37,6 +38,8 @@ class Rooms:
         }
         self._clients: dict[str, Any] = {account: client("cleanrooms", enter[account]()) for account in accounts}
         self._ids: dict[str, str] = {}
+        self._arns: dict[str, str] = {}  # of analysis templates, by name
+        self._names = Names(aws, self.runner, self.provider, self._arns)
 
     def observe(self) -> list[Resource]:
         """Everything there is of this deployment in the accounts that are looked at.
@@ -46,7 +49,8 @@ class Rooms:
         """
         found = list(self._collaborations())
         for account in self.accounts:
-            found += [*self._memberships(account), *self._tables(account), *self._associations(account)]
+            found += [*self._memberships(account), *self._templates(account), *self._tables(account)]
+            found += [*self._associations(account), *self._budgets(account)]
         return found
 
     def take(self, step: Step) -> None:
@@ -62,9 +66,11 @@ class Rooms:
         call = getattr(self._clients[resource.account], doing)
         with telling(f"cleanrooms:{operation} on {resource.label}"):
             answer = self._patiently(lambda: call(**asked), self._clients[resource.account])
-        if verb == "create" and resource.kind != "analysis_rule":
+        if verb == "create" and resource.kind not in ("analysis_rule", "association_rule"):
             [made] = [v for v in answer.values() if isinstance(v, dict) and "id" in v]
             self._ids[resource.label] = made["id"]
+            if resource.kind == "analysis_template":
+                self._arns[resource.name] = made["arn"]
 
     def _patiently(self, call: Callable[[], Any], on: Any) -> Any:
         for last in tries(self.patience, 1.0):
@@ -119,8 +125,41 @@ class Rooms:
     def _analysis_rule(self, resource: Resource, verb: str) -> dict[str, Any]:
         table, _, kind = resource.name.rpartition(".")
         of = {"configuredTableIdentifier": self._ids[f"{resource.account}/configured_table/{table}"]}
-        policy = {} if verb == "delete" else {"analysisRulePolicy": resource.settings["policy"]}
+        policy = {} if verb == "delete" else {"analysisRulePolicy": self._names.to_aws(resource.settings["policy"])}
         return {**of, "analysisRuleType": kind, **policy}
+
+    def _analysis_template(self, resource: Resource, verb: str) -> dict[str, Any]:
+        of = {"membershipIdentifier": self._ids[f"{resource.account}/membership/{self.name}"]}
+        if verb != "create":
+            return {**of, "analysisTemplateIdentifier": self._ids[resource.label]}
+        source = {"text": resource.settings["text"]}
+        parameters = resource.settings["parameters"]
+        asked = {**of, "name": resource.name, "format": "SQL", "source": source}
+        return asked | ({"analysisParameters": parameters} if parameters else {})
+
+    def _association_rule(self, resource: Resource, verb: str) -> dict[str, Any]:
+        table, _, kind = resource.name.rpartition(".")
+        of = {
+            "membershipIdentifier": self._ids[f"{resource.account}/membership/{self.name}"],
+            "configuredTableAssociationIdentifier": self._ids[f"{resource.account}/association/{table}"],
+        }
+        policy = {} if verb == "delete" else {"analysisRulePolicy": self._names.to_aws(resource.settings["policy"])}
+        return {**of, "analysisRuleType": kind, **policy}
+
+    def _access_budget(self, resource: Resource, verb: str) -> dict[str, Any]:
+        membership = self._ids[f"{resource.account}/membership/{self.name}"]
+        of = {"membershipIdentifier": membership}
+        if verb != "create":
+            of["privacyBudgetTemplateIdentifier"] = self._ids[resource.label]
+        if verb == "delete":
+            return of
+        budget = {"budgetParameters": resource.settings["budgets"]}
+        if verb == "create":
+            meta = self._clients[resource.account].meta
+            where = f"arn:{meta.partition}:cleanrooms:{meta.region_name}:{self._names.account(resource.account)}"
+            association = self._ids[f"{resource.account}/association/{resource.name}"]
+            budget["resourceArn"] = f"{where}:membership/{membership}/configuredtableassociation/{association}"
+        return {**of, "privacyBudgetType": "ACCESS_BUDGET", "parameters": {"accessBudget": budget}}
 
     def _association(self, resource: Resource, verb: str) -> dict[str, Any]:
         of = {"membershipIdentifier": self._ids[f"{resource.account}/membership/{self.name}"]}
@@ -140,6 +179,9 @@ class Rooms:
                 members = {m["displayName"]: sorted(m["abilities"]) for m in every}
                 settings = {"members": members, "analyticsEngine": whole.get("analyticsEngine")}
                 found = self._noted(Resource(OURS, "collaboration", self.name, settings), one["id"])
+                if whole.get("memberStatus") == "ACTIVE":
+                    asked = ("list_collaboration_analysis_templates", "collaborationAnalysisTemplateSummaries")
+                    self._arns |= {t["name"]: t["arn"] for t in self._list(account, *asked, **of)}
                 if account == OURS:
                     yield found
 
@@ -149,6 +191,35 @@ class Rooms:
                 whole = self._ask(account, "get_membership", membershipIdentifier=one["id"])["membership"]
                 settings = {"queryLogStatus": whole["queryLogStatus"]}
                 yield self._noted(Resource(account, "membership", self.name, settings), one["id"])
+
+    def _templates(self, account: str) -> Iterator[Resource]:
+        if (membership := self._ids.get(f"{account}/membership/{self.name}")) is None:
+            return
+        of = {"membershipIdentifier": membership}
+        for one in self._list(account, "list_analysis_templates", "analysisTemplateSummaries", **of):
+            if one["name"].startswith(f"{self.aws.deployment}_"):
+                which = of | {"analysisTemplateIdentifier": one["id"]}
+                whole = self._ask(account, "get_analysis_template", **which)["analysisTemplate"]
+                said = {
+                    "text": whole["source"].get("text", ""),
+                    "parameters": canonical(whole.get("analysisParameters", [])),
+                }
+                self._arns[one["name"]] = one["arn"]
+                yield self._noted(Resource(account, "analysis_template", one["name"], said), one["id"])
+
+    def _budgets(self, account: str) -> Iterator[Resource]:
+        if (membership := self._ids.get(f"{account}/membership/{self.name}")) is None:
+            return
+        of = {"membershipIdentifier": membership}
+        names = {i: label.rpartition("/")[2] for label, i in self._ids.items() if "/association/" in label}
+        for one in self._list(account, "list_privacy_budget_templates", "privacyBudgetTemplateSummaries", **of):
+            if one["privacyBudgetType"] == "ACCESS_BUDGET":
+                which = of | {"privacyBudgetTemplateIdentifier": one["id"]}
+                whole = self._ask(account, "get_privacy_budget_template", **which)["privacyBudgetTemplate"]
+                budget = whole["parameters"]["accessBudget"]
+                ident = budget["resourceArn"].rpartition("/")[2]
+                settings = {"budgets": canonical(budget["budgetParameters"])}
+                yield self._noted(Resource(account, "access_budget", names.get(ident, ident), settings), one["id"])
 
     def _tables(self, account: str) -> Iterator[Resource]:
         for one in self._list(account, "list_configured_tables", "configuredTableSummaries"):
@@ -164,7 +235,7 @@ class Rooms:
             yield self._noted(Resource(account, "configured_table", one["name"], settings), one["id"])
             for kind in one["analysisRuleTypes"]:
                 rule = self._ask(account, "get_configured_table_analysis_rule", **of, analysisRuleType=kind)
-                policy = {"policy": canonical(rule["analysisRule"]["policy"])}
+                policy = {"policy": canonical(self._names.from_aws(rule["analysisRule"]["policy"]))}
                 yield Resource(account, "analysis_rule", f"{one['name']}.{kind}", policy)
 
     def _associations(self, account: str) -> Iterator[Resource]:
@@ -179,6 +250,11 @@ class Rooms:
             table = names.get(one["configuredTableId"], one["configuredTableId"])
             settings = {"configuredTable": table, "roleArn": whole["roleArn"]}
             yield self._noted(Resource(account, "association", one["name"], settings), one["id"])
+            for kind in whole.get("analysisRuleTypes", ()):
+                asked = which | {"analysisRuleType": kind}
+                rule = self._ask(account, "get_configured_table_association_analysis_rule", **asked)["analysisRule"]
+                policy = {"policy": canonical(self._names.from_aws(rule["policy"]))}
+                yield Resource(account, "association_rule", f"{one['name']}.{kind}", policy)
 
     def _noted(self, resource: Resource, ident: str) -> Resource:
         self._ids[resource.label] = ident
@@ -207,6 +283,9 @@ _CALLS = {
         "configured_table": "configured_table",
         "analysis_rule": "configured_table_analysis_rule",
         "association": "configured_table_association",
+        "analysis_template": "analysis_template",
+        "association_rule": "configured_table_association_analysis_rule",
+        "access_budget": "privacy_budget_template",
     }.items()
     for verb in ("create", "change", "delete")
 }

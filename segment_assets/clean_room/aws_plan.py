@@ -3,21 +3,32 @@
 Pure: nothing here asks AWS. Names that belong to an account carry the deployment's, so that several share one.
 """
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from segment_assets.aws_config import Aws
 from segment_assets.clean_room import rules
+from segment_assets.clean_room.access_ledger import AccessBudget
 from segment_assets.clean_room.collaboration import Collaboration
+from segment_assets.clean_room.templates import Template
 from segment_assets.lake import Table
 from segment_assets.segmentation import nearest
 
 OURS, PARTNERS = "ours", "partner"
 # In the order in which each rests on those before it.
-KINDS = ("collaboration", "membership", "configured_table", "analysis_rule", "association")
+KINDS = (
+    "collaboration", "membership", "configured_table", "analysis_template", "analysis_rule", "association",
+    "association_rule", "access_budget",
+)  # fmt: skip
 # What AWS can't change in place.
-_FIXED = {"collaboration": {"members"}, "association": {"configuredTable"}}
+_FIXED = {
+    "collaboration": {"members"},
+    "association": {"configuredTable"},
+    "analysis_template": {"text", "parameters"},
+}
 Action = Literal["create", "change", "blocked", "unchanged", "not declared"]
 
 
@@ -75,6 +86,12 @@ def resource_name(deployment: str, name: str) -> str:
     return f"{deployment}_{name}"
 
 
+def template_name(deployment: str, template: Template) -> str:
+    """A template's name in an account: it tells the text, which can't change, so that another text is another one."""
+    said = json.dumps([template.text.strip(), [[p.name, p.type, p.default] for p in template.parameters]])
+    return resource_name(deployment, f"{template.arn}_{hashlib.sha256(said.encode()).hexdigest()[:8]}")
+
+
 def declared(collaboration: Collaboration, aws: Aws, catalog: Mapping[str, Table]) -> list[Resource]:
     """Everything segmentation.yaml asks for, in the order of making.
 
@@ -93,6 +110,10 @@ def declared(collaboration: Collaboration, aws: Aws, catalog: Mapping[str, Table
         Resource(OURS, "membership", whole, {"queryLogStatus": "ENABLED"}),
         Resource(PARTNERS, "membership", whole, {"queryLogStatus": "ENABLED"}),
     ]
+    templates = {name: template_name(aws.deployment, t) for name, t in collaboration.templates.items()}
+    for template in collaboration.templates.values():
+        account = OURS if template.creator == collaboration.runner else PARTNERS
+        found.append(Resource(account, "analysis_template", templates[template.arn], _template(template)))
     for table in collaboration.tables.values():
         account = OURS if table.owner == collaboration.runner else PARTNERS
         name = resource_name(aws.deployment, table.name)
@@ -102,16 +123,17 @@ def declared(collaboration: Collaboration, aws: Aws, catalog: Mapping[str, Table
             "allowedColumns": sorted(table.columns),
         }
         found.append(Resource(account, "configured_table", name, offered))
-        if table.rule is not None and table.rule.type == "CUSTOM":
-            raise PlanError(
-                f"segmentation.yaml: collaboration.configured_tables.{table.name}.custom: custom rules are checked and "
-                "run on one machine, and not made on AWS yet; use a list or aggregation rule there"
-            )
         if table.rule is not None:
-            policy = canonical(rules.to_aws(table.rule))
+            policy = canonical(_named(rules.to_aws(table.rule), templates))
             found.append(Resource(account, "analysis_rule", f"{name}.{table.rule.type}", {"policy": policy}))
         role = aws.clean_rooms.service_role_arn if account == OURS else aws.clean_rooms.partner_service_role_arn
         found.append(Resource(account, "association", table.name, {"configuredTable": name, "roleArn": role}))
+        if table.rule is not None and table.result_receivers is not None:
+            policy = {"v1": {table.rule.type.lower(): {"allowedResultReceivers": sorted(table.result_receivers)}}}
+            found.append(Resource(account, "association_rule", f"{table.name}.{table.rule.type}", {"policy": policy}))
+        if table.access_budgets:
+            budgets = {"budgets": canonical([_budget(b) for b in table.access_budgets])}
+            found.append(Resource(account, "access_budget", table.name, budgets))
     return sorted(found, key=lambda r: KINDS.index(r.kind))
 
 
@@ -156,6 +178,26 @@ def steps(changes: Collection[Change], delete: Collection[str] = ()) -> list[Ste
         if (c.action in ("create", "change") and c.resource.label not in delete) or c.action == "blocked"
     ]
     return [*(Step("delete", resource) for resource in gone), *made]
+
+
+def _template(template: Template) -> dict[str, Any]:
+    parameters = [
+        {"name": p.name, "type": p.type} | ({} if p.default is None else {"defaultValue": p.default})
+        for p in template.parameters
+    ]
+    return {"text": template.text.strip(), "parameters": canonical(parameters)}
+
+
+def _named(policy: dict[str, Any], templates: Mapping[str, str]) -> dict[str, Any]:
+    """The policy with templates by their names in the account; members stay by their names too."""
+    if custom := policy["v1"].get("custom"):
+        custom["allowedAnalyses"] = [templates.get(a, a) for a in custom["allowedAnalyses"]]
+    return policy
+
+
+def _budget(budget: AccessBudget) -> dict[str, Any]:
+    refresh = "ENABLED" if budget.auto_refresh and budget.type != "LIFETIME" else "DISABLED"
+    return {"type": budget.type, "budget": budget.budget, "autoRefresh": refresh}
 
 
 def canonical(value: Any) -> Any:

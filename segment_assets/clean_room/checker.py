@@ -18,6 +18,7 @@ from segment_assets.clean_room.custom.resolve import Resolver
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.program import Program, parse
 from segment_assets.clean_room.reasons import WARNINGS, Finding, QueryRefusedError, Verdict, at, verdict
+from segment_assets.clean_room.runnable import Runnable
 
 MAX_LENGTH = 500_000  # API_ProtectedQuerySQLParameters, queryString
 _RULES = {"AGGREGATION": aggregation_rule.check, "LIST": list_rule.check}
@@ -64,6 +65,21 @@ class Checked:
             raise QueryRefusedError(self.refusal, path)
         return self.resolved
 
+    def runnable(self, path: str = "query") -> Runnable:
+        """The query as it runs.
+
+        Args:
+            path: where the query stands, for the message.
+
+        Raises:
+            QueryRefusedError: the query was refused, or needs what is not built.
+        """
+        if self.resolved is not None:
+            return self.resolved
+        if self.custom is None or any(privacy.is_private(t) for t in self.custom.tables):
+            raise QueryRefusedError(self.refusal, path)
+        return self.custom
+
     @property
     def refusal(self) -> Finding:
         """Why the query does not run."""
@@ -73,7 +89,7 @@ class Checked:
             return Finding(
                 "DP_POLICY_MISSING", "the query is allowed, and runs with noise alone: it is no query of this kind"
             )
-        message = "the query is allowed, but nested queries, windows and set operations are not kept as a table yet"
+        message = "the query is allowed, and is no single SELECT over configured tables"
         return Finding("SUBQUERY_OR_CTE", message)
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from segment_assets import collaboration_config
 from segment_assets.clean_room import rules
+from segment_assets.clean_room.access_ledger import AccessBudget
 from segment_assets.clean_room.custom_rule import ANY_JOB, ANY_QUERY, Custom
 from segment_assets.clean_room.privacy import limits
 from segment_assets.clean_room.privacy.limits import Limits
@@ -41,6 +42,7 @@ class ConfiguredTable:
         encryption: column -> fingerprint, sealed or cleartext, where C3R encrypted it.
         result_receivers: members the association lets receive results; None: every one.
         limits: how much of one person may count, for a table under differential privacy.
+        access_budgets: how often it may be used; none: as often as anyone likes.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ConfiguredTable:
     encryption: Mapping[str, str] = field(default_factory=dict)
     result_receivers: tuple[str, ...] | None = None
     limits: Limits | None = None
+    access_budgets: tuple[AccessBudget, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,11 +134,20 @@ def declare(config: collaboration_config.Collaboration, catalog: Mapping[str, pa
         privacy = limits.from_config(table.custom_rule)
         for place, named in limits.named(privacy) if privacy else ():
             wrong += _unknown(f"{path}.custom.privacy.{place}", named, allowed, f"{name}.allowed_columns")
-        tables[name] = ConfiguredTable(name, source, owner, allowed, rule, table.encryption, limits=privacy)
+        receivers = None if table.result_receivers is None else tuple(table.result_receivers)
+        wrong += [
+            f'{path}.result_receivers: no member is called "{r}" {nearest(r, members.values())}'
+            for r in receivers or ()
+            if r not in members.values()
+        ]
+        budgets = tuple(AccessBudget(b.type, b.budget, b.auto_refresh) for b in table.access_budget)
+        tables[name] = ConfiguredTable(
+            name, source, owner, allowed, rule, table.encryption, receivers, limits=privacy, access_budgets=budgets
+        )
         if isinstance(rule, Custom):
             wrong += _of_custom(path, rule, config)
     wrong += _one_user_column(tables)
-    templates = {name: _template(name, t, config.runner) for name, t in config.templates.items()}
+    templates = {name: template_from_config(name, t, config.runner) for name, t in config.templates.items()}
     if wrong:
         raise CollaborationError("\n".join(wrong))
     return Collaboration(config.name, config.runner, config.provider, tables, templates=templates)
@@ -166,7 +178,8 @@ def _one_user_column(tables: Mapping[str, ConfiguredTable]) -> list[str]:
     ]
 
 
-def _template(name: str, template: collaboration_config.AnalysisTemplate, runner: str) -> Template:
+def template_from_config(name: str, template: collaboration_config.AnalysisTemplate, runner: str) -> Template:
+    """A template of segmentation.yaml."""
     parameters = tuple(Parameter(n, p.type, p.default) for n, p in template.parameters.items())
     return Template(name, template.author or runner, template.sql, parameters)
 
@@ -224,6 +237,7 @@ def _described(table: ConfiguredTable) -> dict[str, Any]:
         "analysisRuleType": rule.type if rule else None,
         "analysisRulePolicy": rules.to_aws(rule) if rule else None,
         **({"limitsOfOnePerson": table.limits.described()} if table.limits else {}),
+        **({} if table.result_receivers is None else {"allowedResultReceivers": sorted(table.result_receivers)}),
     }
 
 

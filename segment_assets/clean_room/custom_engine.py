@@ -7,6 +7,7 @@ LIMIT of the query act on what is left, so neither tells of what is not.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 
 from sqlglot import errors, exp
@@ -60,7 +61,7 @@ def rewritten(accepted: Accepted, as_of: date | None) -> Rewritten:
     minimums = _minimums(accepted)
     carried, slots = _carried(tree, minimums, accepted)
     shown = [named(_of(f"c{i}"), f"c{i}") for i in range(len(outputs))]
-    whole = exp.select(*shown).from_(exp.Subquery(this=carried, alias=exp.TableAlias(this=exp.to_identifier("f"))))
+    whole = exp.select(*shown).from_(_f(carried))
     if minimums:
         held = _held(slots)
         enough = [sets.enough([h for h in held if h.table == t], m) for t, m in minimums.items()]
@@ -69,6 +70,52 @@ def rewritten(accepted: Accepted, as_of: date | None) -> Rewritten:
     whole.set("order", exp.Order(expressions=[*order, *every]))
     whole.set("limit", limit)
     return Rewritten(whole.sql(dialect="duckdb", comments=False), outputs)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many people stand behind every row of a whole result.
+
+    Attributes:
+        sql: columns of the result (c0, c3, ...) and then the size for each table (s0, s1, ...).
+        compared: the places of these columns in the result.
+        minimums: what each size must reach.
+    """
+
+    sql: str
+    compared: tuple[int, ...]
+    minimums: tuple[int, ...]
+
+
+def sizes(accepted: Accepted, as_of: date | None) -> Sizes:
+    """The query without filter, order and limit, with the size of the smallest set that each row rests on."""
+    tree, outputs, _, _ = _prepared(accepted, as_of)
+    minimums = _minimums(accepted)
+    select = first(tree)
+    compared = list(range(len(outputs)))
+    if tree is select and not select.args.get("distinct"):
+        items = list(select.expressions)
+        seen = [i for i, item in enumerate(items) if item.find(exp.Window) is None]
+        compared = [i for i in compared if i in seen]
+        select.set("expressions", [items[i] for i in seen] or [named(exp.Null(), "c0")])
+    carried, slots = _carried(tree, minimums, accepted)
+    held = _held(slots)
+    counted = [named(sets.smallest([h for h in held if h.table == t]), f"s{i}") for i, t in enumerate(minimums)]
+    shown = [named(_of(f"c{i}"), f"c{i}") for i in compared]
+    whole = exp.select(*shown, *counted).from_(_f(carried))
+    return Sizes(whole.sql(dialect="duckdb", comments=False), tuple(compared), tuple(minimums.values()))
+
+
+def result_names(accepted: Accepted) -> tuple[str, ...]:
+    """What the columns of the result are called.
+
+    Raises:
+        QueryFailedError: the query is not run at all.
+    """
+    try:
+        return _result_names(accepted, canonical(accepted))
+    except NotCanonicalError as bad:
+        raise QueryFailedError("FUNCTION_NOT_ALLOWED", str(bad)) from bad
 
 
 _Prepared = tuple[exp.Query, tuple[str, ...], list[exp.Expr], exp.Expr | None]
@@ -154,6 +201,10 @@ def _minimums(accepted: Accepted) -> dict[str, int]:
 
 def _held(slots: list[Slot]) -> list[Held]:
     return [Held(s.table, _of(s.name), s.many, s.cap) for s in slots]
+
+
+def _f(carried: exp.Query) -> exp.Subquery:
+    return exp.Subquery(this=carried, alias=exp.TableAlias(this=exp.to_identifier("f")))
 
 
 def _of(name: str) -> exp.Column:

@@ -6,7 +6,7 @@ them out is the allow-list of the checker.
 
 import fcntl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -16,8 +16,10 @@ from typing import Protocol
 import duckdb
 import pyarrow as pa
 
-from segment_assets.clean_room import custom_engine
-from segment_assets.clean_room.collaboration import ConfiguredTable
+from segment_assets.clean_room import custom_engine, runnable
+from segment_assets.clean_room.access_ledger import AccessLedger, Standing
+from segment_assets.clean_room.circumstances import Run
+from segment_assets.clean_room.collaboration import Collaboration
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.differencing.populations import Populations
 from segment_assets.clean_room.names import Resolved
@@ -27,6 +29,7 @@ from segment_assets.clean_room.privacy.answer import answer
 from segment_assets.clean_room.privacy.ledger import Ledger
 from segment_assets.clean_room.privacy.plan import Plan
 from segment_assets.clean_room.rewrite import Rewritten, rewrite
+from segment_assets.clean_room.runnable import Runnable
 from segment_assets.clean_room.spark import NotExecutableError
 
 DEADLINE_SECONDS = 600.0
@@ -56,20 +59,31 @@ class EmbeddedCleanRoom(CleanRoom):
         memory_limit: in DuckDB's notation.
         threads: threads of one query.
         deadline: seconds until a query is interrupted.
+        ledger: file that counts the uses of tables with an access budget.
     """
 
     def __init__(
-        self, scratch: Path, memory_limit: str = "1GB", threads: int = 2, deadline: float = DEADLINE_SECONDS
+        self,
+        scratch: Path,
+        memory_limit: str = "1GB",
+        threads: int = 2,
+        deadline: float = DEADLINE_SECONDS,
+        ledger: Path | None = None,
     ) -> None:
         self.scratch = scratch
         self.memory_limit = memory_limit
         self.threads = threads
         self.deadline = deadline
+        self.access_ledger = AccessLedger(ledger or scratch / "access_budgets.db")
 
-    def run(self, query: Resolved, read: ReadTable, as_of: date | None = None, key: str = "") -> pa.Table:
+    def run(
+        self, query: Runnable, read: ReadTable, as_of: date | None = None, key: str = "", of: Run | None = None
+    ) -> pa.Table:
         """Rewrite with the output constraints, execute from the tree, name the columns."""
+        if isinstance(query, Accepted):
+            return self.run_custom(query, read, as_of)
         rewritten = self.rewrite(query, as_of)
-        tables = {t.name: read(t).select(list(t.columns)) for t in _needed(query)}
+        tables = {t.name: read(t).select(list(t.columns)) for t in runnable.tables(query)}
         result = self._execute(rewritten.sql, tables)
         return result.rename_columns(list(rewritten.names))
 
@@ -110,6 +124,17 @@ class EmbeddedCleanRoom(CleanRoom):
     def populations(self) -> Populations:
         """The memory of the differencing monitor, in the owner's folder."""
         return Populations(self.scratch.parent / "owner" / "populations.db")
+
+    def admit(self, collaboration: Collaboration, uses: Mapping[str, int], key: str) -> None:
+        """Pay in the ledger."""
+        tables = collaboration.tables
+        if budgets := {name: b for name in uses if (b := tables[name].access_budgets)}:
+            self.access_ledger.charge(collaboration.name, budgets, uses, key)
+
+    def access(self, collaboration: Collaboration) -> list[Standing]:
+        """As the ledger has it."""
+        budgets = {t.name: t.access_budgets for t in collaboration.tables.values() if t.access_budgets}
+        return self.access_ledger.standings(collaboration.name, budgets)
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
@@ -158,10 +183,8 @@ def locked(room: EmbeddedCleanRoom, spill: Path, tables: dict[str, pa.Table]) ->
         db.close()
 
 
-def _needed(query: Resolved) -> Iterator[ConfiguredTable]:
-    yield from {t.name: t for t in query.relations.values()}.values()
-
-
 def clean_room(settings: Settings) -> EmbeddedCleanRoom:
     """The clean room of the embedded deployment."""
-    return EmbeddedCleanRoom(settings.home / "clean_room" / "scratch", settings.memory_limit, settings.threads)
+    home = settings.home / "clean_room"
+    ledger = home / "access_budgets.db"
+    return EmbeddedCleanRoom(home / "scratch", settings.memory_limit, settings.threads, ledger=ledger)

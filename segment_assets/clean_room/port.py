@@ -1,18 +1,20 @@
 """Where protected queries run."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 
 import pyarrow as pa
 
-from segment_assets.clean_room.collaboration import ConfiguredTable
+from segment_assets.clean_room.access_ledger import Standing
+from segment_assets.clean_room.circumstances import Run
+from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.differencing.populations import Populations
-from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.privacy.accounting import Price
 from segment_assets.clean_room.privacy.ledger import Ledger
 from segment_assets.clean_room.privacy.plan import Plan
+from segment_assets.clean_room.runnable import Runnable
 
 ReadTable = Callable[[ConfiguredTable], pa.Table]
 
@@ -33,7 +35,9 @@ class CleanRoom(ABC):
     """Runs accepted queries under the rules of their tables."""
 
     @abstractmethod
-    def run(self, query: Resolved, read: ReadTable, as_of: date | None = None, key: str = "") -> pa.Table:
+    def run(
+        self, query: Runnable, read: ReadTable, as_of: date | None = None, key: str = "", of: Run | None = None
+    ) -> pa.Table:
         """The result: rows that every rule lets out, in a total order.
 
         Args:
@@ -41,6 +45,7 @@ class CleanRoom(ABC):
             read: reads the allowed columns of a configured table; an adapter that reaches them itself never calls it.
             as_of: day of the data: what CURRENT_DATE means.
             key: hash of the query, its rules and its data; a query that was started under it is not started twice.
+            of: the run of an analysis template that it is; None for free text.
 
         Raises:
             QueryFailedError: it ran out of memory or time, or failed while running.
@@ -73,6 +78,18 @@ class CleanRoom(ABC):
     def populations(self) -> Populations | None:
         """What was released of whom, on the owner's side; None where that is out of reach."""
         return None
+
+    def admit(self, collaboration: Collaboration, uses: Mapping[str, int], key: str) -> None:
+        """Pay for a query's uses of configured tables; nothing where a service counts them itself.
+
+        Raises:
+            AccessBudgetError: a table's access budget is used up.
+        """
+        return
+
+    def access(self, collaboration: Collaboration) -> Sequence[Standing]:
+        """How the access budgets stand, of each table that has one."""
+        return ()
 
     def cost(self, key: str) -> Mapping[str, float]:
         """What the query of this content cost in this process, by unit; nothing where nothing is billed."""

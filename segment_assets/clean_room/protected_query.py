@@ -10,11 +10,14 @@ from datetime import date
 import pyarrow as pa
 from sqlglot import exp
 
-from segment_assets.clean_room import budget, results, rewrite, thresholds
+from segment_assets.clean_room import budget, custom_engine, custom_results, results, rewrite, runnable, thresholds
+from segment_assets.clean_room.circumstances import Run
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
+from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.differencing.monitor import Leaving, Monitor
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError
+from segment_assets.clean_room.runnable import Runnable
 from segment_assets.clean_room.spark import NotExecutableError
 from segment_assets.clean_room.tables import PARTNERS_DAY, PARTNERS_ROWS, QUERY_LOG
 from segment_assets.lake import Lake, Table, Written
@@ -32,6 +35,7 @@ class ProtectedQuery:
         name: as in segmentation.yaml.
         text: as submitted.
         resolved: accepted by the checker.
+        of: the run of an analysis template that it is; None for free text.
         table: where the result is written.
         sources: catalog table's short name -> the table.
         collaboration: whose rules it runs under.
@@ -41,17 +45,18 @@ class ProtectedQuery:
 
     name: str
     text: str
-    resolved: Resolved
+    resolved: Runnable
     table: Table
     sources: dict[str, Table]
     collaboration: Collaboration
     per_day: int
     engine: str
+    of: Run | None = None
 
     @property
     def inputs(self) -> list[Table]:
         """The catalog tables behind the configured tables of the query."""
-        return [self.sources[name] for name in sorted({t.source for t in self.resolved.relations.values()})]
+        return [self.sources[name] for name in sorted({t.source for t in runnable.tables(self.resolved)})]
 
 
 @dataclass(frozen=True)
@@ -80,13 +85,17 @@ def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outc
 
     Raises:
         BudgetExhaustedError: the day's queries are used up.
+        AccessBudgetError: a table's access budget is used up.
         QueryFailedError: the query did not end well; it counts.
     """
     entry = _entry(query, lake)
     with room.exclusively():
         log = lake.read(QUERY_LOG)
         known = budget.status(log, entry.content_key) == "SUCCESS"
-        lake.write(QUERY_LOG, budget.charge(log, entry, query.per_day), run_id)
+        charged = budget.charge(log, entry, query.per_day)
+        if not known:
+            room.admit(query.collaboration, runnable.uses(query.resolved), entry.content_key)
+        lake.write(QUERY_LOG, charged, run_id)
     reused = known and lake.inputs(query.table).get(KEY) == entry.content_key
     try:
         rows = lake.read(query.table) if reused else _execute(query, lake, room, entry.content_key)
@@ -95,13 +104,13 @@ def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outc
         raise
     cost = room.cost(entry.content_key)
     table = results.with_unique_key(query.table, rows)
-    kept = thresholds.minimum_kept(query.resolved, rows, lambda column: _members(query, lake, column))
+    kept = _minimum_kept(query, lake, rows)
     unique = rows.num_rows < 2 or rows.group_by(list(table.key)).aggregate([]).num_rows == rows.num_rows
     if not (kept and unique):
         # Nothing that breaks the rules is written, not even for the runner.
         _close(entry, "FAILED", lake, room, run_id)
         return Outcome(lake.state(query.table), rows.slice(0, 0), kept, unique, reused, cost)
-    if (populations := room.populations) is not None:
+    if (populations := room.populations) is not None and isinstance(query.resolved, Resolved):
         monitor = Monitor(query.collaboration, query.sources, lake, populations, room.exclusively)
         leaving = Leaving(query.resolved, rows, query.name, entry.content_key, _newest(query, lake))
         monitor.watch(leaving, run_id)
@@ -115,7 +124,7 @@ def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outc
 def _entry(query: ProtectedQuery, lake: Lake) -> budget.Entry:
     states = {table.name: lake.state(table) for table in query.inputs}
     day = max((s.as_of for s in states.values() if s.as_of), default=UNDATED)
-    used = {t.name for t in query.resolved.relations.values()}
+    used = {t.name for t in runnable.tables(query.resolved)}
     rules = query.collaboration.version_of(used)
     # What is executed stands in the key, so that a mended rewrite is run again and an unrelated edit costs nothing.
     executed = _rewritten(query, _newest(query, lake))
@@ -124,7 +133,7 @@ def _entry(query: ProtectedQuery, lake: Lake) -> budget.Entry:
         budget.content_key(query.text, rules, versions, query.engine, executed),
         query.name,
         day,
-        next(t.rule.type for t in query.resolved.relations.values() if t.rule),
+        next(t.rule.type for t in runnable.tables(query.resolved) if t.rule),
         ", ".join(sorted(used)),
         query.text,
     )
@@ -134,15 +143,21 @@ def _execute(query: ProtectedQuery, lake: Lake, room: CleanRoom, key: str) -> pa
     def read(table: ConfiguredTable) -> pa.Table:
         return lake.read(query.sources[table.source], list(table.columns))
 
-    rows = room.run(query.resolved, read, _newest(query, lake), key)
+    rows = room.run(query.resolved, read, _newest(query, lake), key, query.of)
     return rows.cast(query.table.schema)
 
 
-def _members(query: ProtectedQuery, lake: Lake, column: exp.Column) -> pa.Table:
-    sql = rewrite.members(query.resolved, column, _newest(query, lake)).sql
-    offered = {t.name: lake.read(query.sources[t.source], list(t.columns)) for t in query.resolved.relations.values()}
-    with lake.connect(**offered) as db:
-        return db.sql(sql).to_arrow_table()
+def _minimum_kept(query: ProtectedQuery, lake: Lake, rows: pa.Table) -> bool:
+    asked, as_of = query.resolved, _newest(query, lake)
+    offered = {t.name: lake.read(query.sources[t.source], list(t.columns)) for t in runnable.tables(asked)}
+    if isinstance(asked, Accepted):
+        return custom_results.minimum_kept(asked, rows, offered, as_of)
+
+    def members(column: exp.Column) -> pa.Table:
+        with lake.connect(**offered) as db:
+            return db.sql(rewrite.members(asked, column, as_of).sql).to_arrow_table()
+
+    return thresholds.minimum_kept(asked, rows, members)
 
 
 def _of_the_partner(query: ProtectedQuery, lake: Lake) -> dict[str, str]:
@@ -162,6 +177,8 @@ def _newest(query: ProtectedQuery, lake: Lake) -> date | None:
 
 def _rewritten(query: ProtectedQuery, as_of: date | None) -> str:
     try:
+        if isinstance(query.resolved, Accepted):
+            return custom_engine.rewritten(query.resolved, as_of).sql
         return rewrite.rewrite(query.resolved, as_of).sql
     except NotExecutableError as bad:
         raise QueryFailedError("FUNCTION_NOT_ALLOWED", f"{query.name}: {bad}") from bad

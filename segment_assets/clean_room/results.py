@@ -5,9 +5,12 @@ from collections.abc import Iterable, Mapping
 import pyarrow as pa
 from sqlglot import exp
 
-from segment_assets.clean_room import aggregation_rule, conditions, rewrite, spark
+from segment_assets.clean_room import aggregation_rule, conditions, custom_engine, custom_results, rewrite, spark
 from segment_assets.clean_room.collaboration import ConfiguredTable
+from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.names import Resolved, output_name
+from segment_assets.clean_room.port import QueryFailedError
+from segment_assets.clean_room.runnable import Runnable
 from segment_assets.clean_room.tables import QUERY_LOG, result_table
 from segment_assets.lake import Table, column
 from segment_assets.lake.tags import joined, tagged, tags_of
@@ -23,7 +26,7 @@ class ResultError(Exception):
     """An accepted query whose result can't be kept as a table: where, why, and how to mend the query."""
 
 
-def table(name: str, description: str, query: Resolved, catalog: Catalog, path: str) -> Table:
+def table(name: str, description: str, query: Runnable, catalog: Catalog, path: str) -> Table:
     """The table of a query's result.
 
     Args:
@@ -36,13 +39,12 @@ def table(name: str, description: str, query: Resolved, catalog: Catalog, path: 
     Raises:
         ResultError: two columns have one name, or a group's key is not among the columns.
     """
-    items = query.tree.expressions
-    names = [output_name(item) for item in items]
+    names = _names(query, path)
     if twice := sorted({n for n in names if names.count(n) > 1}):
         raise ResultError(f'{path}: two columns of the result are called "{twice[0]}": name them with AS')
     if f"clean_room.{name}" == QUERY_LOG.name:
         raise ResultError(f"{path}: {name} is the name of the record of all queries: choose another")
-    fields = [_field(n, conditions.plain(i), query, catalog) for n, i in zip(names, items, strict=True)]
+    fields = _fields(query, names, catalog, path)
     known = {source: tags_of(schema) for source, schema in catalog.items()}
     carried = {
         column: joined(known[s.table].get(s.column, {}) for s in sources)
@@ -58,11 +60,13 @@ def with_unique_key(declared: Table, rows: pa.Table) -> Table:
     return Table(declared.name, declared.description, declared.schema, tuple(declared.schema.names))
 
 
-def traced(query: Resolved) -> Trace:
+def traced(query: Runnable) -> Trace:
     """The catalog columns that the result's values are computed from, and those that choose its rows.
 
     The columns that minimum group sizes count choose rows too.
     """
+    if isinstance(query, Accepted):
+        return in_catalog(custom_results.traced(query), query.tables)
     tree = query.tree.copy()
     tree.set("expressions", [exp.alias_(i.unalias(), output_name(i), quoted=True) for i in tree.expressions])
     tree.set("hint", None)
@@ -81,7 +85,29 @@ def in_catalog(found: Trace, tables: Iterable[ConfiguredTable]) -> Trace:
     return Trace({name: renamed(columns) for name, columns in found.values.items()}, renamed(found.rows))
 
 
-def _key(query: Resolved, names: list[str], path: str) -> tuple[str, ...]:
+def _names(query: Runnable, path: str) -> list[str]:
+    if isinstance(query, Resolved):
+        return [output_name(item) for item in query.tree.expressions]
+    try:
+        return list(custom_engine.result_names(query))
+    except QueryFailedError as bad:
+        raise ResultError(f"{path}: {bad}") from bad
+
+
+def _fields(query: Runnable, names: list[str], catalog: Catalog, path: str) -> list[pa.Field]:
+    if isinstance(query, Resolved):
+        items = [conditions.plain(i) for i in query.tree.expressions]
+        return [_field(n, i, query, catalog) for n, i in zip(names, items, strict=True)]
+    try:
+        return custom_results.fields(query, catalog)
+    except (QueryFailedError, custom_results.TypeUnknownError) as bad:
+        raise ResultError(f"{path}: {bad}") from bad
+
+
+def _key(query: Runnable, names: list[str], path: str) -> tuple[str, ...]:
+    if isinstance(query, Accepted):
+        # What a program groups by can't be told from its text alone.
+        return ("customer_id",) if "customer_id" in names else tuple(names)
     items = [conditions.plain(item) for item in query.tree.expressions]
     if not any(item.find(exp.AggFunc) for item in items):
         return ("customer_id",) if "customer_id" in names else tuple(names)

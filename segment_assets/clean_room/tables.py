@@ -17,7 +17,7 @@ QUERY_LOG = Table(
             column("query", pa.string(), "Query name", required=True),
             column("as_of", pa.date32(), "Newest day of the data the query ran on", required=True),
             column("status", pa.string(), "STARTED, SUCCESS or FAILED; each of them counts", required=True),
-            column("rule_type", pa.string(), "LIST or AGGREGATION", required=True),
+            column("rule_type", pa.string(), "LIST, AGGREGATION or CUSTOM", required=True),
             column("tables", pa.string(), "Configured tables used, sorted, comma separated", required=True),
             column("query_text", pa.string(), "The query as submitted", required=True),
         ]

@@ -1,11 +1,9 @@
 """What came in: events, the partner's audience, and who belongs together."""
 
+import re
 from collections import Counter
 from typing import Any
 
-from sqlglot import exp
-
-from segment_assets import sql
 from segment_assets.clean_room.tables import PARTNERS_ROWS, QUERY_LOG, result_table
 from segment_assets.collaboration_config import Collaboration
 from segment_assets.dashboards.datasets import DataSet, Reader, Row, Value
@@ -29,10 +27,21 @@ def result(query: str) -> Table:
 
 
 def minimum_group(collaboration: Collaboration, query: str) -> int | None:
-    """The largest minimum group size among the configured tables an aggregating query uses; None for a list query."""
-    used = {t.name for t in sql.parse(collaboration.queries[query].sql).find_all(exp.Table)}
-    rules = [t.aggregation_rule for name, t in collaboration.configured_tables.items() if name in used]
-    return max((c.minimum for rule in rules if rule for c in rule.output_constraints), default=None)
+    """The largest minimum group size among the configured tables a query uses; None where none has one."""
+    used = [t for name, t in collaboration.configured_tables.items() if name in _words(collaboration.text_of(query))]
+    found = [c.minimum for t in used if t.aggregation_rule for c in t.aggregation_rule.output_constraints]
+    found += [m.minimum for t in used if t.custom_rule and (m := t.custom_rule.minimum_identities)]
+    return max(found, default=None)
+
+
+def is_list(collaboration: Collaboration, query: str) -> bool:
+    """Whether a query lists customers under list rules."""
+    text = _words(collaboration.text_of(query))
+    return any(t.list_rule for name, t in collaboration.configured_tables.items() if name in text)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.lower()))
 
 
 def engagement(reader: Reader) -> dict[str, DataSet]:
@@ -60,7 +69,7 @@ def partner(reader: Reader, config: Segmentation) -> dict[str, DataSet]:
     if config.audience is None or config.collaboration is None:
         return {}
     queries = config.collaboration.queries
-    lists = [name for name in queries if minimum_group(config.collaboration, name) is None]
+    lists = [name for name in queries if is_list(config.collaboration, name)]
     found: dict[str, DataSet] = {"partner": _match(reader, lists)}
     days = reader.ask("query_days", query_log=QUERY_LOG)
     spent: list[Row] = [
@@ -74,7 +83,7 @@ def partner(reader: Reader, config: Segmentation) -> dict[str, DataSet]:
     found["query_budget"] = reader.dataset(spent, QUERY_LOG)
     found["queries"] = reader.dataset(reader.ask("queries", query_log=QUERY_LOG), QUERY_LOG)
     for name in queries:
-        if name not in lists:
+        if minimum_group(config.collaboration, name) is not None:
             found[f"query/{name}"] = _groups(reader, name)
     return found
 

@@ -92,7 +92,7 @@ def _partner(collaboration: Collaboration) -> Section:
     for name, query in collaboration.queries.items():
         fields = tuple(
             Field(s.alias_or_name, _words(s.alias_or_name), "count" if s.find(exp.AggFunc) else "text")
-            for s in _selected(query.sql)
+            for s in _selected(collaboration.text_of(name))
         )
         if (minimum := minimum_group(collaboration, name)) is not None:
             lead = f"The clean room lets a group leave only when it has at least {minimum} customers."
@@ -263,8 +263,7 @@ def _activations() -> Section:
 
 
 def _selected(text: str) -> list[exp.Expr]:
-    tree = sql.parse(text)
-    return list(tree.selects) if isinstance(tree, exp.Query) else []
+    return list(sql.parse_final(text).selects)
 
 
 def _outcome(spec: Target) -> str:

@@ -20,7 +20,7 @@ from segment_assets.modelling.feature_columns import PartnerResult
 from segment_assets.modelling.tables import FEATURES
 from segment_assets.modelling.vocabulary import FeatureEvent
 from segment_assets.segmentation import Segmentation
-from segment_assets.sql import Source, Trace, bind, load, parse, to_duckdb
+from segment_assets.sql import Source, Trace, bind, load, parse_final, to_duckdb
 from segment_assets.sql.query import Value
 
 
@@ -143,7 +143,7 @@ def partner_results(lake: Lake, config: Segmentation, clock: date) -> list[tuple
     found = []
     for name, wanted in sorted(config.collaboration.queries.items()):
         if wanted.use_as_features:
-            selected = [item.alias_or_name for item in parse(wanted.sql).expressions]
+            selected = [item.alias_or_name for item in parse_final(config.collaboration.text_of(name)).selects]
             if "customer_id" not in selected:
                 raise FeaturesError(
                     f"segmentation.yaml: collaboration.queries.{name}.use_as_features: the query must select "

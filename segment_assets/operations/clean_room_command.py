@@ -173,7 +173,7 @@ def _offered(config: segmentation.Segmentation) -> collaboration_config.Collabor
 def _bounds_of(text: str) -> Mapping[str, tuple[float, float]]:
     """What is declared beside a query of segmentation.yaml that has this text."""
     queries = _offered(segmentation.load()).queries.values()
-    return next((query.bounds for query in queries if query.sql.split() == text.split()), {})
+    return next((query.bounds for query in queries if (query.sql or "").split() == text.split()), {})
 
 
 def _verdict(found: Checked) -> dict[str, Any]:

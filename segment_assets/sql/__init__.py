@@ -2,6 +2,18 @@
 
 from segment_assets.sql.lineage import Lineage, Source, Trace, trace
 from segment_assets.sql.predicate import predicate
-from segment_assets.sql.query import SqlError, bind, load, parse, to_duckdb
+from segment_assets.sql.query import SqlError, bind, load, parse, parse_final, to_duckdb
 
-__all__ = ["Lineage", "Source", "SqlError", "Trace", "bind", "load", "parse", "predicate", "to_duckdb", "trace"]
+__all__ = [
+    "Lineage",
+    "Source",
+    "SqlError",
+    "Trace",
+    "bind",
+    "load",
+    "parse",
+    "parse_final",
+    "predicate",
+    "to_duckdb",
+    "trace",
+]

@@ -32,6 +32,22 @@ def parse(text: str) -> exp.Expr:
     return statements[0]
 
 
+def parse_final(text: str) -> exp.Query:
+    """The SELECT whose rows leave, of a text that may cache tables before it.
+
+    Raises:
+        SqlError: as `parse`.
+    """
+    try:
+        statements = [s for s in parse_all(text, read="spark") if s is not None]
+    except errors.SqlglotError as bad:
+        raise SqlError(f"not Spark SQL: {str(bad).splitlines()[0]}") from bad
+    *before, last = statements or [exp.Null()]
+    if not isinstance(last, exp.Query) or not all(isinstance(s, exp.Cache) for s in before):
+        raise SqlError("must be a SELECT, with nothing but CACHE TABLE before it")
+    return last
+
+
 def load(package: str, name: str) -> exp.Expr:
     """A `.sql` file that lies in the folder `sql` of a step's package, as a tree."""
     return parse(resources.files(package).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8"))

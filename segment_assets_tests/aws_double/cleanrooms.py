@@ -11,12 +11,15 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segment_assets.clean_room import rules
+from segment_assets.clean_room import rules, runnable
+from segment_assets.clean_room.access_ledger import AccessBudgetError
 from segment_assets.clean_room.checker import Checked, check
+from segment_assets.clean_room.circumstances import Circumstances, Run
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.embedded import EmbeddedCleanRoom
+from segment_assets.clean_room.runnable import Runnable
+from segment_assets_tests.aws_double.cleanrooms_custom import CustomRules
 from segment_assets_tests.aws_double.cleanrooms_members import ABILITIES, missing
-from segment_assets_tests.aws_double.cleanrooms_tables import Tables
 from segment_assets_tests.aws_double.inside import in_role
 from segment_assets_tests.aws_double.service import AwsError, Caller
 
@@ -25,7 +28,7 @@ ENDED = ("SUCCESS", "FAILED", "CANCELLED", "TIMED_OUT")
 ID = "protectedQueryIdentifier"
 
 
-class CleanRooms(Tables):
+class CleanRooms(CustomRules):
     """The service.
 
     Attributes:
@@ -99,11 +102,12 @@ class CleanRooms(Tables):
             told = {"quotaName": "concurrent queries", "quotaValue": float(CONCURRENT)}
             raise AwsError("ServiceQuotaExceededException", "too many queries", 402, **told)
         collaboration = self._declared(caller, self.collaborations[membership["collaborationId"]], caller.account)
-        checked = check(sqlParameters["queryString"], collaboration)
-        if checked.resolved is None:
+        checked = self._checked(sqlParameters, collaboration)
+        if checked.verdict.decision == "REJECT":
             found = checked.verdict.findings[0]
             raise AwsError("ValidationException", f"{found.code}: {found.message}", reason="INVALID_QUERY")
         ident = str(uuid4())
+        self._pay(membership["collaborationId"], checked.runnable(), ident)
         self.queries[ident] = {
             "id": ident,
             "membershipId": membership["id"],
@@ -138,6 +142,24 @@ class CleanRooms(Tables):
         query["status"] = "CANCELLING"
         return {"protectedQuery": dict(query)}
 
+    def _checked(self, asked: dict[str, Any], collaboration: Collaboration) -> Checked:
+        if (arn := asked.get("analysisTemplateArn")) is None:
+            return check(asked["queryString"], collaboration)
+        if arn not in collaboration.templates:
+            raise missing("ANALYSIS_TEMPLATE", arn)
+        template = collaboration.templates[arn]
+        state = Circumstances(run=Run(arn, template.creator, asked.get("parameters", {})))
+        return check(template.text, collaboration, state)
+
+    def _pay(self, collaboration: str, query: Runnable, ident: str) -> None:
+        """Each use of a table costs 1; what is sent by another name for a column is the same use."""
+        of = {t.name: t.source for t in runnable.tables(query)}
+        uses = {of[name]: number for name, number in runnable.uses(query).items()}
+        try:
+            self.ledger.charge(collaboration, self._access_budgets(), uses, ident)
+        except AccessBudgetError as empty:
+            raise AwsError("ValidationException", str(empty), reason="INVALID_QUERY") from empty
+
     def _declared(self, caller: Caller, of: dict[str, Any], runner: str) -> Collaboration:
         """What is configured here, as the checker takes it: members are accounts."""
         tables = {}
@@ -148,9 +170,11 @@ class CleanRooms(Tables):
             allowed = {c: types[c] for c in configured["allowedColumns"]}
             told = self.rules.get(configured["id"])
             rule = rules.from_aws(told["type"], told["policy"]["v1"][told["type"].lower()]) if told else None
-            tables[name] = ConfiguredTable(name, association["id"], owner, allowed, rule)
+            receivers = self._receivers(association["id"])
+            tables[name] = ConfiguredTable(name, association["id"], owner, allowed, rule, result_receivers=receivers)
         others = [account for account in self.members[of["id"]] if account != runner]
-        return Collaboration(of["name"], runner, others[0], tables)
+        templates = {t.arn: t for t in self._known_templates(of["id"])}
+        return Collaboration(of["name"], runner, others[0], tables, templates=templates)
 
     def _run(self, caller: Caller, query: dict[str, Any], checked: Checked) -> None:
         query["status"], began = "STARTED", time.monotonic()
@@ -182,9 +206,8 @@ class CleanRooms(Tables):
             iceberg = self._iceberg(caller, table.owner, glue, association["roleArn"])
             return iceberg.scan(selected_fields=tuple(table.columns)).to_arrow()
 
-        assert checked.resolved
         with TemporaryDirectory() as scratch:
-            return EmbeddedCleanRoom(Path(scratch), "500MB", 2).run(checked.resolved, read, date.today())  # noqa: DTZ011
+            return EmbeddedCleanRoom(Path(scratch), "500MB", 2).run(checked.runnable(), read, date.today())  # noqa: DTZ011
 
     def _put(self, caller: Caller, query: dict[str, Any], rows: pa.Table) -> str:
         """In two parts and backwards: Spark promises no order."""

@@ -97,7 +97,8 @@ def test_a_run_that_was_killed_between_start_and_result_finds_its_query(world):
 def test_a_run_that_was_killed_before_it_knew_the_id_finds_its_query(world):
     room = world.room()
     room._notes.write("unknown", {"begun": "2020-01-01T00:00:00+00:00"})
-    room._start("unknown", aws_text.submitted(world.queries["audience_overlap"].resolved, None))
+    text = aws_text.submitted(world.queries["audience_overlap"].resolved, None)
+    room._start("unknown", {"queryString": text})
     for other in range(4):  # the list is more than a page
         run(world, f"other{other}")
     assert run(world, "unknown").num_rows == 1

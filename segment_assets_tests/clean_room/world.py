@@ -15,6 +15,7 @@ from segment_assets.clean_room import assets as clean_room_assets
 from segment_assets.clean_room import aws_plan
 from segment_assets.clean_room.aws import AwsCleanRoom
 from segment_assets.clean_room.aws_apply import Rooms
+from segment_assets.clean_room.collaboration import template_from_config
 from segment_assets.clean_room.protected_query import ProtectedQuery
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Lake, Table
@@ -52,7 +53,9 @@ class World:
     def room(self, **changes: Any) -> AwsCleanRoom:
         assert self.config.collaboration
         quick: dict[str, Any] = {"pause": 0.02, "patience": 2.0, "deadline": 30.0}
-        return AwsCleanRoom(self.where, self.config.collaboration.name, **quick | changes)
+        declared = self.config.collaboration
+        templates = {n: template_from_config(n, t, declared.runner) for n, t in declared.templates.items()}
+        return AwsCleanRoom(self.where, declared.name, **{"templates": templates} | quick | changes)
 
     def wanted(self) -> list[aws_plan.Resource]:
         assert self.config.collaboration
@@ -96,12 +99,14 @@ def _write(lake: Lake, table: Table, values: dict[str, list[Any]]) -> None:
 
 
 @contextmanager
-def clean_rooms(monkeypatch: pytest.MonkeyPatch, home: Path, *, apply: bool = True) -> Iterator[World]:
+def clean_rooms(
+    monkeypatch: pytest.MonkeyPatch, home: Path, *, apply: bool = True, config: Segmentation = CONFIG
+) -> Iterator[World]:
     """The world, with the collaboration made as `segment-assets aws apply` makes it."""
     with double.world(monkeypatch) as (aws, where):
         [service] = [s for s in aws.services if isinstance(s, CleanRooms)]
-        here = World(aws, where, double.lake(where, home), service)
-        fill(here.lake)
+        here = World(aws, where, double.lake(where, home), service, config)
+        fill(here.lake, config)
         if apply:
             here.apply()
         yield here

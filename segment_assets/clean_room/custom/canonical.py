@@ -71,7 +71,7 @@ def is_correlated(query: exp.Expr) -> bool:
 
 
 def one_tree(accepted: Accepted) -> exp.Query:
-    """A copy of the query with its cached tables as CTEs.
+    """The query as it was written, with its cached tables as CTEs and without hints.
 
     Raises:
         NotCanonicalError: it is no SELECT.

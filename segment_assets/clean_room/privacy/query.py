@@ -6,7 +6,7 @@ versions of libraries do not ask again, because each answer costs what can't be 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import pyarrow as pa
@@ -41,6 +41,7 @@ class PrivateQuery:
         collaboration: whose rules it runs under.
         template: the budget it is paid from.
         per_day: protected queries per day of the data.
+        uses: how often it uses each configured table.
     """
 
     name: str
@@ -53,6 +54,7 @@ class PrivateQuery:
     collaboration: Collaboration
     template: BudgetTemplate
     per_day: int
+    uses: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def inputs(self) -> list[Table]:
@@ -77,6 +79,7 @@ def run(query: PrivateQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outcom
     """Pay for a query and run it, or take the answer that its content has.
 
     Raises:
+        AccessBudgetError: a table's access budget is used up.
         PrivacyBudgetError: the privacy budget does not pay for it.
         BudgetExhaustedError: the day's queries are used up.
         QueryFailedError: the query did not end well; it stays paid.
@@ -95,6 +98,7 @@ def _asked(query: PrivateQuery, entry: budget.Entry, lake: Lake, room: CleanRoom
     ledger, key, plan, name = room.ledger, entry.content_key, query.plan, query.collaboration.name
     with room.exclusively():
         charged = budget.charge(lake.read(QUERY_LOG), entry, query.per_day)
+        room.admit(query.collaboration, query.uses, key)
         # Refused here, it has cost nothing; killed after this, it has cost noise and no query of the day.
         paid = ledger.reserve(name, query.template, key, query.name, plan.units, plan.delta)
         lake.write(QUERY_LOG, charged, run_id)

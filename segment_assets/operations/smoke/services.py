@@ -8,7 +8,7 @@ from segment_assets.activation.customer_profiles.aws import customer_profiles
 from segment_assets.aws import AwsRefusedError, client, telling
 from segment_assets.clean_room import assets as clean_room
 from segment_assets.clean_room import aws_plan
-from segment_assets.clean_room.aws import AwsCleanRoom
+from segment_assets.clean_room.aws import clean_room as clean_room_on_aws
 from segment_assets.clean_room.aws_apply import Rooms
 from segment_assets.lake.aws import exports
 from segment_assets.lake.aws import lake as lake_on_aws
@@ -47,8 +47,8 @@ def query(at: At) -> str:
         raise SkippedError("segmentation.yaml declares no collaboration")
     first = clean_room.protected_queries(at.config, offered)[0]
     as_of = lake_on_aws(at.settings).as_of(*clean_room.sources(at.config).values())
-    room = AwsCleanRoom(at.aws, offered.name)
-    rows = room.run(first.resolved, _nothing_is_read_here, as_of, at.mark)
+    room = clean_room_on_aws(at.settings)
+    rows = room.run(first.resolved, _nothing_is_read_here, as_of, at.mark, first.of)
     cost = room.cost(at.mark)
     return (
         f"{first.name} returned {rows.num_rows:,} rows in {cost['seconds']:.0f} s and cost {cost['cost_units']:g} CRPU "
