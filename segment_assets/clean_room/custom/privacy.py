@@ -129,8 +129,11 @@ def _unlimited(query: Query) -> Iterator[Finding]:
 def _emits(query: Query, resolution: Resolution) -> Iterator[Finding]:
     if query.place not in ("cte", "from"):
         return
-    names = {t.rule.user_column for t in query.tables() if isinstance(t.rule, Custom) and t.rule.user_column}
+    users = {(t.name, t.rule.user_column) for t in query.tables() if isinstance(t.rule, Custom) and t.rule.user_column}
+    names = {column for _, column in users}
     for select in query.selects():
-        if not any(o.direct and o.direct[1] in names for _, o in select.outputs):
-            message = f'below the final SELECT, every query over protected tables selects "{min(names, default="")}"'
+        direct = {o.direct for _, o in select.outputs if o.direct}
+        # Beside protected rows, another table's column of the same name does not say whose row it is.
+        if not (direct & users if protected(select) else {column for _, column in direct} & names):
+            message = f'below the final SELECT, every query over protected tables selects their "{min(names)}"'
             yield at(select.node, "DP_CTE_MUST_EMIT_USER_ID", message)

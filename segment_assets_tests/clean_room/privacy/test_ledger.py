@@ -77,6 +77,33 @@ def test_kill_at_any_moment_gives_nothing_back_and_breaks_nothing(ledger: Ledger
     assert len(rest) - 1 <= 27 - 6
 
 
+HANG = """
+import sys, time
+from pathlib import Path
+from segment_assets.clean_room.privacy import template
+from segment_assets.clean_room.privacy.ledger import Ledger
+ledger = Ledger(Path(sys.argv[1]))
+with ledger.one_at_a_time("key"):
+    ledger.reserve("c", template.of(3, 30), "key", "q", 5)
+    print("paid", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_run_that_is_killed_between_payment_and_answer_has_paid_and_holds_nobody_up(ledger: Ledger):
+    command = [sys.executable, "-c", HANG, str(ledger.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout
+        assert running.stdout.readline() == "paid\n"
+        os.kill(running.pid, signal.SIGKILL)
+    again = Ledger(ledger.path)
+    with again.one_at_a_time("key"):
+        assert again.released("c", "key") is None
+        again.release("c", "key", again.reserve("c", BUDGET, "key", "q", 5), b"answer")
+    standing = again.statement("c", BUDGET)
+    assert (standing.queries, standing.price.left(standing.spent)) == (2, 17)
+
+
 def test_the_same_content_is_answered_once(ledger: Ledger):
     first = ledger.reserve("c", BUDGET, "key", "q", 2)
     second = ledger.reserve("c", BUDGET, "key", "q", 2)
