@@ -225,7 +225,13 @@ def lint(collaboration: Collaboration) -> list[str]:
         for source, types in sorted(by_source.items())
         if {"LIST", "AGGREGATION"} <= types or {"LIST", "CUSTOM"} <= types
     ]
-    return found
+    private = {t.source for t in collaboration.tables.values() if isinstance(t.rule, Custom) and t.rule.user_column}
+    return found + [
+        f"{name} offers {table.source} without noise, and another table offers it under differential privacy: that "
+        "protects nobody then"
+        for name, table in collaboration.tables.items()
+        if table.source in private and not (isinstance(table.rule, Custom) and table.rule.user_column)
+    ]
 
 
 def _described(table: ConfiguredTable) -> dict[str, Any]:

@@ -47,7 +47,10 @@ def explain(checked: Checked, bounds: Mapping[str, Bounds] | None = None) -> dic
 
 def _private(accepted: Accepted, bounds: Mapping[str, Bounds]) -> dict[str, Any]:
     outputs = accepted.resolution.final.outputs
-    leaves = [f"{n}: {', '.join(sorted('.'.join(s) for s in o.sources)) or 'a count'}, with noise" for n, o in outputs]
+    leaves = [
+        f"{n}: {', '.join(sorted('.'.join(s) for s in o.sources)) or 'a count'}{'' if o.direct else ', with noise'}"
+        for n, o in outputs
+    ]
     try:
         return {"columns_that_leave": leaves, **explained(plan(accepted, bounds))}
     except NotPrivateError as bad:

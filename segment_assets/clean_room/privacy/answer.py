@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from itertools import product
 from math import sqrt
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -16,11 +17,25 @@ from segment_assets.clean_room.privacy import exact
 from segment_assets.clean_room.privacy.accounting import Accountant, sensitivity
 from segment_assets.clean_room.privacy.aggregates import Aggregate
 from segment_assets.clean_room.privacy.exact import Group
-from segment_assets.clean_room.privacy.noise import Noise
 from segment_assets.clean_room.privacy.plan import GROUPED, Plan
 
 Execute = Callable[[str, dict[str, pa.Table]], pa.Table]
 _LARGEST = 2**63 - 1
+
+
+class Noise(Protocol):
+    """Where noise comes from; tests put numbers they know in its place."""
+
+    def on(self, values: Sequence[int], sensitivity: int) -> list[int]:
+        """A column with noise: each value, and its noise for this sensitivity."""
+
+    def keys(self, people: Mapping[str, int], groups: int) -> list[str]:
+        """The keys that so many people stand behind that no single one of them shows.
+
+        Args:
+            people: key -> number of persons.
+            groups: keys that one person can be behind, at most.
+        """
 
 
 def answer(

@@ -5,12 +5,13 @@ of the operating system. There is no seed: whoever could set it could take the n
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import opendp.prelude as dp
 
 from segment_assets.clean_room.privacy.accounting import KEYS_DELTA, Accountant, Price, sensitivity
 
+dp.enable_features("contrib")  # OpenDP asks for it: not every proof in this part of it was vetted
 _SLACK = 1 + 1e-6  # OpenDP rounds its claims up
 
 
@@ -18,26 +19,10 @@ class NoiseError(Exception):
     """OpenDP's own claim for a mechanism is larger than what was charged: nothing is released."""
 
 
-class Noise(Protocol):
-    """Where noise comes from; tests put numbers they know in its place."""
-
-    def on(self, values: Sequence[int], sensitivity: int) -> list[int]:
-        """A column with noise: each value, and its noise for this sensitivity."""
-
-    def keys(self, people: Mapping[str, int], groups: int) -> list[str]:
-        """The keys that so many people stand behind that no single one of them shows.
-
-        Args:
-            people: key -> number of persons.
-            groups: keys that one person can be behind, at most.
-        """
-
-
 class OpenDpNoise:
     """Discrete Gaussian or Laplace noise at the price that was paid."""
 
     def __init__(self, price: Price) -> None:
-        dp.enable_features("contrib")
         self.price = price
 
     def on(self, values: Sequence[int], sensitivity: int) -> list[int]:

@@ -45,7 +45,8 @@ def statement(standing: Statement, template: BudgetTemplate) -> dict[str, Any]:
         "period": standing.period,
         "queries": standing.queries,
         "epsilon_spent": round(price.epsilon(spent), 6),
-        "delta": 0.0 if price.accountant == "pure" else DELTA,
+        # One DELTA is that of the conversion from rho, and one that of all releases of group keys.
+        "delta": DELTA if price.accountant == "pure" else 2 * DELTA,
         "accountant": price.accountant,
         "units": {"all": price.left(0.0), "left": price.left(spent)},
         "budget": {

@@ -74,7 +74,6 @@ def test_the_test_of_the_scale_would_notice_a_tenth_less():
 def test_no_budget_pays_for_more_units_than_opendp_says(budget: template.BudgetTemplate):
     import opendp.prelude as dp
 
-    dp.enable_features("contrib")
     paid = price(budget)
     units = paid.left(0)
     if paid.accountant == "pure" or not units:

@@ -1,8 +1,11 @@
 """Every row that gets counted belongs to one person of the protected table, whatever the query does to hide that."""
 
+from dataclasses import replace
+
 import pytest
 
 from segment_assets.clean_room.checker import check
+from segment_assets.clean_room.collaboration import lint
 from segment_assets.clean_room.privacy.people import NotPrivateError
 from segment_assets.clean_room.privacy.plan import plan
 from segment_assets_tests.clean_room.privacy.conftest import (
@@ -67,6 +70,12 @@ def test_tables_with_different_user_columns_are_not_mixed():
     )
     with pytest.raises(NotPrivateError, match="different user columns"):
         planned(text, collaboration(table(), other))
+
+
+def test_the_owner_is_told_where_a_table_is_offered_with_and_without_noise():
+    assert lint(collaboration(table())) == []
+    [told] = lint(collaboration(table(), replace(table("open", limits=None), source="panel")))
+    assert told.startswith("open offers panel without noise")
 
 
 def test_rows_of_one_person_through_a_join_with_ones_own_table_are_limited(ask: Asked):
