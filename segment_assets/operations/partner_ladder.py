@@ -67,12 +67,18 @@ def measure(settings: Settings, lake: Lake, purpose: str) -> list[Rung]:
             "docs/partner.md in the clean room"
         )
     known, plain = _columns(audience)
-    good, aside = lake.read(partner_audience(audience)), lake.read(QUARANTINED_AUDIENCE)
+    table = partner_audience(audience)
+    unneeded = {*audience.attributes, "record"}  # what people are like says nothing of why they do not join
+    good, aside = (
+        lake.read(t, [c for c in t.schema.names if c not in unneeded]) for t in (table, QUARANTINED_AUDIENCE)
+    )
     partner = ladder.rows(good, aside, audience, purpose)
-    if (usable := partner["digest"].length() - partner["digest"].null_count) < MINIMUM:
+    compared = partner.filter(partner["permitted"])["digest"]
+    if (usable := len(compared) - compared.null_count) < MINIMUM:
         raise LadderError(
             f"partner ladder: {'fewer than ' + str(MINIMUM) if usable else 'no'} rows of the partner have an "
-            "identifier, and counts of so few would tell of single people; build partner_audience from a delivery first"
+            f"identifier and permit {purpose}, and counts of so few would tell of single people; build "
+            "partner_audience from a delivery first"
         )
     customers = lake.read(CUSTOMERS, ["customer_id", *{known, plain}])
     ours, ours_plain = (pc.unique(customers[c]).drop_null() for c in (known, plain))

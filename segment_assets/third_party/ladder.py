@@ -56,9 +56,6 @@ def rows(good: pa.Table, set_aside: pa.Table, audience: Audience, purpose: str) 
         purpose: what the rows are to be used for.
     """
     key = KEYS[audience.identified_by]
-    needed = (key, "email_sha256_plain", "identifier_form", "consent", "permitted_purposes")
-    good = good.select([name for name in needed if name in good.column_names])
-    set_aside = set_aside.drop_columns(["record"])
     kept = [
         (row[key], row.get("email_sha256_plain") if key == "email_sha256" else row[key], row["identifier_form"], None,
          _permits(row, audience, purpose))

@@ -84,7 +84,7 @@ def test_the_command_tells_counts_and_hides_small_ones(home):
 def test_where_there_is_no_ladder_the_reason_is_said(home, monkeypatch):
     at = settings()
     lake = deployment.resource(at, "lake")
-    with pytest.raises(LadderError, match="no rows of the partner have an identifier"):
+    with pytest.raises(LadderError, match="no rows of the partner have an identifier and permit marketing"):
         measure(at, lake, "marketing")
     deliver(lake, at, *(f"person{n}@a.org" for n in range(MINIMUM - 1)))
     with pytest.raises(LadderError, match="fewer than 10 rows of the partner have an identifier"):
@@ -127,12 +127,12 @@ def test_no_small_count_follows_from_what_is_shown_and_what_one_side_knows(count
 
 
 def test_synthetic_rows_are_written_without_any_data(home):
-    code, text = run("synthesise", "--rows", "5", "--seed", "1", "--out", str(home / "s.jsonl"))
+    code, text = run("synthesise", "--rows", "100", "--seed", "1", "--out", str(home / "s.jsonl"))
     assert code == 0
     rows = [json.loads(line) for line in (home / "s.jsonl").read_text().splitlines()]
-    assert len(rows) == 5
+    assert len(rows) == 100
     assert {row["synthetic"] for row in rows} == {"true"}
-    code, text = run("synthesise", "--rows", "5", "--out", str(home / "s.xlsx"))
+    code, text = run("synthesise", "--rows", "100", "--out", str(home / "s.xlsx"))
     assert code == 1
     assert "s.xlsx: end its name in .csv" in text
     assert not (home / "home" / "lake").exists()
