@@ -71,7 +71,7 @@ def group(use: Callable[[Path | None], None], finish: Callable[[Callable[[Consol
     @CONFIG_OPTION
     @JSON_OPTION
     def budget(config: Path | None, as_json: bool) -> None:
-        """Tell how many protected queries are used and left."""
+        """Tell how many protected queries, and how many uses of tables, are spent and left."""
         from segment_assets.operations import clean_room_command
 
         use(config)
@@ -86,6 +86,16 @@ def group(use: Callable[[Path | None], None], finish: Callable[[Callable[[Consol
 
         use(config)
         finish(lambda console: clean_room_command.warnings(console, as_json=as_json))
+
+    @clean_room.command()
+    @CONFIG_OPTION
+    @JSON_OPTION
+    def shares(config: Path | None, as_json: bool) -> None:
+        """For the owner of the data: how much of each row that left is one person, and how much the runner's."""
+        from segment_assets.operations import clean_room_command
+
+        use(config)
+        finish(lambda console: clean_room_command.shares(console, as_json=as_json))
 
     @clean_room.command()
     @click.argument("cases", type=click.Path(exists=True, dir_okay=False, path_type=Path))

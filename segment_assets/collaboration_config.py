@@ -139,6 +139,9 @@ class ConfiguredTable(Model):
     result_receivers: list[str] | None = Field(
         None, description="members who may receive results of queries on the table; default: every one"
     )
+    largest_share: float | None = Field(
+        None, gt=0, le=1, description="no row leaves of which one person of the table is more than this share"
+    )
     encryption: dict[str, Literal["fingerprint", "sealed", "cleartext"]] = Field(
         {}, description="columns encrypted with AWS's C3R client, and how: queries that mislead are warned of"
     )

@@ -42,6 +42,7 @@ class ConfiguredTable:
         encryption: column -> fingerprint, sealed or cleartext, where C3R encrypted it.
         result_receivers: members the association lets receive results; None: every one.
         limits: how much of one person may count, for a table under differential privacy.
+        largest_share: what one person may be of a row that leaves, at most; None: anything.
         access_budgets: how often it may be used; none: as often as anyone likes.
     """
 
@@ -54,6 +55,7 @@ class ConfiguredTable:
     result_receivers: tuple[str, ...] | None = None
     limits: Limits | None = None
     access_budgets: tuple[AccessBudget, ...] = ()
+    largest_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,10 @@ def declare(config: collaboration_config.Collaboration, catalog: Mapping[str, pa
         ]
         budgets = tuple(AccessBudget(b.type, b.budget, b.auto_refresh) for b in table.access_budget)
         tables[name] = ConfiguredTable(
-            name, source, owner, allowed, rule, table.encryption, receivers, limits=privacy, access_budgets=budgets
+            name, source, owner, allowed, rule, table.encryption, receivers, privacy, budgets, table.largest_share
         )
+        if table.largest_share is not None and (rule.type == "LIST" or privacy):
+            wrong.append(f"{path}.largest_share: it is for aggregated rows, so not for list rules and noise")
         if isinstance(rule, Custom):
             wrong += _of_custom(path, rule, config)
     wrong += _one_user_column(tables)
@@ -243,6 +247,7 @@ def _described(table: ConfiguredTable) -> dict[str, Any]:
         "analysisRuleType": rule.type if rule else None,
         "analysisRulePolicy": rules.to_aws(rule) if rule else None,
         **({"limitsOfOnePerson": table.limits.described()} if table.limits else {}),
+        **({} if table.largest_share is None else {"largestShare": table.largest_share}),
         **({} if table.result_receivers is None else {"allowedResultReceivers": sorted(table.result_receivers)}),
     }
 

@@ -6,10 +6,12 @@ override follows the column's lineage, not its alias, and may lower as well as r
 
 from sqlglot import exp
 
+from segment_assets.clean_room.collaboration import ConfiguredTable
 from segment_assets.clean_room.conditions import plain
 from segment_assets.clean_room.custom.thresholds import counts_alone
 from segment_assets.clean_room.custom_rule import Custom
 from segment_assets.clean_room.names import Resolved
+from segment_assets.clean_room.rules import Aggregation
 
 
 def of_custom_rules(query: Resolved) -> list[tuple[exp.Column, int]]:
@@ -22,6 +24,14 @@ def of_custom_rules(query: Resolved) -> list[tuple[exp.Column, int]]:
             if minimum:
                 found.append((exp.column(rule.identity, table=label, quoted=True), minimum))
     return found
+
+
+def identity_of(table: ConfiguredTable) -> str | None:
+    """The column of a table that a rule on it counts; the first where there are several."""
+    rule = table.rule
+    if isinstance(rule, Aggregation):
+        return rule.output_constraints[0].column_name
+    return rule.identity if isinstance(rule, Custom) else None
 
 
 def exempt(query: Resolved) -> bool:

@@ -10,7 +10,16 @@ from datetime import date
 import pyarrow as pa
 from sqlglot import exp
 
-from segment_assets.clean_room import budget, custom_engine, custom_results, results, rewrite, runnable, thresholds
+from segment_assets.clean_room import (
+    budget,
+    custom_engine,
+    custom_results,
+    results,
+    rewrite,
+    runnable,
+    shares,
+    thresholds,
+)
 from segment_assets.clean_room.circumstances import Run
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.custom.check import Accepted
@@ -19,7 +28,7 @@ from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError
 from segment_assets.clean_room.runnable import Runnable
 from segment_assets.clean_room.spark import NotExecutableError
-from segment_assets.clean_room.tables import PARTNERS_DAY, PARTNERS_ROWS, QUERY_LOG
+from segment_assets.clean_room.tables import PARTNERS_DAY, PARTNERS_ROWS, QUERY_LOG, RELEASED_GROUPS
 from segment_assets.lake import Lake, Table, Written
 from segment_assets.third_party.tables import NAMESPACE
 
@@ -89,6 +98,7 @@ def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outc
         QueryFailedError: the query did not end well; it counts.
     """
     entry = _entry(query, lake)
+    _refuse_unmeasured(query, room)
     with room.exclusively():
         log = lake.read(QUERY_LOG)
         known = budget.status(log, entry.content_key) == "SUCCESS"
@@ -103,6 +113,8 @@ def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outc
         _close(entry, "FAILED", lake, room, run_id)
         raise
     cost = room.cost(entry.content_key)
+    if not reused:
+        rows = _weighed(query, rows, entry, lake, room, run_id)
     table = results.with_unique_key(query.table, rows)
     kept = _minimum_kept(query, lake, rows)
     unique = rows.num_rows < 2 or rows.group_by(list(table.key)).aggregate([]).num_rows == rows.num_rows
@@ -145,6 +157,38 @@ def _execute(query: ProtectedQuery, lake: Lake, room: CleanRoom, key: str) -> pa
 
     rows = room.run(query.resolved, read, _newest(query, lake), key, query.of)
     return rows.cast(query.table.schema)
+
+
+def _refuse_unmeasured(query: ProtectedQuery, room: CleanRoom) -> None:
+    limited = [t.name for t in runnable.tables(query.resolved) if t.largest_share is not None]
+    if limited and (isinstance(query.resolved, Accepted) or room.populations is None):
+        message = f"{limited[0]}.largest_share is measured in queries of one SELECT, and on one machine alone"
+        raise QueryFailedError("FUNCTION_NOT_ALLOWED", message)
+
+
+def _weighed(
+    query: ProtectedQuery, rows: pa.Table, entry: budget.Entry, lake: Lake, room: CleanRoom, run_id: str
+) -> pa.Table:
+    """The rows that no one weighs too much on, with the owner's report of all of them written."""
+    if room.populations is None or not isinstance(query.resolved, Resolved):
+        return rows
+
+    def read(also: Mapping[str, set[str]]) -> dict[str, pa.Table]:
+        return {
+            t.name: lake.read(query.sources[t.source], sorted({*t.columns, *also.get(t.name, ())}))
+            for t in runnable.tables(query.resolved)
+        }
+
+    day = _newest(query, lake)
+    found = shares.measured(query.resolved, rows, query.collaboration, day, read)
+    if not found:
+        return rows
+    left = shares.kept(rows, query.resolved, found)
+    told = {"content_key": entry.content_key, "query": query.name, "runner": query.collaboration.runner}
+    report = shares.record(found, left, rows, {**told, "as_of": str(day or "")})
+    with room.exclusively():
+        lake.write(RELEASED_GROUPS, shares.with_report(lake.read(RELEASED_GROUPS), report), run_id)
+    return left
 
 
 def _minimum_kept(query: ProtectedQuery, lake: Lake, rows: pa.Table) -> bool:

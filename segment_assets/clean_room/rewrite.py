@@ -52,7 +52,7 @@ def rewrite(query: Resolved, as_of: date | None) -> Rewritten:
     return Rewritten(executable.sql(dialect="duckdb", comments=False), names)
 
 
-def members(query: Resolved, column: exp.Column, as_of: date | None) -> Rewritten:
+def members(query: Resolved, column: exp.Column, as_of: date | None, *, distinct: bool = True) -> Rewritten:
     """Which identities stand behind each group: (group keys..., identity), distinct, without any minimum.
 
     For the independent recomputation of group sizes; never shown to anyone.
@@ -62,7 +62,7 @@ def members(query: Resolved, column: exp.Column, as_of: date | None) -> Rewritte
     for clause in ("hint", "group", "having", "order", "limit"):
         tree.set(clause, None)
     tree.set("expressions", [exp.alias_(e.copy(), f"c{i}", quoted=True) for i, e in enumerate([*keys, column])])
-    tree.set("distinct", exp.Distinct())
+    tree.set("distinct", exp.Distinct() if distinct else None)
     executable = spark.to_duckdb(tree, query, as_of)
     return Rewritten(executable.sql(dialect="duckdb", comments=False), tuple(f"c{i}" for i in range(len(keys) + 1)))
 

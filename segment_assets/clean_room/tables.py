@@ -47,6 +47,29 @@ DIFFERENCING = Table(
     key=("content_key", "source", "identity"),
 )
 
+# In the owner's namespace too.
+RELEASED_GROUPS = Table(
+    "partner.released_groups",
+    "Of every aggregated row that left: how much of it is one person, and how many of its people the runner brought.",
+    pa.schema(
+        [
+            column("content_key", pa.string(), "Hash of the query, its rules and its inputs' versions", required=True),
+            column("source", pa.string(), "Catalog table whose people are counted", required=True),
+            column("identity", pa.string(), "Its column that tells people apart", required=True),
+            column("row", pa.int64(), "Number of the row in the result, from 0", required=True),
+            column("query", pa.string(), "Query name", required=True),
+            column("runner", pa.string(), "Who asked", required=True),
+            column("as_of", pa.string(), "Newest day of the data the query ran on", required=True),
+            column("people", pa.int64(), "Distinct people of the source behind the row", required=True),
+            column("largest_share", pa.float64(), "Share of the one person with most rows behind it", required=True),
+            column("runner_people", pa.int64(), "Distinct people that the runner's own table counts"),
+            column("runner_share", pa.float64(), "The runner's people among both sides' people"),
+            column("left", pa.bool_(), "Whether the row left: the owner may keep back what one person weighs on"),
+        ]
+    ),
+    key=("content_key", "source", "identity", "row"),
+)
+
 
 def result_table(query: str, fields: list[pa.Field], key: tuple[str, ...], description: str) -> Table:
     """The table a query's result is written to."""

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,19 @@ from segment_assets.clean_room import budget as budgets
 from segment_assets.clean_room import conformance as cases
 from segment_assets.clean_room import explain as explained
 from segment_assets.clean_room import suggest
+from segment_assets.clean_room.access_ledger import Standing
 from segment_assets.clean_room.checker import Checked
 from segment_assets.clean_room.checker import check as judge
 from segment_assets.clean_room.circumstances import PLAIN, Circumstances, Run
 from segment_assets.clean_room.collaboration import Collaboration, CollaborationError
 from segment_assets.clean_room.differencing.told import sentences
-from segment_assets.clean_room.port import QueryFailedError
+from segment_assets.clean_room.port import CleanRoom, QueryFailedError
 from segment_assets.clean_room.privacy import report
 from segment_assets.clean_room.privacy.ledger import Statement
 from segment_assets.clean_room.privacy.template import BudgetTemplate, from_config
 from segment_assets.clean_room.reasons import RULE_OF, Finding
-from segment_assets.clean_room.tables import DIFFERENCING, QUERY_LOG
+from segment_assets.clean_room.shares import sentences as weighed
+from segment_assets.clean_room.tables import DIFFERENCING, QUERY_LOG, RELEASED_GROUPS
 
 _STYLES = {"ACCEPT": "green", "WARN": "yellow", "REJECT": "red"}
 
@@ -84,17 +86,31 @@ def budget(console: Console, *, as_json: bool = False) -> bool:
     standing, template = _privacy_budget(config, offered)
     if template:
         told["privacy_budget"] = report.statement(standing, template) if standing else {"template": template.to_aws()}
+    standings = _access(config, offered)
+    if standings:
+        told["access_budgets"] = [{**asdict(s), "left": s.left} for s in standings]
     if as_json:
         _json(console, told)
         return True
     of_day = f"on the data of {day}" if day else "so far"
     console.print(f"{used:,} of {offered.queries_per_day:,} protected queries used {of_day}, {left:,} left")
+    for one in standings:
+        console.print(
+            f"{one.table}: {one.used:,} of {one.budget:,} uses spent ({one.period}), {one.left:,} left", markup=False
+        )
     if standing and template:
         for line in report.lines(standing, template):
             console.print(line, markup=False, soft_wrap=True)
     elif template:
         console.print("The privacy budget is AWS's own there: look at it in its console.")
     return True
+
+
+def _access(config: segmentation.Segmentation, offered: collaboration_config.Collaboration) -> Sequence[Standing]:
+    if not any(t.access_budget for t in offered.configured_tables.values()):
+        return ()
+    room: CleanRoom = deployment.resource(deployment.settings(config), "clean_room")
+    return room.access(clean_room.declared(config, offered))
 
 
 def warnings(console: Console, *, as_json: bool = False) -> bool:
@@ -109,6 +125,20 @@ def warnings(console: Console, *, as_json: bool = False) -> bool:
     for line in sentences(told):
         console.print(line, markup=False, soft_wrap=True)
     return not any(row["warnings"] for row in told)
+
+
+def shares(console: Console, *, as_json: bool = False) -> bool:
+    """Tell the owner of the data how much of each row that left is one person, and how much the runner's."""
+    config = segmentation.load()
+    _offered(config)
+    found = deployment.resource(deployment.settings(config), "lake").read(RELEASED_GROUPS).to_pylist()
+    if as_json:
+        console.print(json.dumps(found, indent=2), markup=False, soft_wrap=True)
+        return True
+    for line in weighed(found):
+        console.print(line, markup=False, soft_wrap=True)
+    console.print(f"{len(found):,} rows of results looked at")
+    return True
 
 
 def conformance(console: Console, path: Path, *, as_json: bool = False) -> bool:

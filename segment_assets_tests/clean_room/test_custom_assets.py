@@ -6,8 +6,10 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 import pytest
+import yaml
 from pydantic import ValidationError
 
+from segment_assets import segmentation
 from segment_assets.clean_room import assets as clean_room_assets
 from segment_assets.clean_room import custom_results, protected_query
 from segment_assets.clean_room.access_ledger import AccessBudgetError
@@ -147,3 +149,18 @@ def test_the_recount_finds_a_row_that_rests_on_too_few(lake):
     assert custom_results.minimum_kept(query.resolved, pa.Table.from_pylist(rows, schema), tables, None)
     for bad in (small, rows + small):
         assert not custom_results.minimum_kept(query.resolved, pa.Table.from_pylist(bad, schema), tables, None)
+
+
+def test_the_example_of_the_docs_can_be_pasted_into_the_demo_and_run(lake, room):
+    page = (Path(__file__).parents[2] / "docs" / "clean_room.md").read_text(encoding="utf-8")
+    pasted = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
+    content = yaml.safe_load(segmentation.DEMO_FILE.read_text(encoding="utf-8"))
+    for part, added in pasted.items():
+        content["collaboration"].setdefault(part, {}).update(added)
+    config = segmentation.Segmentation.model_validate(content)
+    world.fill(lake, config)
+    found = {q.name: q for q in clean_room_assets.protected_queries(config, config.collaboration)}
+    ranks = protected_query.run(found["age_ranks"], lake, room, "r")
+    assert ranks.rows.to_pylist() == [{"age_band": "19-24", "customers": 60, "place": 1}]
+    reviewed = protected_query.run(found["bands_reviewed"], lake, room, "r")
+    assert reviewed.rows.to_pylist() == [{"age_band": "19-24", "customers": 60}]

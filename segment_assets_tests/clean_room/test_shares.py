@@ -1,0 +1,134 @@
+"""The owner's report: one person's share of each row that left, and the runner's; and a share that keeps a row back."""
+
+import io
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from rich.console import Console
+
+from segment_assets import deployment, segmentation
+from segment_assets.clean_room import assets as clean_room_assets
+from segment_assets.clean_room import protected_query
+from segment_assets.clean_room.collaboration import CollaborationError
+from segment_assets.clean_room.embedded import EmbeddedCleanRoom
+from segment_assets.clean_room.port import QueryFailedError
+from segment_assets.clean_room.protected_query import ProtectedQuery
+from segment_assets.clean_room.shares import sentences
+from segment_assets.clean_room.tables import RELEASED_GROUPS
+from segment_assets.first_party.tables import CUSTOMERS
+from segment_assets.lake import Lake
+from segment_assets.operations import clean_room_command
+from segment_assets_tests.clean_room import custom_world, world
+
+PLAIN = (
+    "SELECT p.age_band, COUNT(*) AS n FROM customers_custom c JOIN audience_custom p "
+    "ON c.email_sha256 = p.email_sha256 "
+)
+
+
+def asked(text: str, **audience: Any) -> ProtectedQuery:
+    config = custom_world.config(audience_custom=audience)
+    query = type(config.collaboration.queries["age_ranks"])(sql=text, description="A query.")
+    offered = config.collaboration.model_copy(update={"queries": {"q": query}})
+    [found] = clean_room_assets.protected_queries(config, offered)
+    return found
+
+
+@pytest.fixture
+def room(tmp_path) -> EmbeddedCleanRoom:
+    return EmbeddedCleanRoom(tmp_path / "clean_room" / "scratch", "500MB")
+
+
+def fan_out(lake: Lake, times: int) -> None:
+    """The runner lists one of its customers many times."""
+    rows = lake.read(CUSTOMERS)
+    again = [rows.slice(1, 1).set_column(0, "customer_id", pa.array([f"x{i}"])) for i in range(times)]
+    lake.write(CUSTOMERS, pa.concat_tables([rows, *again]), "r")
+
+
+def test_one_person_s_share_of_every_row_is_told_to_the_owner_alone(lake, room):
+    world.fill(lake)
+    fan_out(lake, 60)
+    outcome = protected_query.run(asked(PLAIN + "GROUP BY p.age_band"), lake, room, "r")
+    assert outcome.rows.to_pylist() == [{"age_band": "19-24", "n": 120}]
+    [told] = lake.read(RELEASED_GROUPS).to_pylist()
+    # 60 people with a row each, and one of them 60 times more.
+    assert (told["people"], told["largest_share"], told["left"]) == (60, round(61 / 120, 6), True)
+    assert RELEASED_GROUPS.name.startswith("partner.")
+    assert "share" not in str(outcome.written)
+
+
+def test_the_runner_s_share_of_the_people_is_told(lake, room):
+    world.fill(lake)
+    fan_out(lake, 60)
+    config = custom_world.config()
+    [overlap] = [
+        q for q in clean_room_assets.protected_queries(config, config.collaboration) if q.name == "audience_overlap"
+    ]
+    protected_query.run(overlap, lake, room, "r")
+    [told] = lake.read(RELEASED_GROUPS).to_pylist()
+    # 60 people of the partner, for whom the runner counts 120 customers.
+    assert (told["people"], told["runner_people"], told["runner_share"]) == (60, 120, round(120 / 180, 6))
+    assert list(sentences([told])) == [
+        "audience_overlap of undated data, row 1: 60 people of partner_audience, 51% of it is one person, 67% of both "
+        "sides' people are of grocer"
+    ]
+
+
+def test_a_row_that_one_person_weighs_too_much_on_does_not_leave(lake, room):
+    world.fill(lake)
+    limited = asked(PLAIN + "GROUP BY p.age_band", largest_share=0.5)
+    assert protected_query.run(limited, lake, room, "r").rows.num_rows == 1
+    fan_out(lake, 60)
+    outcome = protected_query.run(limited, lake, room, "r2")
+    assert outcome.rows.num_rows == 0
+    # To the runner it is as if nobody were there.
+    assert (outcome.minimum_kept, outcome.keys_unique) == (True, True)
+    assert sorted(lake.read(RELEASED_GROUPS)["left"].to_pylist()) == [False, True]
+
+
+def test_a_share_that_can_not_be_measured_refuses_the_query(lake, room):
+    world.fill(lake)
+    nested = asked("SELECT n FROM (SELECT COUNT(*) AS n FROM audience_custom) q", largest_share=0.5)
+    with pytest.raises(QueryFailedError, match=r"audience_custom\.largest_share is measured in queries of one SELECT"):
+        protected_query.run(nested, lake, room, "r")
+
+    class Elsewhere(EmbeddedCleanRoom):
+        populations = None
+
+    flat = asked(PLAIN + "GROUP BY p.age_band", largest_share=0.5)
+    with pytest.raises(QueryFailedError, match="on one machine alone"):
+        protected_query.run(flat, lake, Elsewhere(room.scratch), "r")
+
+
+def test_a_list_is_of_people_and_has_no_share(lake, room):
+    world.fill(lake)
+    config = custom_world.config()
+    found = clean_room_assets.protected_queries(config, config.collaboration)
+    protected_query.run(found[0], lake, room, "r")
+    assert lake.read(RELEASED_GROUPS).num_rows == 0
+    tables = config.collaboration.configured_tables
+    limited = tables["audience_list"].model_copy(update={"largest_share": 0.5})
+    content = config.collaboration.model_copy(update={"configured_tables": tables | {"audience_list": limited}})
+    with pytest.raises(CollaborationError, match=r"audience_list\.largest_share: it is for aggregated rows"):
+        clean_room_assets.declared(config, content)
+
+
+def test_the_commands_tell_shares_and_what_is_left_of_access_budgets(lake, room, monkeypatch):
+    world.fill(lake)
+    config = custom_world.config()
+    by_name = {q.name: q for q in clean_room_assets.protected_queries(config, config.collaboration)}
+    protected_query.run(by_name["age_ranks"], lake, room, "r")
+    protected_query.run(by_name["audience_overlap"], lake, room, "r")
+    monkeypatch.setattr(segmentation, "load", lambda *_: config)
+    here = {"lake": lake, "clean_room": room}
+    monkeypatch.setattr(deployment, "resource", lambda _, name: here[name])
+    written = io.StringIO()
+    console = Console(file=written, width=200)
+    assert clean_room_command.budget(console)
+    assert clean_room_command.shares(console)
+    told = written.getvalue()
+    assert "audience_custom: 1 of 3 uses spent" in told
+    assert "audience_custom: 1 of 100 uses spent (for ever), 99 left" in told
+    assert "2% of it is one person" in told
