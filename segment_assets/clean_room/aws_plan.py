@@ -13,6 +13,7 @@ from segment_assets.aws_config import Aws
 from segment_assets.clean_room import rules
 from segment_assets.clean_room.access_ledger import AccessBudget
 from segment_assets.clean_room.collaboration import Collaboration
+from segment_assets.clean_room.custom_rule import Custom
 from segment_assets.clean_room.templates import Template
 from segment_assets.lake import Table
 from segment_assets.segmentation import nearest
@@ -123,6 +124,11 @@ def declared(collaboration: Collaboration, aws: Aws, catalog: Mapping[str, Table
             "allowedColumns": sorted(table.columns),
         }
         found.append(Resource(account, "configured_table", name, offered))
+        if isinstance(table.rule, Custom) and table.rule.user_column:
+            raise PlanError(
+                f"segmentation.yaml: collaboration.configured_tables.{table.name}.custom.user_column: tables under "
+                "differential privacy run on one machine, and are not made on AWS; use minimum_identities there"
+            )
         if table.rule is not None:
             policy = canonical(_named(rules.to_aws(table.rule), templates))
             found.append(Resource(account, "analysis_rule", f"{name}.{table.rule.type}", {"policy": policy}))
