@@ -70,15 +70,24 @@ class Monitor:
     exclusively: Callable[[], AbstractContextManager[None]]
 
     def watch(self, leaving: Leaving, run_id: str) -> None:
-        """Look at what is about to leave, remember whom it is about, and tell the owner what it is close to."""
-        told = [self._told(one, leaving) for one in watched(leaving.query, self.collaboration)]
-        if not told:
+        """Look at what is about to leave, remember whom it is about, and tell the owner what it is close to.
+
+        What was told of the same content stays as it is; killed anywhere, it tells the same when it is done again.
+        """
+        known = _known(self.lake.read(DIFFERENCING))
+        fresh = [
+            one
+            for one in watched(leaving.query, self.collaboration)
+            if (leaving.content_key, one.source, one.identity) not in known
+        ]
+        if not fresh:
             return
+        told = [self._told(one, leaving) for one in fresh]
         with self.exclusively():
             before = self.lake.read(DIFFERENCING)
-            known = {tuple(row.values()) for row in before.select(list(DIFFERENCING.key)).to_pylist()}
-            fresh = [t for t in told if tuple(t[k] for k in DIFFERENCING.key) not in known]
-            added = pa.Table.from_pylist(fresh, DIFFERENCING.schema)
+            known = _known(before)
+            rows = [t for t in told if (t["content_key"], t["source"], t["identity"]) not in known]
+            added = pa.Table.from_pylist(rows, DIFFERENCING.schema)
             self.lake.write(DIFFERENCING, pa.concat_tables([before.cast(DIFFERENCING.schema), added]), run_id)
 
     def _told(self, one: Watched, leaving: Leaving) -> dict[str, object]:
@@ -133,6 +142,10 @@ class Monitor:
         # The owner may look at a column that the query may not.
         hidden = {one.identity} if table.source == one.source else set()
         return self.lake.read(self.sources[table.source], sorted({*table.columns, *hidden}))
+
+
+def _known(record: pa.Table) -> set[tuple[object, ...]]:
+    return {tuple(row.values()) for row in record.select(["content_key", "source", "identity"]).to_pylist()}
 
 
 def _sketch(people: duckdb.DuckDBPyRelation, minimum: int) -> Sketch:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from segment_assets.clean_room.differencing.sketch import Sketch, apart
 
+_LAST = 2**63 - 1
 MOST_REMEMBERED = 1000  # 25 MB for minimums up to 256
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS population (
@@ -74,7 +75,7 @@ class Populations:
     path: Path
 
     def compared(self, place: str, minimum: int, release: Release, sketches: dict[str, Sketch]) -> list[Close]:
-        """What is too close to an earlier release; remembers the new one. Nothing for a content that is known.
+        """What is too close to an earlier release; remembers the new one, and says the same when it is asked again.
 
         Args:
             place: collaboration, runner, table and identity.
@@ -83,25 +84,13 @@ class Populations:
             sketches: its populations by name.
         """
         with self._transaction() as db:
-            if db.execute(
-                "SELECT 1 FROM population WHERE place = ? AND content_key = ?", (place, release.content_key)
-            ).fetchone():
-                return []
-            found = [c for name, s in sketches.items() for c in _near(db, place, minimum, release, name, s)]
-            db.executemany(
-                "INSERT INTO population (place, content_key, query, as_of, name, people, conditions, sketch)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (place, release.content_key, release.query, release.as_of, name, sketch.people,
-                     json.dumps(release.conditions), sketch.packed())
-                    for name, sketch in sketches.items()
-                ],
-            )  # fmt: skip
-            db.execute(
-                "DELETE FROM population WHERE place = ? AND id NOT IN"
-                " (SELECT id FROM population WHERE place = ? ORDER BY id DESC LIMIT ?)",
-                (place, place, MOST_REMEMBERED),
-            )
+            known = db.execute(
+                "SELECT min(id) FROM population WHERE place = ? AND content_key = ?", (place, release.content_key)
+            ).fetchone()[0]
+            before = _LAST if known is None else int(known)
+            found = [c for n, s in sketches.items() for c in _near(db, place, minimum, release, n, s, before)]
+            if known is None:
+                _remember(db, place, release, sketches)
         return found
 
     @contextmanager
@@ -119,13 +108,28 @@ class Populations:
             db.execute("COMMIT")
 
 
+def _remember(db: sqlite3.Connection, place: str, release: Release, sketches: dict[str, Sketch]) -> None:
+    told = (place, release.content_key, release.query, release.as_of)
+    conditions = json.dumps(release.conditions)
+    db.executemany(
+        "INSERT INTO population (place, content_key, query, as_of, name, people, conditions, sketch)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(*told, name, sketch.people, conditions, sketch.packed()) for name, sketch in sketches.items()],
+    )
+    db.execute(
+        "DELETE FROM population WHERE place = ? AND id NOT IN"
+        " (SELECT id FROM population WHERE place = ? ORDER BY id DESC LIMIT ?)",
+        (place, place, MOST_REMEMBERED),
+    )
+
+
 def _near(
-    db: sqlite3.Connection, place: str, minimum: int, release: Release, name: str, sketch: Sketch
+    db: sqlite3.Connection, place: str, minimum: int, release: Release, name: str, sketch: Sketch, before: int
 ) -> Iterator[Close]:
     near = db.execute(
-        "SELECT query, as_of, name, conditions, sketch FROM population WHERE place = ? AND people BETWEEN ? AND ?"
-        " ORDER BY id",
-        (place, sketch.people - minimum + 1, sketch.people + minimum - 1),
+        "SELECT query, as_of, name, conditions, sketch FROM population WHERE place = ? AND id < ?"
+        " AND people BETWEEN ? AND ? ORDER BY id",
+        (place, before, sketch.people - minimum + 1, sketch.people + minimum - 1),
     )
     for query, as_of, other, conditions, packed in near.fetchall():
         if difference := apart(sketch, Sketch.unpacked(packed), minimum):

@@ -91,6 +91,8 @@ def run(query: PrivateQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outcom
         rows = pa.ipc.open_stream(pa.py_buffer(answer)).read_all()
         as_of = lake.as_of(*query.inputs)
         written = lake.write(query.table, rows, run_id, inputs={protected_query.KEY: entry.content_key}, as_of=as_of)
+        if budget.status(lake.read(QUERY_LOG), entry.content_key) != "SUCCESS":  # also where a run was killed just here
+            _close(entry, "SUCCESS", lake, room, run_id)
     return Outcome(written, known is not None)
 
 
@@ -112,9 +114,7 @@ def _asked(query: PrivateQuery, entry: budget.Entry, lake: Lake, room: CleanRoom
         ledger.failed(paid)
         _close(entry, "FAILED", lake, room, run_id)
         raise
-    shown = ledger.release(name, key, paid, _packed(rows))
-    _close(entry, "SUCCESS", lake, room, run_id)
-    return shown
+    return ledger.release(name, key, paid, _packed(rows))
 
 
 def _packed(rows: pa.Table) -> bytes:

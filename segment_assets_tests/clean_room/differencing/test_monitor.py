@@ -149,6 +149,29 @@ def _offered(world: World) -> Any:
     return segmentation.load(world.home / "segmentation.yaml").collaboration
 
 
+def test_killed_before_it_was_told_a_warning_is_told_when_the_run_is_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    world.fill(older=2)
+    world.run(everybody=OVERLAP.format(where=""))
+    younger = OVERLAP.format(where="WHERE p.age_band = '19-24'")
+    write = Lake.write
+
+    def killed(self: Lake, table: Any, *args: Any, **kwargs: Any) -> Any:
+        if table is DIFFERENCING:
+            raise KeyboardInterrupt
+        return write(self, table, *args, **kwargs)
+
+    monkeypatch.setattr(Lake, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        world.run(younger=younger)
+    assert world.warnings() == []
+    monkeypatch.setattr(Lake, "write", write)
+    world.run(younger=younger)
+    assert {c["difference"] for c in world.warnings()} == {2}
+    assert {c["other"] for c in world.warnings()} == {"everybody"}
+
+
 def test_a_broken_monitor_is_told_to_the_owner_and_not_to_the_runner(world: World):
     world.fill(older=1)
     path = world.room.populations.path

@@ -143,6 +143,27 @@ def test_what_the_budget_does_not_pay_for_does_not_run(lake: Lake, room: Embedde
     assert lake.read(QUERY_LOG).num_rows == 0
 
 
+def test_killed_between_answer_and_table_the_answer_is_there_and_paid_once(
+    lake: Lake, room: EmbeddedCleanRoom, config: Segmentation, monkeypatch: pytest.MonkeyPatch
+):
+    fill(lake, config, 300)
+    query, write = asked(config), Lake.write
+
+    def killed(self: Lake, table: Any, *args: Any, **kwargs: Any) -> Any:
+        if table is query.table:
+            raise KeyboardInterrupt
+        return write(self, table, *args, **kwargs)
+
+    monkeypatch.setattr(Lake, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        private_query.run(query, lake, room, "r1")
+    assert lake.read(QUERY_LOG)["status"].to_pylist() == ["STARTED"]
+    monkeypatch.setattr(Lake, "write", write)
+    assert private_query.run(query, lake, room, "r2").reused
+    assert lake.read(QUERY_LOG)["status"].to_pylist() == ["SUCCESS"]
+    assert spent(config, room) == (1, 4)
+
+
 class Ending(EmbeddedCleanRoom):
     """Its queries reach a limit."""
 
