@@ -10,9 +10,9 @@ from segment_assets.activation import ledger
 from segment_assets.activation.plan import Held, Order, Plan, plan
 from segment_assets.activation.port import ActivationError, Destination, Receipt, Status
 from segment_assets.lake import Lake
+from segment_assets.pauses import pauses
 
 DEADLINE = 2 * 60 * 60.0  # seconds: Pinpoint took at most minutes per million endpoints, and queues two jobs at a time
-LONGEST_PAUSE = 60.0
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,12 @@ def poll(
     Raises:
         ActivationError: it was not done before the deadline (seconds). The job goes on; a re-run finds it again.
     """
-    began, wait = time.monotonic(), destination.poll_seconds
+    began, waits = time.monotonic(), pauses(destination.poll_seconds)
     while (status := destination.poll(receipt)).state in ("PENDING", "RUNNING"):
         if time.monotonic() - began > deadline:
             raise ActivationError(
                 f"job {receipt.job_id} is still {status.state} after {deadline:.0f} seconds; it was not cancelled: "
                 "run the asset again, and it is looked up instead of sent again"
             )
-        pause(wait)
-        wait = min(wait * 1.5, LONGEST_PAUSE)
+        pause(next(waits))
     return status

@@ -1,6 +1,5 @@
 """Pinpoint on AWS, through the bucket of exports; and the one way to create what knows no client token."""
 
-import os
 import random
 import time
 from collections.abc import Callable
@@ -58,7 +57,6 @@ class AwsPinpoint(PinpointService):
     def __init__(self, store: ObjectStore, role_arn: str | None) -> None:
         self.store = store
         self.role_arn = role_arn or ""
-        self.poll_seconds = pause_between_polls()
 
     @property
     def _pinpoint(self) -> Any:
@@ -172,12 +170,6 @@ def without_retries(service: str) -> BaseClient:
 def is_live(of: BaseClient) -> bool:
     """The client talks to AWS itself, and not to a double or a proxy of one's own."""
     return (urlparse(of.meta.endpoint_url).hostname or "").endswith(_LIVE)
-
-
-def pause_between_polls() -> float:
-    """Seconds: what AWS's quotas bear; next to nothing where the endpoint is on this machine."""
-    host = urlparse(os.environ.get("AWS_ENDPOINT_URL", "")).hostname or ""
-    return 0.05 if host in ("127.0.0.1", "localhost", "::1") else 10.0
 
 
 def _may_have_happened(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ from typing import Literal, TypedDict
 
 from segment_assets.activation.plan import Plan
 from segment_assets.lake import Lake
+from segment_assets.pauses import FIRST
 
 State = Literal["PENDING", "RUNNING", "SUCCEEDED", "PARTIAL", "FAILED"]
 
@@ -109,11 +110,11 @@ class PinpointService(ABC):
 
     Attributes:
         role_arn: role that Pinpoint takes to read the bucket.
-        poll_seconds: pause between two looks at a job.
+        poll_seconds: the first pause between two looks at a job; later ones are longer.
     """
 
     role_arn: str
-    poll_seconds: float = 10.0
+    poll_seconds: float = FIRST
 
     def ready(self, application_id: str) -> None:
         """Look whether the application takes imports.

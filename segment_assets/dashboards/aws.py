@@ -1,11 +1,9 @@
 """The page in QuickSight, where segmentation.yaml says who sees it there; the HTML is made in any case."""
 
-import os
 import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlparse
 
 from botocore import xform_name
 from botocore.config import Config
@@ -120,7 +118,7 @@ class QuickSight(Publisher):
     """
 
     def __init__(self, deployment: str, how: AwsQuickSight, store: ObjectStore, pace: Pace | None = None) -> None:
-        prefix, pace = f"segment-assets-{deployment}", pace or _pace()  # roles in deploy/ reach what is named so
+        prefix, pace = f"segment-assets-{deployment}", pace or Pace()  # roles in deploy/ reach what is named so
         self._api = Calls(how)
         self._spice = Spice(self._api, prefix, store, how.role_arn, pace)
         self._board = Board(self._api, f"{prefix}-overview", how.principal_arn, pace)
@@ -154,9 +152,3 @@ def _may_have_happened(error: BaseException) -> bool:
         status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 and code(error) not in _PASSING
     return isinstance(error, HTTPClientError)
-
-
-def _pace() -> Pace:
-    """What AWS's quotas bear; next to no pause where the endpoint is on this machine."""
-    host = urlparse(os.environ.get("AWS_ENDPOINT_URL", "")).hostname or ""
-    return Pace(first=0.02, most=0.2) if host in ("127.0.0.1", "localhost", "::1") else Pace()

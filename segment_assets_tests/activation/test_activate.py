@@ -19,6 +19,7 @@ from segment_assets.activation.recipients import wanted
 from segment_assets.activation.tables import ACTIVATION_LEDGER, active_members
 from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS
 from segment_assets.lake import Lake
+from segment_assets.pauses import FIRST
 from segment_assets_tests.activation.world import (
     APP,
     DAY,
@@ -260,20 +261,20 @@ def test_a_job_that_takes_too_long_is_left_to_go_on():
         poll(Slow(), Receipt("j", "x", 1), deadline=0)
 
 
-def test_pauses_grow_to_a_minute():
+def test_pauses_double_to_half_a_minute():
     pauses = []
     slow = Slow()
-    slow.poll_seconds = 10
+    slow.poll_seconds = FIRST
 
     def pause(seconds):
         pauses.append(seconds)
-        if len(pauses) == 8:
+        if len(pauses) == 10:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         poll(slow, Receipt("j", "x", 1), deadline=3600, pause=pause)
-    assert pauses[:3] == [10, 15, 22.5]
-    assert pauses[-1] == 60
+    assert pauses[:3] == [0.2, 0.4, 0.8]
+    assert pauses[-1] == 30
 
 
 def test_a_job_that_failed_is_not_committed_and_made_anew(known, service):

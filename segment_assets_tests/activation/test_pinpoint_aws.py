@@ -159,7 +159,6 @@ def nothing_was_written(lake):
 def test_the_live_endpoint_is_refused_before_anything_is_written(known, monkeypatch, tmp_path, double):
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     live = aws.pinpoint(settings(double[1], tmp_path))
-    assert live.poll_seconds == 10
     members(known, {"anna": 0.9})
     asked = len(double[0].calls)
     with pytest.raises(ActivationError, match=r"ended on 2026-10-30.*customer_profiles_import.*file_handoff"):

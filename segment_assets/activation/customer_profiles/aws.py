@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 
-from segment_assets.activation.aws import REFUSED, once, pause_between_polls, without_retries
+from segment_assets.activation.aws import REFUSED, once, without_retries
 from segment_assets.activation.customer_profiles.port import (
     CustomerProfilesService,
     Profile,
@@ -24,11 +24,10 @@ from segment_assets.aws import AwsRefusedError, client, code, sentence
 from segment_assets.aws_config import Aws
 from segment_assets.lake import ObjectStore
 from segment_assets.lake.aws import exports
+from segment_assets.pauses import pauses
 
 T = TypeVar("T")
 PUTS = 4
-# Seconds in which a service on this machine shows what it was told.
-SETTLES_HERE = 5.0
 
 
 class Settings(Protocol):
@@ -55,8 +54,6 @@ class AwsCustomerProfiles(CustomerProfilesService):
 
     def __init__(self, store: ObjectStore, role_arn: str | None) -> None:
         self.store, self.role_arn = store, role_arn
-        self.poll_seconds = pause_between_polls()
-        self.settles_within = SETTLES_HERE if self.poll_seconds < 1 else CustomerProfilesService.settles_within
 
     @property
     def _profiles(self) -> Any:
@@ -114,7 +111,7 @@ class AwsCustomerProfiles(CustomerProfilesService):
 
     def upload(self, domain: str, job_id: str, content: bytes) -> None:
         """GetUploadJobPath and a PUT; again with a new path where the first is lost or no longer valid."""
-        for attempt in range(1, PUTS + 1):
+        for attempt, pause in zip(range(1, PUTS + 1), pauses(self.poll_seconds), strict=False):
             path = _asked(
                 lambda: self._profiles.get_upload_job_path(DomainName=domain, JobId=job_id), "GetUploadJobPath", domain
             )
@@ -122,7 +119,7 @@ class AwsCustomerProfiles(CustomerProfilesService):
             if status < 300:
                 return
             if attempt < PUTS:
-                time.sleep(self.poll_seconds)
+                time.sleep(pause)
         raise AwsRefusedError(f"the file of upload job {job_id} was not taken: its signed path answered {status}")
 
     def start_upload_job(self, domain: str, job_id: str) -> None:

@@ -20,13 +20,14 @@ from segment_assets.activation.customer_profiles.segment import (
 from segment_assets.activation.plan import Order, Plan
 from segment_assets.activation.port import ActivationError, Destination, Receipt, State, Status
 from segment_assets.lake import Lake
+from segment_assets.pauses import pauses
 from segment_assets.segmentation import CustomerProfilesDestination
 
 FILE = "part-000.csv"
 WORDING = "1"  # raise it when the file says something else for the same rows
 TOLERANCE = 0.001  # share of rows that may be refused
 DIFFERENCE = 0.005  # share of members by which the snapshot may differ; leavers may not at all
-LONGEST_PAUSE = 60.0
+LEAST = 60.0  # seconds that a snapshot is waited for, however late it is asked for
 LINES_SHOWN = 10
 
 _STATES: dict[str, State] = {
@@ -172,24 +173,22 @@ class CustomerProfilesImport(Destination):
 
     def _once_settled(self, plan: Plan, target: str) -> str:
         """How the segment differs from the plan, once it does not or the time is over: changes take a while to show."""
-        until, wait = time.monotonic() + self.service.settles_within, self.poll_seconds
+        until, waits = time.monotonic() + self.service.settles_within, pauses(self.poll_seconds)
         while differs := self._difference(plan, target, until):
             if time.monotonic() >= until:
                 return differs
-            time.sleep(wait)
-            wait = min(wait * 1.5, LONGEST_PAUSE)
+            time.sleep(min(next(waits), max(until - time.monotonic(), 0.0)))
         return ""
 
     def _difference(self, plan: Plan, target: str, until: float) -> str:
         # A place of its own for each: what an earlier snapshot left would be read with it.
         key = f"{self._folder(plan)}snapshot-{uuid.uuid4().hex[:12]}/"
         snapshot = self.service.create_segment_snapshot(self.to.domain, target, key)
-        least, wait = time.monotonic() + LONGEST_PAUSE, self.poll_seconds
+        least, waits = time.monotonic() + LEAST, pauses(self.poll_seconds)
         while (status := self.service.snapshot_status(self.to.domain, target, snapshot)) == "IN_PROGRESS":
             if time.monotonic() > max(until, least):
                 break
-            time.sleep(wait)
-            wait = min(wait * 1.5, LONGEST_PAUSE)
+            time.sleep(next(waits))
         if status != "COMPLETED":
             return f"the snapshot of {target} is {status}"
         return difference(plan, {at(profile, self.to.matching_key) for profile in self.service.read_snapshot(key)})

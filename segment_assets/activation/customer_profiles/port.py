@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, TypedDict
 
+from segment_assets.pauses import FIRST
+
 SegmentGroups = dict[str, Any]
 Profile = dict[str, Any]
 
@@ -56,11 +58,11 @@ class CustomerProfilesService(ABC):
     """Upload jobs, segment definitions and snapshots of a domain, and a place for files that people may read.
 
     Attributes:
-        poll_seconds: pause between two looks at a job.
+        poll_seconds: the first pause between two looks at a job; later ones are longer.
         settles_within: seconds within which a finished upload is seen in a segment.
     """
 
-    poll_seconds: float = 10.0
+    poll_seconds: float = FIRST
     settles_within: float = 30 * 60.0
 
     def ready(self, domain: str) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from segment_assets.pauses import FIRST, GROWTH, MOST
+
 T = TypeVar("T")
 Answer = dict[str, Any]
 
@@ -40,9 +42,9 @@ class Pace:
         pause: what waits.
     """
 
-    first: float = 2.0
-    most: float = 15.0
-    growth: float = 1.5
+    first: float = FIRST
+    most: float = MOST
+    growth: float = GROWTH
     deadline: float = 900.0
     pause: Callable[[float], None] = time.sleep
 

@@ -1,0 +1,19 @@
+"""How long to wait between two looks at work that another does: short at first, then twice as long each time."""
+
+from collections.abc import Iterator
+
+# Seconds. A short job is seen soon; a long one is asked about less often than any quota of AWS minds.
+FIRST, MOST, GROWTH = 0.2, 30.0, 2.0
+
+
+def pauses(first: float = FIRST, most: float = MOST) -> Iterator[float]:
+    """Pauses without end, in seconds.
+
+    Args:
+        first: the first.
+        most: the longest.
+    """
+    pause = first
+    while True:
+        yield min(pause, most)
+        pause = min(pause * GROWTH, most)
