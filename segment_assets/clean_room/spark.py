@@ -52,7 +52,7 @@ def kind(node: exp.Expr, query: Resolved) -> str:
     """What a value is: text, number, date, time, boolean, or null where it can't be known."""
     if isinstance(node, exp.Column) and node.table in query.relations:
         return _kind_of_type(query.table(node).columns.get(node.name, "STRING"))
-    if isinstance(node, exp.Paren | exp.Distinct | exp.Coalesce | exp.Abs | exp.Min | exp.Max):
+    if isinstance(node, exp.Try | exp.Paren | exp.Distinct | exp.Coalesce | exp.Abs | exp.Min | exp.Max):
         inner = node.expressions[0] if isinstance(node, exp.Distinct) else node.this
         return kind(inner, query)
     if isinstance(node, exp.Literal):
@@ -112,7 +112,9 @@ def _arithmetic(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr
         if isinstance(node, exp.Div):
             node.set("safe", False)
             node.this.replace(_as(node.this, "DOUBLE"))
-    return node
+    # What is too large raises: whether a query fails would tell that there is such a value. Custom queries that compute
+    # with aggregates are taken apart elsewhere (custom/flat.py).
+    return node if node.find(exp.AggFunc) else exp.Try(this=node.copy())
 
 
 def _cast(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:

@@ -15,13 +15,13 @@ import sqlglot
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from segment_assets.clean_room import custom_engine
+from segment_assets.clean_room import custom_engine, rules
 from segment_assets.clean_room.checker import check
-from segment_assets.clean_room.collaboration import Collaboration
+from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.custom import flat
 from segment_assets.clean_room.embedded import EmbeddedCleanRoom
 from segment_assets.clean_room.port import QueryFailedError
-from segment_assets_tests.clean_room.test_custom_engine import THRESHOLD, table
+from segment_assets_tests.clean_room.test_custom_engine import FREE, THRESHOLD, table
 
 K = 3
 FEW = THRESHOLD | {"minimumIdentityCount": K}
@@ -324,6 +324,22 @@ def test_whether_a_query_fails_tells_nothing_of_a_person(offered, room):
     for text in (oracle, sums):
         with_one = ask(text, offered, room, rows(*CROWD, ONE), rows(ONE))
         assert len(with_one) == 1
+
+
+def test_a_number_that_is_too_large_fails_no_query(room):
+    rule = rules.from_aws("CUSTOM", FREE | {"aggregationThresholds": [ANY]})
+    columns = {"person": "STRING", "n": "BIGINT", "state": "STRING"}
+    whole = ConfiguredTable("whole", "whole", "partner", columns, rule)
+    offered = Collaboration("two members", "runner", "partner", {"whole": whole})
+    held = pa.table({"person": [f"p{i}" for i in range(10)], "n": [1] * 9 + [7654321], "state": ["a"] * 10})
+    huge = "9000000000000000000"
+    for text in (
+        f"SELECT SUM(CASE WHEN n > 1000 THEN n * {huge} ELSE n END) AS s FROM whole",
+        f"SELECT SUM(n + n * {huge}) AS s FROM (SELECT n, state FROM whole) q",
+        f"SELECT state, COUNT(*) AS c FROM whole GROUP BY state HAVING SUM(n) * {huge} > 0 OR COUNT(*) > 0",
+        f"SELECT state, SUM(n) * {huge} AS s FROM whole GROUP BY state",
+    ):
+        assert room.run(check(text, offered).runnable(), lambda _: held).num_rows == 1
 
 
 def test_the_largest_minimum_of_two_tables_and_each_of_them_holds(offered, room):
