@@ -6,7 +6,7 @@ set operations is brought into one plain form (custom/canonical.py), every row o
 LIMIT of the query act on what is left, so neither tells of what is not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -89,6 +89,26 @@ class Sizes:
 
 def sizes(accepted: Accepted, as_of: date | None) -> Sizes:
     """The query without filter, order and limit, with the size of the smallest set that each row rests on."""
+    return _measured(accepted, as_of, "s", sets.smallest, Carrier)
+
+
+def people(accepted: Accepted, as_of: date | None, carrier: type[Carrier]) -> Sizes:
+    """The same with the people themselves, as a list of hashes for each table (p0, p1, ...), for the owner alone."""
+    return _measured(accepted, as_of, "p", sets.everybody, carrier)
+
+
+def enforced(accepted: Accepted) -> list[str]:
+    """The tables whose minimum is enforced, in the order of `sizes` and `people`."""
+    return list(_minimums(accepted))
+
+
+def _measured(
+    accepted: Accepted,
+    as_of: date | None,
+    prefix: str,
+    measure: Callable[[list[Held]], exp.Expr],
+    carrier: type[Carrier],
+) -> Sizes:
     tree, outputs, _, _ = _prepared(accepted, as_of)
     minimums = _minimums(accepted)
     select = first(tree)
@@ -98,9 +118,9 @@ def sizes(accepted: Accepted, as_of: date | None) -> Sizes:
         seen = [i for i, item in enumerate(items) if item.find(exp.Window) is None]
         compared = [i for i in compared if i in seen]
         select.set("expressions", [items[i] for i in seen] or [named(exp.Null(), "c0")])
-    carried, slots = _carried(tree, minimums, accepted)
+    carried, slots = _carried(tree, minimums, accepted, carrier)
     held = _held(slots)
-    counted = [named(sets.smallest([h for h in held if h.table == t]), f"s{i}") for i, t in enumerate(minimums)]
+    counted = [named(measure([h for h in held if h.table == t]), f"{prefix}{i}") for i, t in enumerate(minimums)]
     shown = [named(_of(f"c{i}"), f"c{i}") for i in compared]
     whole = exp.select(*shown, *counted).from_(_f(carried))
     return Sizes(whole.sql(dialect="duckdb", comments=False), tuple(compared), tuple(minimums.values()))
@@ -177,14 +197,16 @@ def _result_names(accepted: Accepted, tree: exp.Query) -> tuple[str, ...]:
     return tuple(output_name(item) for item in written)
 
 
-def _carried(tree: exp.Query, minimums: Mapping[str, int], accepted: Accepted) -> tuple[exp.Query, list[Slot]]:
+def _carried(
+    tree: exp.Query, minimums: Mapping[str, int], accepted: Accepted, carrier: type[Carrier] = Carrier
+) -> tuple[exp.Query, list[Slot]]:
     tables = {t.name: t for t in accepted.tables if t.name in minimums}
     taken = {i.name.lower() for i in tree.find_all(exp.Identifier)}
     hidden = "held_"
     while any(name.startswith(hidden) for name in taken):
         hidden += "_"
     try:
-        return Carrier(tables, minimums, hidden).query(tree, {}, final=True)
+        return carrier(tables, minimums, hidden).query(tree, {}, final=True)
     except NotCarriedError as bad:
         raise QueryFailedError("FUNCTION_NOT_ALLOWED", str(bad)) from bad
     except errors.SqlglotError as bad:

@@ -122,7 +122,7 @@ def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outc
         # Nothing that breaks the rules is written, not even for the runner.
         _close(entry, "FAILED", lake, room, run_id)
         return Outcome(lake.state(query.table), rows.slice(0, 0), kept, unique, reused, cost)
-    if (populations := room.populations) is not None and isinstance(query.resolved, Resolved):
+    if (populations := room.populations) is not None:
         monitor = Monitor(query.collaboration, query.sources, lake, populations, room.exclusively)
         leaving = Leaving(query.resolved, rows, query.name, entry.content_key, _newest(query, lake))
         monitor.watch(leaving, run_id)

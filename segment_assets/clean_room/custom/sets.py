@@ -106,6 +106,12 @@ def smallest(held: list[Held]) -> exp.Expr:
     return exp.func("COALESCE", least, exp.Literal.number(0))
 
 
+def everybody(held: list[Held]) -> exp.Expr:
+    """Everybody whom a row rests on, by any use of a table."""
+    lists = [exp.func("COALESCE", as_list(h), nobody()) for h in held]
+    return _call("LIST_DISTINCT", _call("FLATTEN", exp.Array(expressions=lists))) if lists else nobody()
+
+
 def _known(value: exp.Expr) -> exp.Expr:
     return exp.Is(this=value.copy(), expression=exp.Null()).not_()
 

@@ -17,12 +17,15 @@ import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
-from segment_assets.clean_room import rewrite
+from segment_assets.clean_room import custom_engine, rewrite, runnable
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
+from segment_assets.clean_room.differencing.nested import Whole
 from segment_assets.clean_room.differencing.populations import Close, Populations, Release
 from segment_assets.clean_room.differencing.sketch import Sketch
 from segment_assets.clean_room.differencing.watched import Watched, conditions, watched
 from segment_assets.clean_room.names import Resolved
+from segment_assets.clean_room.port import QueryFailedError
+from segment_assets.clean_room.runnable import Runnable
 from segment_assets.clean_room.spark import NotExecutableError
 from segment_assets.clean_room.tables import DIFFERENCING
 from segment_assets.lake import Lake, Table
@@ -44,7 +47,7 @@ class Leaving:
         day: newest day of the data.
     """
 
-    query: Resolved
+    query: Runnable
     rows: pa.Table
     name: str
     content_key: str
@@ -98,7 +101,7 @@ class Monitor:
         try:
             found = self.populations.compared(place, one.minimum, release, dict(self._sketches(one, leaving)))
             state = "watched"
-        except (duckdb.Error, sqlite3.Error, OSError, pa.ArrowException, NotExecutableError):
+        except (duckdb.Error, sqlite3.Error, OSError, pa.ArrowException, NotExecutableError, QueryFailedError):
             # Whether the monitor works must not show to the runner either.
             state = "not watched: the monitor failed"
         return {
@@ -116,32 +119,61 @@ class Monitor:
         }
 
     def _sketches(self, one: Watched, leaving: Leaving) -> Iterator[tuple[str, Sketch]]:
-        query, rows = leaving.query, leaving.rows
-        column = exp.column(one.identity, table=one.label, quoted=True)
-        members = rewrite.members(query, column, leaving.day)
-        *keys, identity = members.names
-        offered = {t.name: self._offered(t, one) for t in query.relations.values()}
-        places = [i for i, item in enumerate(query.tree.expressions) if not item.find(exp.AggFunc)]
-        released = {key: rows.column(i) for key, i in zip(keys, places, strict=True)}
+        rows, behind = leaving.rows, _behind(one, leaving)
+        offered = {t.name: self._offered(t, one) for t in runnable.tables(leaving.query)}
+        released = {name: rows.column(i) for name, i in behind.places.items()}
         numbered = pa.table(released | {"row_number": pa.array(range(rows.num_rows), pa.int64())})
-        on = " AND ".join(f'm."{k}" IS NOT DISTINCT FROM r."{k}"' for k in keys) or "TRUE"
+        on = " AND ".join(f'm."{k}" IS NOT DISTINCT FROM r."{k}"' for k in behind.places) or "TRUE"
         pairs = f"""
             CREATE TEMP TABLE released_people AS
-            SELECT DISTINCT r.row_number, md5_number_lower(CAST(m."{identity}" AS VARCHAR)) AS person
-            FROM ({members.sql}) m JOIN released r ON {on} WHERE m."{identity}" IS NOT NULL"""
+            SELECT DISTINCT r.row_number, {behind.person} AS person FROM ({behind.sql}) m JOIN released r ON {on}"""
         with self.lake.connect(**offered, released=numbered) as db:
             db.execute(pairs)
-            people = db.sql("SELECT DISTINCT person FROM released_people")
+            people = db.sql("SELECT DISTINCT person FROM released_people WHERE person IS NOT NULL")
             yield "all", _sketch(people, one.minimum)
-            if keys and rows.num_rows <= MOST_ROWS and query.tree.find(exp.AggFunc):
-                for i in range(rows.num_rows):
-                    people = db.sql(f"SELECT person FROM released_people WHERE row_number = {i}")
-                    yield f"row {i + 1} of {rows.num_rows}", _sketch(people, one.minimum)
+            for i in range(rows.num_rows) if behind.groups and rows.num_rows <= MOST_ROWS else ():
+                of_row = f"SELECT person FROM released_people WHERE row_number = {i} AND person IS NOT NULL"
+                yield f"row {i + 1} of {rows.num_rows}", _sketch(db.sql(of_row), one.minimum)
 
     def _offered(self, table: ConfiguredTable, one: Watched) -> pa.Table:
         # The owner may look at a column that the query may not.
         hidden = {one.identity} if table.source == one.source else set()
         return self.lake.read(self.sources[table.source], sorted({*table.columns, *hidden}))
+
+
+@dataclass(frozen=True)
+class _Behind:
+    """How to find who is behind a row.
+
+    Attributes:
+        sql: rows of columns of the result, with who is behind them.
+        places: these columns, and where they stand in the result.
+        person: of the relation `m`.
+        groups: a row is more than one person.
+    """
+
+    sql: str
+    places: Mapping[str, int]
+    person: str
+    groups: bool
+
+
+def _behind(one: Watched, leaving: Leaving) -> _Behind:
+    query = leaving.query
+    if isinstance(query, Resolved):
+        members = rewrite.members(query, exp.column(one.identity, table=one.label, quoted=True), leaving.day)
+        *keys, identity = members.names
+        shown = [i for i, item in enumerate(query.tree.expressions) if not item.find(exp.AggFunc)]
+        groups = bool(keys) and query.tree.find(exp.AggFunc) is not None
+        person = f'md5_number_lower(CAST(m."{identity}" AS VARCHAR))'
+        return _Behind(members.sql, dict(zip(keys, shown, strict=True)), person, groups)
+    enforced = custom_engine.enforced(query)
+    if one.label not in enforced:
+        raise QueryFailedError("FAILED", "the table has no minimum of its own that could be carried")
+    found = custom_engine.people(query, leaving.day, Whole)
+    return _Behind(
+        found.sql, {f"c{i}": i for i in found.compared}, f"UNNEST(m.p{enforced.index(one.label)})", groups=True
+    )
 
 
 def _known(record: pa.Table) -> set[tuple[object, ...]]:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from segment_assets.clean_room import rules
+from segment_assets.clean_room import rules, runnable
 from segment_assets.clean_room.collaboration import Collaboration
 from segment_assets.clean_room.conditions import conjuncts
 from segment_assets.clean_room.custom_rule import Custom
 from segment_assets.clean_room.names import Resolved
+from segment_assets.clean_room.runnable import Runnable
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Watched:
         source: the catalog table.
         identity: its column that tells people apart.
         minimum: the largest that any rule on the table asks for.
-        label: the relation of the query.
+        label: the relation of the query; of a nested one, the configured table.
     """
 
     source: str
@@ -33,11 +34,12 @@ class Watched:
     label: str
 
 
-def watched(query: Resolved, collaboration: Collaboration) -> Iterator[Watched]:
+def watched(query: Runnable, collaboration: Collaboration) -> Iterator[Watched]:
     """Tables of others than the runner that a query reads, with every identity that a rule on them counts."""
     wanted = _minimums(collaboration)
     seen = set()
-    for label, table in query.relations.items():
+    labelled = query.relations if isinstance(query, Resolved) else {t.name: t for t in runnable.tables(query)}
+    for label, table in labelled.items():
         if table.owner == collaboration.runner:
             continue
         for (source, identity), minimum in sorted(wanted.items()):
@@ -46,8 +48,11 @@ def watched(query: Resolved, collaboration: Collaboration) -> Iterator[Watched]:
                 yield Watched(source, identity, minimum, label)
 
 
-def conditions(query: Resolved) -> list[str]:
-    """Every condition of a query by catalog table and column, in an order of its own."""
+def conditions(query: Runnable) -> list[str]:
+    """Every condition of a query in an order of its own, by catalog table and column where it is one SELECT."""
+    if not isinstance(query, Resolved):
+        clauses = [c.this for t in query.program.trees for c in t.find_all(exp.Where, exp.Having)]
+        return sorted({term.sql(dialect="spark") for c in clauses for term in conjuncts(c)})
     tree = query.tree
     clauses = [
         *(j.args.get("on") for j in tree.args.get("joins") or ()),

@@ -20,12 +20,19 @@ from segment_assets.clean_room.tables import DIFFERENCING, QUERY_LOG
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Lake
 from segment_assets.segmentation import Segmentation
+from segment_assets_tests.clean_room import custom_world
 
 K = 25
 OVERLAP = """SELECT p.income_band, COUNT(DISTINCT c.customer_id) AS customers FROM customers_overlap c
 JOIN audience_overlap_source p ON c.email_sha256 = p.email_sha256 {where} GROUP BY p.income_band"""
 LIST = """SELECT DISTINCT c.customer_id, p.age_band FROM customers_list c
 JOIN audience_list p ON c.email_sha256 = p.email_sha256 {where}"""
+
+
+NESTED = """WITH known AS (
+  SELECT p.income, c.customer_id FROM customers_custom c
+  JOIN (SELECT email_sha256, 'mid' AS income FROM audience_custom {where}) p ON c.email_sha256 = p.email_sha256
+) SELECT income, COUNT(DISTINCT customer_id) AS customers FROM known GROUP BY income"""
 
 
 @dataclass
@@ -52,6 +59,8 @@ class World:
 
     def config(self, queries: dict[str, str]) -> Segmentation:
         made = yaml.safe_load(segmentation.DEMO_FILE.read_text())
+        custom = {name: t for name, t in yaml.safe_load(custom_world.TABLES).items() if name.endswith("_custom")}
+        made["collaboration"]["configured_tables"] |= custom
         if queries:
             made["collaboration"]["queries"] = {n: {"sql": s, "description": "People."} for n, s in queries.items()}
         self.home.mkdir(exist_ok=True, parents=True)
@@ -97,6 +106,22 @@ def test_one_catalog_table_under_two_rules_is_one_table_to_the_monitor(world: Wo
     rows = world.lake.read(DIFFERENCING).to_pylist()
     assert {(r["source"], r["identity"], r["minimum"]) for r in rows} == {("partner_audience", "email_sha256", K)}
     assert {c["difference"] for c in world.warnings()} == {3}
+
+
+@pytest.mark.parametrize(("older", "warned"), [(K - 1, True), (K, False)])
+def test_nested_queries_are_compared_by_everybody_behind_them_also_with_others(world: World, older: int, warned: bool):
+    world.fill(older)
+    asked = {
+        "everybody": OVERLAP.format(where=""),
+        "nested": NESTED.format(where=""),
+        "younger": NESTED.format(where="WHERE age_band = '19-24'"),
+    }
+    shown = world.run(**asked)
+    assert [r[0]["customers"] for r in shown.values()] == [200, 200, 200 - older]
+    assert {row["state"] for row in world.lake.read(DIFFERENCING).to_pylist()} == {"watched"}
+    # As many people and the same: the two that ask for everybody are no warning.
+    told = {(c["other"], c["difference"]) for c in world.warnings()}
+    assert told == ({("everybody", older), ("nested", older)} if warned else set())
 
 
 def test_the_same_query_on_data_that_changed_by_a_few_people_is_told(world: World):
