@@ -43,7 +43,9 @@ def finish(share: Share) -> tuple[date, Part]:
     """
     events = staged_events.read(share.staged, share.number)
     events = _without(events, share.copies)
-    events = events.take(pc.sort_indices(events["event_id"])).combine_chunks()
+    if len(share.staged) > 1:  # each of them is in order
+        events = events.take(pc.sort_indices(events["event_id"]))
+    events = events.combine_chunks()
     ids = events["event_id"]
     if events.num_rows > 1 and pc.any(pc.equal(ids[1:], ids[:-1])).as_py():
         raise ValueError(f"engagement_events: an event is twice on {share.day}; nothing was written")

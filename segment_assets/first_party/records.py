@@ -79,7 +79,7 @@ def canonical(record: bytes) -> bytes:
 
 def event_id(canonical_json: bytes) -> str:
     """First 32 hex digits of the SHA-256."""
-    return hashlib.sha256(canonical_json).hexdigest()[:32]
+    return hashlib.sha256(canonical_json).digest()[:16].hex()
 
 
 def pieces(content: bytes, is_record: Callable[[object], bool]) -> Iterator[Piece]:
