@@ -10,7 +10,7 @@ Channel = Literal["email", "sms", "push", "other"]
 PURPOSE = "marketing"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Statement:
     """Something a customer said about being written to.
 
@@ -25,7 +25,7 @@ class Statement:
     source: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Contact:
     """One way to reach a customer.
 

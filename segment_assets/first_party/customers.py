@@ -130,7 +130,8 @@ def newest(records: Sequence[Sequence[Contact]]) -> list[tuple[int, Contact]]:
 
 def tables(export: Export, phone_region: str | None) -> dict[Table, pa.Table]:
     """Rows of every table that is made from an export."""
-    normalised = {c: _normalised(c, phone_region) for c in export.contacts}
+    # By identity: equal contacts have equal addresses, and hashing one costs more than finding it.
+    normalised = {id(c): _normalised(c, phone_region) for c in export.contacts}
     with_endpoint = [c for c in export.contacts if c.endpoint_id]
     return {
         QUARANTINED_CUSTOMERS: export.quarantined,
@@ -143,7 +144,7 @@ def tables(export: Export, phone_region: str | None) -> dict[Table, pa.Table]:
             ],
         ),
         CONSENT_STATE: _consent(export.contacts),
-        CUSTOMER_ENDPOINTS: _rows(CUSTOMER_ENDPOINTS, [_endpoint(c, normalised[c]) for c in with_endpoint]),
+        CUSTOMER_ENDPOINTS: _rows(CUSTOMER_ENDPOINTS, [_endpoint(c, normalised[id(c)]) for c in with_endpoint]),
         CUSTOMERS: _rows(CUSTOMERS, _customers(export.contacts, normalised)),
     }
 
@@ -184,7 +185,7 @@ def _endpoint(c: Contact, address: str | None) -> tuple[object, ...]:
     )
 
 
-def _customers(contacts: Iterable[Contact], normalised: dict[Contact, str | None]) -> list[tuple[object, ...]]:
+def _customers(contacts: Iterable[Contact], normalised: dict[int, str | None]) -> list[tuple[object, ...]]:
     by_customer: dict[str, list[Contact]] = {}
     for contact in contacts:
         by_customer.setdefault(contact.customer_id, []).append(contact)
@@ -192,8 +193,8 @@ def _customers(contacts: Iterable[Contact], normalised: dict[Contact, str | None
     for customer, own in by_customer.items():
         # The best comes first: one that can be written to, then the newest.
         own.sort(key=lambda c: (not c.active, -(c.effective_at or _LONG_AGO), c.endpoint_id or ""))
-        email = next((n for c in own if c.channel == "email" and (n := normalised[c])), None)
-        phone = next((n for c in own if c.channel == "sms" and (n := normalised[c])), None)
+        email = next((n for c in own if c.channel == "email" and (n := normalised[id(c)])), None)
+        phone = next((n for c in own if c.channel == "sms" and (n := normalised[id(c)])), None)
         rows.append(
             (
                 customer,

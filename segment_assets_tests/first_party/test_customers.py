@@ -290,3 +290,31 @@ def test_of_records_of_one_endpoint_and_one_time_denied_beats_granted(lake, land
     )
     build(lake, landing, OWN)
     assert consent(lake)["A", "email"][0] == "denied"
+
+
+def test_odd_tables_cost_no_sound_row(landing):
+    odd = (
+        b"\xef\xbb\xbfid;mail;tel;land;seen;news;app\n"
+        + "\n".join(
+            (
+                'A;"Ann@\nExample.org";;;;;',  # a quoted line end: no address, and no end of the row
+                "B;B+Tag@Gmail.com;;;;yes;",
+                "C;käthe@müller.example;;;;;",
+                "D;d@example.org;;;;;;one column too many",
+                "E;e@example.org;5550142;;;;",  # no area code: nobody's number
+            )
+        )
+        .encode("latin-1")
+        .replace("käthe@müller".encode("latin-1"), "käthe@müller".encode())
+        + b"\nF;f\xfc@example.org;;;;;\n"
+    )
+    landing.write("customers/c.csv", odd)
+    export = customers.read(landing, OWN)
+    kept = {c.customer_id: c.address for c in export.contacts if c.channel == "email"}
+    assert sorted(kept) == ["A", "B", "C", "E"]
+    assert kept["C"] == "käthe@müller.example"
+    assert sorted(export.quarantined["reason"].to_pylist()) == ["not_utf8", "wrong_columns"]
+    assert export.delivered == export.good + export.duplicates + export.quarantined.num_rows == 6
+    rows = {r["customer_id"]: r for r in customers.tables(export, "US")[customers.CUSTOMERS].to_pylist()}
+    assert rows["A"]["email_sha256"] is rows["E"]["phone_sha256_e164"] is None
+    assert rows["B"]["email_sha256"] == email_sha256("b+tag@gmail.com")

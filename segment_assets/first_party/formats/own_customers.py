@@ -54,8 +54,10 @@ def _contacts(row: dict[str, str | None], mapping: CustomerTable) -> tuple[str |
         country = country_of(value(mapping.country))
         return Contact(str(customer), endpoint, channel, address, True, statements, time, country)
 
-    return None, [
+    found = [
         contact("email", value(mapping.email), said("email", mapping.email_consent)),
         contact("sms", value(mapping.phone), said("sms", mapping.sms_consent)),
         contact("other", None, said("push", mapping.push_consent)),
     ]
+    # One without an address that says nothing is needed only where no other tells of the customer.
+    return None, [c for c in found if c.endpoint_id or c.statements] or found[-1:]
