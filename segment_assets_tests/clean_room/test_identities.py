@@ -174,7 +174,7 @@ LARGE = [(p, "a", i) for i, p in enumerate("pqrst")] + [("u", "b", 9), ("v", "b"
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @example(people=LARGE)
 @given(people=PEOPLE)
 def test_a_row_that_leaves_is_plain_and_rests_on_enough_people(shape, people, offered, room):

@@ -14,7 +14,7 @@ from segment_assets.clean_room.assets import declared, protected_queries
 from segment_assets.clean_room.checker import check
 from segment_assets.clean_room.circumstances import Circumstances, PrivacyBudget
 from segment_assets.clean_room.collaboration import Collaboration, CollaborationError, lint
-from segment_assets.clean_room.reasons import QueryRefusedError
+from segment_assets.clean_room.results import ResultError
 from segment_assets.cli import main
 from segment_assets_tests.clean_room import mutations
 from segment_assets_tests.clean_room.test_custom_engine import FREE, THRESHOLD, offered  # noqa: F401
@@ -191,15 +191,15 @@ def test_a_custom_query_of_the_file_becomes_a_table_with_its_minimum(file):
     assert ages.table.key == ("age_band",)
 
 
-def test_a_custom_query_with_nested_queries_is_one_sentence(file):
-    nested = "SELECT n FROM (SELECT COUNT(*) AS n FROM customers_custom) q"
+def test_a_custom_query_that_no_table_can_keep_is_one_sentence(file):
+    nested = "SELECT n FROM (SELECT COLLECT_SET(country) AS n, COUNT(*) AS m FROM customers_custom) q"
     text = file.read_text().replace(
         "\n  queries:\n", f"\n  queries:\n    q: {{sql: '{nested}', description: No.}}\n", 1
     )
     file.write_text(text)
     config = segmentation.load(file)
     assert config.collaboration
-    with pytest.raises(QueryRefusedError, match=r"queries\.q\.sql: SUBQUERY_OR_CTE: .*not kept as a table yet"):
+    with pytest.raises(ResultError, match=r'queries\.q\.sql: the column "n" of the result is no text, number'):
         protected_queries(config, config.collaboration)
 
 
