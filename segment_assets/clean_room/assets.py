@@ -120,11 +120,12 @@ def protected_queries(config: Segmentation, offered: collaboration_config.Collab
         path = f"segmentation.yaml: collaboration.queries.{name}"
         if _is_private(checked := _checked(name, config, offered)):
             continue
-        resolved = checked.runnable(f"{path}.{'template' if query.template else 'sql'}")
+        said = f"{path}.{'template' if query.template else 'sql'}"
+        resolved = checked.runnable(said)
         _refuse_other_purposes(path, query, offered, {t.name for t in runnable.tables(resolved)})
         text, of = offered.text_of(name), template_run(collaboration, query)
         catalog = {n: t.schema for n, t in tables.items()}
-        table = results.table(name, query.description, resolved, catalog, path)
+        table = results.table(name, query.description, resolved, catalog, said)
         per_day = offered.queries_per_day
         found.append(ProtectedQuery(name, text, resolved, table, tables, collaboration, per_day, engine, of))
     return found
