@@ -162,10 +162,12 @@ class AwsCleanRoom(CleanRoom):
         ]
 
     def _associations(self) -> dict[str, str]:
-        of = {"membershipIdentifier": self._membership["id"]}
-        pages = self._rooms.get_paginator("list_configured_table_associations").paginate(**of)
-        with telling("cleanrooms:ListConfiguredTableAssociations"):
-            return {a["id"]: a["name"] for page in pages for a in page["configuredTableAssociationSummaries"]}
+        """Id -> name of every table in the collaboration, the partner's too."""
+        of = {"collaborationIdentifier": self._membership["collaborationId"]}
+        pages = self._rooms.get_paginator("list_schemas").paginate(**of)
+        with telling("cleanrooms:ListSchemas"):
+            every = [schema for page in pages for schema in page["schemaSummaries"]]
+        return {s["resourceArn"].rpartition("/")[2]: s["name"] for s in every if "resourceArn" in s}
 
     def _of_template(self, of: Run) -> dict[str, Any]:
         """The template as `aws apply` made it: its name tells its text, which can't change."""

@@ -235,6 +235,7 @@ class CleanRooms(CustomRules):
             "collaborationArn": of["arn"],
             "analysisRuleTypes": configured["analysisRuleTypes"],
             "analysisMethod": configured["analysisMethod"],
+            "resourceArn": association["arn"],
         }
 
 

@@ -67,7 +67,9 @@ def test_clean_rooms_counts_the_uses_of_a_table(there, tmp_path):
         room.run(query.resolved, lambda _: None, None, f"use {i}")
     with pytest.raises(AwsRefusedError, match="ACCESS_BUDGET_EXHAUSTED"):
         room.run(query.resolved, lambda _: None, None, "one more")
-    assert min(s.left for s in room.access(query.collaboration)) == 0
+    stands = room.access(query.collaboration)
+    assert min(s.left for s in stands) == 0
+    assert {s.table for s in stands} == {"audience_custom"}
 
 
 def test_another_text_is_another_template(there):
