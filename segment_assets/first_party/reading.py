@@ -67,9 +67,12 @@ def _day(form: Format, unit: Unit, day: date, objects: list[tuple[str, bytes]]) 
                 bad = found.quarantined
                 refused.add(placed(QUARANTINED_RECORDS.schema, bad, key, repeat(day, pa.date32(), bad)))
                 events.append(found.events)
+    # The records are given up before their events are put in order: a day of either may be 60 MB.
+    parts = raw.part(), refused.part()
+    del raw, refused
     path = unit.folder / f"{unit.number:06}-{day}.arrow"
     staged_events.write(path, pa.concat_tables(e for e in events if e is not None), unit.shares)
-    return Read(day, len(objects), raw.part(), refused.part(), path)
+    return Read(day, len(objects), *parts, path)
 
 
 class _Rows:

@@ -45,11 +45,12 @@ def told_of(outcome: str | None) -> str | None:
     return without_addresses(outcome) if outcome else None
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def hashed(kind: AddressType, written: str | None) -> str | None:
     """The hash that joins events to endpoints; None where it is no address.
 
-    A customer gets many messages: parsing a telephone number takes 60 microseconds, asking again 0.1.
+    A customer gets many messages: parsing a telephone number takes 60 microseconds, asking again 0.1. An entry is about
+    350 bytes, in each process.
     """
     return address_hash(kind, normalise_email(written) if kind == "email" else normalise_phone(written))
 
