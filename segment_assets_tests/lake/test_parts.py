@@ -1,14 +1,18 @@
-"""Rows that other processes wrote to files, put into a table."""
+"""Rows that other processes wrote to files, put into a table. On both lakes."""
 
 from dataclasses import replace
 from datetime import date
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from segment_assets.lake import Table, column, content_hash
+from segment_assets.lake import Lake, Table, column, content_hash
+from segment_assets.lake.embedded import open_catalog
 from segment_assets.lake.parts import Part, PartWriter, joined, with_field_ids
+from segment_assets_tests.aws_double.world import lake as on_aws
+from segment_assets_tests.aws_double.world import world
 
 DAY, NEXT = date(2026, 1, 1), date(2026, 1, 2)
 TABLE = Table(
@@ -24,6 +28,15 @@ TABLE = Table(
     key=("day", "id"),
     partition="day",
 )
+
+
+@pytest.fixture(params=["embedded", "aws"])
+def lake(request, tmp_path, monkeypatch):
+    if request.param == "embedded":
+        yield Lake(partial(open_catalog, tmp_path / "lake"), tmp_path / "scratch")
+        return
+    with world(monkeypatch) as (_, where):
+        yield on_aws(where, tmp_path)
 
 
 def rows(day, *ids):
