@@ -33,6 +33,7 @@ def write(lake: Lake, loaded: Loaded, run_id: str, code: str = "") -> dict[str, 
         lake.replace(RAW_EVENTS, loaded.raw, run_id, as_of=latest),
         lake.write(ARRIVAL_DAYS, days, run_id, partitions=loaded.days, as_of=latest),
     ]
+    staged_events.forget(lake.scratch, loaded.days)
     if code:
         staged_events.keep(lake.scratch, loaded.events, written[1].versions, code)
     return {str(day): combined({w.table.name: w.versions[str(day)] for w in written}) for day in sorted(loaded.days)}

@@ -55,7 +55,7 @@ def floor(share: int, shares: int) -> str:
 
 
 def keep(scratch: Path, files: Mapping[date, Sequence[Path]], versions: Mapping[str, str], code: str) -> None:
-    """Take the files over, for days as they are now in raw_events.
+    """Take the files over, for days as they are now in raw_events, of which nothing is kept.
 
     Args:
         scratch: the lake's private folder.
@@ -65,7 +65,6 @@ def keep(scratch: Path, files: Mapping[date, Sequence[Path]], versions: Mapping[
     """
     root = scratch / FOLDER
     for day, paths in files.items():
-        forget(scratch, [day])
         made = root / f".{day}-{os.getpid()}"
         made.mkdir(parents=True, exist_ok=True)
         for number, path in enumerate(paths):

@@ -262,6 +262,7 @@ def test_what_is_kept_of_another_mapping_or_of_other_records_is_not_taken(lake, 
     load_days(lake, landing, code="code")
     put(landing, 1, "b", event(number=2))
     load_days(lake, landing)
+    assert not list((lake.scratch / staged_events.FOLDER).iterdir())
     assert normalise(lake)[0].events == 2
 
 
