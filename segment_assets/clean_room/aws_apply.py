@@ -8,7 +8,7 @@ from segment_assets.aws import client, session, telling
 from segment_assets.aws_config import Aws
 from segment_assets.clean_room.aws_names import Names
 from segment_assets.clean_room.aws_patience import tries
-from segment_assets.clean_room.aws_plan import OURS, PARTNERS, PlanError, Resource, Step, canonical
+from segment_assets.clean_room.aws_plan import OURS, PARTNERS, PlanError, Resource, Step, canonical, privacy_budget
 
 IAM_SECONDS = 120.0
 
@@ -161,6 +161,16 @@ class Rooms:
             budget["resourceArn"] = f"{where}:membership/{membership}/configuredtableassociation/{association}"
         return {**of, "privacyBudgetType": "ACCESS_BUDGET", "parameters": {"accessBudget": budget}}
 
+    def _privacy_budget(self, resource: Resource, verb: str) -> dict[str, Any]:
+        of = {"membershipIdentifier": self._ids[f"{resource.account}/membership/{self.name}"]}
+        if verb != "create":
+            of["privacyBudgetTemplateIdentifier"] = self._ids[resource.label]
+        if verb == "delete":
+            return of
+        noise = {k: resource.settings[k] for k in ("epsilon", "usersNoisePerQuery")}
+        asked = {**of, "privacyBudgetType": "DIFFERENTIAL_PRIVACY", "parameters": {"differentialPrivacy": noise}}
+        return asked | ({"autoRefresh": resource.settings["autoRefresh"]} if verb == "create" else {})
+
     def _association(self, resource: Resource, verb: str) -> dict[str, Any]:
         of = {"membershipIdentifier": self._ids[f"{resource.account}/membership/{self.name}"]}
         role = {} if verb == "delete" else {"roleArn": resource.settings["roleArn"]}
@@ -213,13 +223,23 @@ class Rooms:
         of = {"membershipIdentifier": membership}
         names = {i: label.rpartition("/")[2] for label, i in self._ids.items() if "/association/" in label}
         for one in self._list(account, "list_privacy_budget_templates", "privacyBudgetTemplateSummaries", **of):
-            if one["privacyBudgetType"] == "ACCESS_BUDGET":
-                which = of | {"privacyBudgetTemplateIdentifier": one["id"]}
-                whole = self._ask(account, "get_privacy_budget_template", **which)["privacyBudgetTemplate"]
+            which = of | {"privacyBudgetTemplateIdentifier": one["id"]}
+            whole = self._ask(account, "get_privacy_budget_template", **which)["privacyBudgetTemplate"]
+            if one["privacyBudgetType"] == "DIFFERENTIAL_PRIVACY":
+                settings = privacy_budget(whole) | {"used": self._is_used(account, whole)}
+                yield self._noted(Resource(account, "privacy_budget", self.name, settings), one["id"])
+            else:
                 budget = whole["parameters"]["accessBudget"]
                 ident = budget["resourceArn"].rpartition("/")[2]
                 settings = {"budgets": canonical(budget["budgetParameters"])}
                 yield self._noted(Resource(account, "access_budget", names.get(ident, ident), settings), one["id"])
+
+    def _is_used(self, account: str, template: Mapping[str, Any]) -> bool:
+        """Whether this period's privacy budget was used; of earlier periods AWS itself knows."""
+        of = {"collaborationIdentifier": template["collaborationId"], "privacyBudgetType": "DIFFERENTIAL_PRIVACY"}
+        every = self._list(account, "list_collaboration_privacy_budgets", "collaborationPrivacyBudgetSummaries", **of)
+        counts = [c for b in every for c in b["budget"]["differentialPrivacy"]["aggregations"]]
+        return any(c["remainingCount"] < c["maxCount"] for c in counts)
 
     def _tables(self, account: str) -> Iterator[Resource]:
         for one in self._list(account, "list_configured_tables", "configuredTableSummaries"):
@@ -286,6 +306,7 @@ _CALLS = {
         "analysis_template": "analysis_template",
         "association_rule": "configured_table_association_analysis_rule",
         "access_budget": "privacy_budget_template",
+        "privacy_budget": "privacy_budget_template",
     }.items()
     for verb in ("create", "change", "delete")
 }

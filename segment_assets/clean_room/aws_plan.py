@@ -12,7 +12,7 @@ from typing import Any, Literal
 from segment_assets.aws_config import Aws
 from segment_assets.clean_room import rules
 from segment_assets.clean_room.access_ledger import AccessBudget
-from segment_assets.clean_room.collaboration import Collaboration
+from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.custom_rule import Custom
 from segment_assets.clean_room.templates import Template
 from segment_assets.lake import Table
@@ -22,13 +22,14 @@ OURS, PARTNERS = "ours", "partner"
 # In the order in which each rests on those before it.
 KINDS = (
     "collaboration", "membership", "configured_table", "analysis_template", "analysis_rule", "association",
-    "association_rule", "access_budget",
+    "association_rule", "access_budget", "privacy_budget",
 )  # fmt: skip
 # What AWS can't change in place.
 _FIXED = {
     "collaboration": {"members"},
     "association": {"configuredTable"},
     "analysis_template": {"text", "parameters"},
+    "privacy_budget": {"autoRefresh"},
 }
 Action = Literal["create", "change", "blocked", "unchanged", "not declared"]
 
@@ -124,10 +125,10 @@ def declared(collaboration: Collaboration, aws: Aws, catalog: Mapping[str, Table
             "allowedColumns": sorted(table.columns),
         }
         found.append(Resource(account, "configured_table", name, offered))
-        if isinstance(table.rule, Custom) and table.rule.user_column:
+        if isinstance(table.rule, Custom) and table.rule.user_column and account == OURS:
             raise PlanError(
-                f"segmentation.yaml: collaboration.configured_tables.{table.name}.custom.user_column: tables under "
-                "differential privacy run on one machine, and are not made on AWS; use minimum_identities there"
+                f"segmentation.yaml: collaboration.configured_tables.{table.name}.custom.user_column: on AWS whoever "
+                "receives results can't put tables of its own under differential privacy: offer it without"
             )
         if table.rule is not None:
             policy = canonical(_named(rules.to_aws(table.rule), templates))
@@ -140,6 +141,9 @@ def declared(collaboration: Collaboration, aws: Aws, catalog: Mapping[str, Table
         if table.access_budgets:
             budgets = {"budgets": canonical([_budget(b) for b in table.access_budgets])}
             found.append(Resource(account, "access_budget", table.name, budgets))
+    if collaboration.privacy_budget and any(_is_private(t) for t in collaboration.tables.values()):
+        # Their owner's, who alone can say how much may be learnt of them.
+        found.append(Resource(PARTNERS, "privacy_budget", whole, privacy_budget(collaboration.privacy_budget.to_aws())))
     return sorted(found, key=lambda r: KINDS.index(r.kind))
 
 
@@ -152,7 +156,7 @@ def plan(wanted: Iterable[Resource], found: Iterable[Resource]) -> list[Change]:
             changes.append(Change("create", resource))
             continue
         differs = tuple(k for k, v in resource.settings.items() if other.settings.get(k) != v)
-        fixed = set(differs) & _FIXED.get(resource.kind, set())
+        fixed = set(differs) & _FIXED.get(resource.kind, set()) or _shrunk(resource, other)
         changes.append(Change("blocked" if fixed else "change" if differs else "unchanged", resource, differs))
     return [*changes, *(Change("not declared", resource) for resource in there.values())]
 
@@ -173,6 +177,11 @@ def steps(changes: Collection[Change], delete: Collection[str] = ()) -> list[Ste
     blocked = [c for c in changes if c.action == "blocked" and c.resource.label not in delete]
     if blocked:
         one = blocked[0]
+        if one.resource.kind == "privacy_budget" and "autoRefresh" not in one.differs:
+            raise PlanError(
+                f"{one.resource.label}: a budget that was used can grow, and not shrink: raise "
+                "segmentation.yaml: collaboration.privacy_budget.epsilon to what is there"
+            )
         raise PlanError(
             f"{one.resource.label}: AWS can't change {', '.join(one.differs)} in place: "
             f"name it with --delete {one.resource.label}, and it is made anew"
@@ -184,6 +193,21 @@ def steps(changes: Collection[Change], delete: Collection[str] = ()) -> list[Ste
         if (c.action in ("create", "change") and c.resource.label not in delete) or c.action == "blocked"
     ]
     return [*(Step("delete", resource) for resource in gone), *made]
+
+
+def privacy_budget(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What is compared of a privacy budget template in AWS's shape."""
+    return {**told["parameters"]["differentialPrivacy"], "autoRefresh": told["autoRefresh"]}
+
+
+def _is_private(table: ConfiguredTable) -> bool:
+    return isinstance(table.rule, Custom) and table.rule.user_column is not None
+
+
+def _shrunk(wanted: Resource, found: Resource) -> set[str]:
+    """A privacy budget that was used can't be less than it is."""
+    less = found.settings.get("used") and wanted.settings["epsilon"] < found.settings["epsilon"]
+    return {"epsilon"} if less else set()
 
 
 def _template(template: Template) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from segment_assets.clean_room import rules
 from segment_assets.clean_room.access_ledger import AccessBudget
 from segment_assets.clean_room.custom_rule import ANY_JOB, ANY_QUERY, Custom
 from segment_assets.clean_room.privacy import limits
+from segment_assets.clean_room.privacy import template as privacy_template
 from segment_assets.clean_room.privacy.limits import Limits
+from segment_assets.clean_room.privacy.template import BudgetTemplate
 from segment_assets.clean_room.templates import Parameter, Template
 from segment_assets.segmentation import nearest
 from segment_assets.third_party.tables import NAME as PARTNERS
@@ -69,6 +71,7 @@ class Collaboration:
         tables: configured tables by the name that queries use.
         accounts: member -> the account id that rules may name it by.
         templates: analysis templates by the name that rules allow.
+        privacy_budget: for tables under differential privacy; None: they can't be queried.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Collaboration:
     tables: Mapping[str, ConfiguredTable]
     accounts: Mapping[str, str] = field(default_factory=dict)
     templates: Mapping[str, Template] = field(default_factory=dict)
+    privacy_budget: BudgetTemplate | None = None
 
     def account(self, member: str) -> str:
         """A member by its account id, where that is known: rules name members by either."""
@@ -154,7 +158,9 @@ def declare(config: collaboration_config.Collaboration, catalog: Mapping[str, pa
     templates = {name: template_from_config(name, t, config.runner) for name, t in config.templates.items()}
     if wrong:
         raise CollaborationError("\n".join(wrong))
-    return Collaboration(config.name, config.runner, config.provider, tables, templates=templates)
+    budget = privacy_template.from_config(config.privacy_budget) if config.privacy_budget else None
+    who = (config.name, config.runner, config.provider)
+    return Collaboration(*who, tables, templates=templates, privacy_budget=budget)
 
 
 def _of_custom(path: str, rule: Custom, config: collaboration_config.Collaboration) -> list[str]:

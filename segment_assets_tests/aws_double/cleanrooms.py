@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,9 +18,11 @@ from segment_assets.clean_room.checker import Checked, check
 from segment_assets.clean_room.circumstances import Circumstances, Run
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.embedded import EmbeddedCleanRoom
+from segment_assets.clean_room.privacy.accounting import Price
+from segment_assets.clean_room.privacy.plan import Plan
 from segment_assets.clean_room.runnable import Runnable
-from segment_assets_tests.aws_double.cleanrooms_custom import CustomRules
 from segment_assets_tests.aws_double.cleanrooms_members import ABILITIES, missing
+from segment_assets_tests.aws_double.cleanrooms_privacy import PrivateRules, limited, told_of
 from segment_assets_tests.aws_double.inside import in_role
 from segment_assets_tests.aws_double.service import AwsError, Caller
 
@@ -28,7 +31,7 @@ ENDED = ("SUCCESS", "FAILED", "CANCELLED", "TIMED_OUT")
 ID = "protectedQueryIdentifier"
 
 
-class CleanRooms(CustomRules):
+class CleanRooms(PrivateRules):
     """The service.
 
     Attributes:
@@ -89,7 +92,7 @@ class CleanRooms(CustomRules):
         caller: Caller,
         membershipIdentifier: str,  # noqa: N803
         sqlParameters: dict[str, Any],  # noqa: N803
-        **asked: Any,
+        **more: Any,
     ) -> dict[str, Any]:
         membership = self._membership(caller, membershipIdentifier)
         if "CAN_QUERY" not in membership[ABILITIES]:
@@ -102,12 +105,15 @@ class CleanRooms(CustomRules):
             told = {"quotaName": "concurrent queries", "quotaValue": float(CONCURRENT)}
             raise AwsError("ServiceQuotaExceededException", "too many queries", 402, **told)
         collaboration = self._declared(caller, self.collaborations[membership["collaborationId"]], caller.account)
-        checked = self._checked(sqlParameters, collaboration)
+        state = Circumstances(privacy_budget=self._privacy_budget(membership["collaborationId"]))
+        checked = self._checked(sqlParameters, collaboration, state)
         if checked.verdict.decision == "REJECT":
             found = checked.verdict.findings[0]
             raise AwsError("ValidationException", f"{found.code}: {found.message}", reason="INVALID_QUERY")
         ident = str(uuid4())
-        self._pay(membership["collaborationId"], checked.runnable(), ident)
+        noisy = self._noisy(checked, membership["collaborationId"], ident)
+        asked = checked.custom if noisy and checked.custom else checked.runnable()
+        self._pay(membership["collaborationId"], asked, ident)
         self.queries[ident] = {
             "id": ident,
             "membershipId": membership["id"],
@@ -115,9 +121,9 @@ class CleanRooms(CustomRules):
             "createTime": datetime.now(UTC),
             "sqlParameters": sqlParameters,
             "status": "SUBMITTED",
-            "resultConfiguration": asked["resultConfiguration"],
+            "resultConfiguration": more["resultConfiguration"],
         }
-        threading.Thread(target=self._run, args=(caller, self.queries[ident], checked), daemon=True).start()
+        threading.Thread(target=self._run, args=(caller, self.queries[ident], checked, noisy), daemon=True).start()
         return {"protectedQuery": dict(self.queries[ident])}
 
     def get_protected_query(self, caller: Caller, membershipIdentifier: str, **asked: Any) -> dict[str, Any]:  # noqa: N803
@@ -142,14 +148,14 @@ class CleanRooms(CustomRules):
         query["status"] = "CANCELLING"
         return {"protectedQuery": dict(query)}
 
-    def _checked(self, asked: dict[str, Any], collaboration: Collaboration) -> Checked:
+    def _checked(self, asked: dict[str, Any], collaboration: Collaboration, state: Circumstances) -> Checked:
         if (arn := asked.get("analysisTemplateArn")) is None:
-            return check(asked["queryString"], collaboration)
+            return check(asked["queryString"], collaboration, state)
         if arn not in collaboration.templates:
             raise missing("ANALYSIS_TEMPLATE", arn)
         template = collaboration.templates[arn]
-        state = Circumstances(run=Run(arn, template.creator, asked.get("parameters", {})))
-        return check(template.text, collaboration, state)
+        run = Run(arn, template.creator, asked.get("parameters", {}))
+        return check(template.text, collaboration, replace(state, run=run))
 
     def _pay(self, collaboration: str, query: Runnable, ident: str) -> None:
         """Each use of a table costs 1; what is sent by another name for a column is the same use."""
@@ -174,9 +180,9 @@ class CleanRooms(CustomRules):
             tables[name] = ConfiguredTable(name, association["id"], owner, allowed, rule, result_receivers=receivers)
         others = [account for account in self.members[of["id"]] if account != runner]
         templates = {t.arn: t for t in self._known_templates(of["id"])}
-        return Collaboration(of["name"], runner, others[0], tables, templates=templates)
+        return limited(Collaboration(of["name"], runner, others[0], tables, templates=templates))
 
-    def _run(self, caller: Caller, query: dict[str, Any], checked: Checked) -> None:
+    def _run(self, caller: Caller, query: dict[str, Any], checked: Checked, noisy: tuple[Plan, Price] | None) -> None:
         query["status"], began = "STARTED", time.monotonic()
         while time.monotonic() < began + self.seconds and query["status"] == "STARTED":
             time.sleep(0.02)
@@ -186,7 +192,7 @@ class CleanRooms(CustomRules):
         try:
             if self.failures:
                 raise RuntimeError(self.failures.pop(0))
-            rows = self._rows(caller, checked)
+            rows = self._rows(caller, checked, noisy)
             location = self._put(caller, query, rows)
         except Exception as failed:  # noqa: BLE001  whatever went wrong is the query's end
             code = str(failed) if type(failed) is RuntimeError else "UNKNOWN_ERROR"
@@ -197,9 +203,11 @@ class CleanRooms(CustomRules):
         units = {"units": round(16 * max(took, 60) / 3600, 4)}  # a minute is billed at least
         query["statistics"] = {"totalDurationInMillis": int(took * 1000), "billedResourceUtilization": units}
         query["result"] = {"output": {"s3": {"location": location}}}
+        if noisy:
+            query["differentialPrivacy"] = told_of(noisy)
         query["status"] = "SUCCESS"
 
-    def _rows(self, caller: Caller, checked: Checked) -> pa.Table:
+    def _rows(self, caller: Caller, checked: Checked, noisy: tuple[Plan, Price] | None) -> pa.Table:
         def read(table: ConfiguredTable) -> pa.Table:
             association = self.associations[table.source]
             glue = self.tables[association["configuredTableId"]]["tableReference"]["glue"]
@@ -207,7 +215,10 @@ class CleanRooms(CustomRules):
             return iceberg.scan(selected_fields=tuple(table.columns)).to_arrow()
 
         with TemporaryDirectory() as scratch:
-            return EmbeddedCleanRoom(Path(scratch), "500MB", 2).run(checked.runnable(), read, date.today())  # noqa: DTZ011
+            room = EmbeddedCleanRoom(Path(scratch), "500MB", 2)
+            if noisy:
+                return room.run_private(noisy[0], read, noisy[1])
+            return room.run(checked.runnable(), read, date.today())  # noqa: DTZ011
 
     def _put(self, caller: Caller, query: dict[str, Any], rows: pa.Table) -> str:
         """In two parts and backwards: Spark promises no order."""

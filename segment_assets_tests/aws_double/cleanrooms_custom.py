@@ -137,7 +137,7 @@ class CustomRules(Tables):
         resource = parameters["accessBudget"]["resourceArn"]
         if resource.rpartition("/")[2] not in self.associations:
             raise missing("CONFIGURED_TABLE_ASSOCIATION", resource)
-        if any(b["parameters"]["accessBudget"]["resourceArn"] == resource for b in self.budgets.values()):
+        if resource.rpartition("/")[2] in self._access_budgets():
             raise AwsError("ConflictException", "the table has a budget", 409, reason="ALREADY_EXISTS")
         new = self._new(caller, "privacybudgettemplate")
         self.budgets[new["id"]] = (
@@ -206,7 +206,7 @@ class CustomRules(Tables):
                 "budget": {"accessBudget": self._standing(of["id"], budget["parameters"]["accessBudget"])},
             }
             for ident, budget in self.budgets.items()
-            if budget["collaborationId"] == of["id"]
+            if (budget["collaborationId"], budget["privacyBudgetType"]) == (of["id"], "ACCESS_BUDGET")
         ]
         return self._page("collaborationPrivacyBudgetSummaries", shown, asked)
 
@@ -231,6 +231,8 @@ class CustomRules(Tables):
         """Of each association that has any."""
         found = {}
         for budget in self.budgets.values():
+            if budget["privacyBudgetType"] != "ACCESS_BUDGET":
+                continue
             told = budget["parameters"]["accessBudget"]
             found[told["resourceArn"].rpartition("/")[2]] = tuple(_declared(d) for d in told["budgetParameters"])
         return found

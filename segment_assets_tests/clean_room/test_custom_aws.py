@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from segment_assets.aws import AwsRefusedError
-from segment_assets.clean_room import assets as clean_room_assets
-from segment_assets.clean_room import aws_plan, aws_text, protected_query
-from segment_assets.clean_room.aws_plan import PlanError, template_name
+from segment_assets.clean_room import aws_text, protected_query
+from segment_assets.clean_room.aws_plan import template_name
 from segment_assets.clean_room.embedded import EmbeddedCleanRoom
 from segment_assets.lake import embedded
 from segment_assets_tests.aws_double import world as double
@@ -98,11 +97,3 @@ def test_a_difference_is_found_and_mended(there):
     assert differs == {"partner/access_budget/audience_custom", "partner/association_rule/audience_custom.CUSTOM"}
     there.apply()
     assert {c.action for c in there.plan()} == {"unchanged"}
-
-
-def test_a_table_under_differential_privacy_is_not_made(there):
-    rule = {"allowed_analyses": ["by_age"], "user_column": "email_sha256"}
-    private = custom_world.config(audience_reviewed={"custom": rule})
-    collaboration = clean_room_assets.declared(private, private.collaboration)
-    with pytest.raises(PlanError, match=r"audience_reviewed\.custom\.user_column: .* not made on AWS"):
-        aws_plan.declared(collaboration, there.where, clean_room_assets.sources(private))

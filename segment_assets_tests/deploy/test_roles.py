@@ -88,6 +88,12 @@ def test_the_partner_decides_who_writes_its_rules() -> None:
         [held] = iam.roles(resources("partner", FirstPartyManagesCleanRooms=says), PARTNER).values()
         assert iam.allows(held, "cleanrooms:UpdateConfiguredTableAnalysisRule", rule) is may
         assert not iam.allows(held, "cleanrooms:DeleteConfiguredTableAnalysisRule", rule)
+        # A budget that is deleted and made anew is a new one: the partner's own people do that.
+        membership = f"arn:aws:cleanrooms:{REGION}:{PARTNER}:membership/m"
+        assert iam.allows(held, "cleanrooms:UpdatePrivacyBudgetTemplate", membership) is may
+        assert not iam.allows(held, "cleanrooms:DeletePrivacyBudgetTemplate", membership)
+        whole = f"arn:aws:cleanrooms:{REGION}:{OURS}:collaboration/c"
+        assert iam.allows(held, "cleanrooms:ListCollaborationPrivacyBudgets", whole) is may
 
 
 def test_without_an_optional_part_there_is_no_permission_for_it() -> None:
