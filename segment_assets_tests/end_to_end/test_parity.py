@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from segment_assets.activation.tables import ACTIVATION_LEDGER
-from segment_assets.clean_room.tables import DIFFERENCING
+from segment_assets.clean_room.tables import DIFFERENCING, RELEASED_GROUPS
 from segment_assets.lake import Lake
 from segment_assets.operations import aws_command
 from segment_assets.operations.refresh import Run
@@ -22,8 +22,8 @@ from segment_assets_tests.end_to_end.world import opened_world
 DOCS = Path(__file__).parents[2] / "docs"
 # Says where the files lie and which job read them, which is another place on AWS.
 PLACED = {ACTIVATION_LEDGER.name: ["job_id", "location"]}
-# The differencing monitor compares people, whom on AWS nobody but the clean room sees.
-WATCHED_HERE = {DIFFERENCING.name}
+# What the owner is told of people behind results, whom on AWS nobody but the clean room sees.
+WATCHED_HERE = {DIFFERENCING.name, RELEASED_GROUPS.name}
 
 
 def rows_where_places_differ(lake: Lake) -> list[dict[str, object]]:
