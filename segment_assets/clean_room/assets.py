@@ -97,7 +97,8 @@ def private_queries(config: Segmentation, offered: collaboration_config.Collabor
         made, trace, table = shape.prepared(name, query, accepted, catalog, path)
         text, uses = _said(offered, name), runnable.uses(accepted)
         who, template, per_day = declared(config, offered), budget_template(budget), offered.queries_per_day
-        found.append(PrivateQuery(name, text, made, query.bounds, trace, table, tables, who, template, per_day, uses))
+        told = (name, text, accepted, made, query.bounds, trace, table, tables, who, template, per_day, uses)
+        found.append(PrivateQuery(*told, template_run(who, query)))
     return found
 
 

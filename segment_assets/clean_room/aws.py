@@ -24,6 +24,7 @@ from segment_assets.aws_config import Aws
 from segment_assets.clean_room import aws_text
 from segment_assets.clean_room.access_ledger import Standing
 from segment_assets.clean_room.aws_lock import LEASE_SECONDS, Lock
+from segment_assets.clean_room.aws_noise import Answered, AwsNoise
 from segment_assets.clean_room.aws_note import Notes
 from segment_assets.clean_room.aws_patience import tries
 from segment_assets.clean_room.aws_plan import resource_name, template_name
@@ -90,7 +91,10 @@ class AwsCleanRoom(CleanRoom):
         self, query: Runnable, read: ReadTable, as_of: date | None = None, key: str = "", of: Run | None = None
     ) -> pa.Table:
         """Start the query or follow the one that was started, await it, bring its result."""
-        key = key or uuid4().hex
+        return self.answered(query, as_of, key or uuid4().hex, of)[0]
+
+    def answered(self, query: Runnable, as_of: date | None, key: str, of: Run | None) -> Answered:
+        """The result, and what Clean Rooms tells of the query (GetProtectedQuery)."""
         asked = self._of_template(of) if of else {"queryString": aws_text.submitted(query, as_of)}
         for attempt in range(1, ATTEMPTS + 1):
             answer = self._awaited(self._id(key, asked))
@@ -101,7 +105,16 @@ class AwsCleanRoom(CleanRoom):
         billed = answer.get("statistics", {})
         units = billed.get("billedResourceUtilization", {}).get("units", 0.0)
         self._costs[key] = {"cost_units": units, "seconds": billed.get("totalDurationInMillis", 0) / 1000}
-        return aws_text.ordered(query, self._brought(_location(answer)))
+        return aws_text.ordered(query, self._brought(_location(answer))), answer
+
+    @property
+    def noise(self) -> AwsNoise:
+        """Clean Rooms' own."""
+        return AwsNoise(self)
+
+    def begun(self, key: str) -> bool:
+        """Whether a query of this content runs, or ended well and its result is there."""
+        return self._known(key) is not None
 
     def cost(self, key: str) -> Mapping[str, float]:
         """CRPU hours billed (`cost_units`) and the seconds the query took."""
@@ -148,10 +161,7 @@ class AwsCleanRoom(CleanRoom):
 
     def access(self, collaboration: Collaboration) -> list[Standing]:
         """As Clean Rooms counts it: of our own tables and of the partner's."""
-        of = {"collaborationIdentifier": self._membership["collaborationId"], "privacyBudgetType": "ACCESS_BUDGET"}
-        pages = self._rooms.get_paginator("list_collaboration_privacy_budgets").paginate(**of)
-        with telling("cleanrooms:ListCollaborationPrivacyBudgets"):
-            told = [b["budget"]["accessBudget"] for page in pages for b in page["collaborationPrivacyBudgetSummaries"]]
+        told = [one["accessBudget"] for one in self.budgets("ACCESS_BUDGET")]
         names = self._associations() if told else {}
         return [
             Standing(
@@ -160,6 +170,13 @@ class AwsCleanRoom(CleanRoom):
             for one in told
             for d in one["details"]
         ]
+
+    def budgets(self, kind: str) -> list[dict[str, Any]]:
+        """Every privacy budget of a type in the collaboration: of access, or of noise."""
+        of = {"collaborationIdentifier": self._membership["collaborationId"], "privacyBudgetType": kind}
+        pages = self._rooms.get_paginator("list_collaboration_privacy_budgets").paginate(**of)
+        with telling("cleanrooms:ListCollaborationPrivacyBudgets"):
+            return [one["budget"] for page in pages for one in page["collaborationPrivacyBudgetSummaries"]]
 
     def _associations(self) -> dict[str, str]:
         """Id -> name of every table in the collaboration, the partner's too."""

@@ -14,6 +14,7 @@ from segment_assets.clean_room.differencing.populations import Populations
 from segment_assets.clean_room.privacy.accounting import Price
 from segment_assets.clean_room.privacy.ledger import Ledger
 from segment_assets.clean_room.privacy.plan import Plan
+from segment_assets.clean_room.privacy.service import NoiseService
 from segment_assets.clean_room.runnable import Runnable
 
 ReadTable = Callable[[ConfiguredTable], pa.Table]
@@ -63,7 +64,12 @@ class CleanRoom(ABC):
         Raises:
             QueryFailedError: it is not run here, ran out of memory or time, or failed while running.
         """
-        raise QueryFailedError("FUNCTION_NOT_ALLOWED", "differential privacy is simulated on one machine alone")
+        raise QueryFailedError("FUNCTION_NOT_ALLOWED", "noise is simulated on one machine alone")
+
+    @property
+    def noise(self) -> NoiseService | None:
+        """Who adds noise and keeps the privacy budget in our place; None: we do, by `run_private` and `ledger`."""
+        return None
 
     @property
     def ledger(self) -> Ledger:
@@ -72,7 +78,7 @@ class CleanRoom(ABC):
         Raises:
             QueryFailedError: nothing is paid here.
         """
-        raise QueryFailedError("FUNCTION_NOT_ALLOWED", "differential privacy is simulated on one machine alone")
+        raise QueryFailedError("FUNCTION_NOT_ALLOWED", "noise is simulated on one machine alone")
 
     @property
     def populations(self) -> Populations | None:

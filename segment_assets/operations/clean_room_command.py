@@ -24,6 +24,7 @@ from segment_assets.clean_room.differencing.told import sentences
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError
 from segment_assets.clean_room.privacy import report
 from segment_assets.clean_room.privacy.ledger import Statement
+from segment_assets.clean_room.privacy.service import NoiseService
 from segment_assets.clean_room.privacy.template import BudgetTemplate, from_config
 from segment_assets.clean_room.reasons import RULE_OF, Finding
 from segment_assets.clean_room.shares import sentences as weighed
@@ -84,8 +85,11 @@ def budget(console: Console, *, as_json: bool = False) -> bool:
     left = max(0, offered.queries_per_day - used)
     told: dict[str, Any] = {"day": day and day.isoformat(), "used": used, "left": left}
     standing, template = _privacy_budget(config, offered)
+    service = _noise(config) if template and not standing else None
+    paid_for = service.left() if service else []
     if template:
-        told["privacy_budget"] = report.statement(standing, template) if standing else {"template": template.to_aws()}
+        of_service = {"label": report.THEIRS, "template": template.to_aws(), "aggregations": paid_for}
+        told["privacy_budget"] = report.statement(standing, template) if standing else of_service
     standings = _access(config, offered)
     if standings:
         told["access_budgets"] = [{**asdict(s), "left": s.left} for s in standings]
@@ -102,7 +106,8 @@ def budget(console: Console, *, as_json: bool = False) -> bool:
         for line in report.lines(standing, template):
             console.print(line, markup=False, soft_wrap=True)
     elif template:
-        console.print("The privacy budget is AWS's own there: look at it in its console.")
+        for line in report.of_service(paid_for, template):
+            console.print(line, markup=False, soft_wrap=True)
     return True
 
 
@@ -171,6 +176,11 @@ def _privacy_budget(
     except QueryFailedError:
         return None, template
     return ledger.statement(offered.name, template), template
+
+
+def _noise(config: segmentation.Segmentation) -> NoiseService | None:
+    room: CleanRoom = deployment.resource(deployment.settings(config), "clean_room")
+    return room.noise
 
 
 def _state(

@@ -8,10 +8,14 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from sqlglot import exp
+
 from segment_assets.clean_room.checker import Checked
 from segment_assets.clean_room.circumstances import PrivacyBudget
 from segment_assets.clean_room.collaboration import Collaboration
+from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.custom.privacy import is_private
+from segment_assets.clean_room.dialect import SPARK
 from segment_assets.clean_room.privacy import template
 from segment_assets.clean_room.privacy.accounting import Price
 from segment_assets.clean_room.privacy.ledger import Ledger, PrivacyBudgetError
@@ -25,16 +29,6 @@ from segment_assets_tests.aws_double.service import AwsError, Caller
 
 PRIVATE = "DIFFERENTIAL_PRIVACY"
 ROWS, VALUES = 1, (0.0, 10.0)
-
-
-class _EveryBound(dict[str, Bounds]):
-    """The same bounds whatever is summed."""
-
-    def __contains__(self, text: object) -> bool:
-        return True
-
-    def __missing__(self, text: str) -> Bounds:
-        return VALUES
 
 
 class PrivateRules(CustomRules):
@@ -134,13 +128,19 @@ class PrivateRules(CustomRules):
         accepted = checked.custom
         if accepted is None or not any(is_private(t) for t in accepted.tables):
             return None
-        made = plan(accepted, _EveryBound())
+        made = plan(accepted, _bounds(accepted))
         [budget] = self._noise_of(collaboration).values()
         try:
             paid = self.spent.reserve(collaboration, self._template(budget), ident, "query", made.units, made.delta)
         except PrivacyBudgetError as empty:
             raise AwsError("ValidationException", str(empty), reason="INVALID_QUERY") from empty
         return made, paid.price
+
+
+def _bounds(accepted: Accepted) -> dict[str, Bounds]:
+    """The same for everything that is summed."""
+    summed = accepted.program.final.find_all(exp.Sum, exp.Avg, exp.Stddev)
+    return {node.this.sql(dialect=SPARK): VALUES for node in summed}
 
 
 def limited(collaboration: Collaboration) -> Collaboration:

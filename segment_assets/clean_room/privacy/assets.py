@@ -5,8 +5,8 @@ import dagster as dg
 from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data_once_a_day
 from segment_assets.clean_room.port import CleanRoom
 from segment_assets.clean_room.privacy import query as private_query
+from segment_assets.clean_room.privacy import service_query
 from segment_assets.clean_room.privacy.query import PrivateQuery
-from segment_assets.clean_room.privacy.report import LABEL, sensitivity_parameters
 from segment_assets.lake import Lake
 from segment_assets.reporting import Result, report, spec_metadata
 from segment_assets.segmentation import Segmentation
@@ -41,15 +41,18 @@ def result(
     def private_result(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clean_room: dg.ResourceParam[CleanRoom]
     ) -> Result:
-        outcome = private_query.run(query, lake, clean_room, context.run.run_id)
+        if service := clean_room.noise:
+            outcome = service_query.run(query, lake, clean_room, service, context.run.run_id)
+        else:
+            outcome = private_query.run(query, lake, clean_room, context.run.run_id)
         return report(
             outcome.written,
             trace=query.trace,
             made_by=sources,
-            privacy=LABEL,
-            sensitivity_parameters=dg.MetadataValue.json(sensitivity_parameters(query.plan)),
-            noisy_columns=query.plan.units,
+            privacy=outcome.label,
+            sensitivity_parameters=dg.MetadataValue.json(outcome.sensitivity),
             reused=outcome.reused,
+            **outcome.more,
         )
 
     return private_result

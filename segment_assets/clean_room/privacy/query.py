@@ -8,12 +8,15 @@ versions of libraries do not ask again, because each answer costs what can't be 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
 
 from segment_assets.clean_room import budget, protected_query
+from segment_assets.clean_room.circumstances import Run
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
+from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError
 from segment_assets.clean_room.privacy import report
 from segment_assets.clean_room.privacy.limits import Bounds
@@ -33,6 +36,7 @@ class PrivateQuery:
     Attributes:
         name: as in segmentation.yaml.
         text: as submitted.
+        accepted: by the checker.
         plan: what is computed and what gets noise.
         bounds: as declared beside the query.
         trace: catalog columns that values are computed from, and those that choose rows; every person's column too.
@@ -42,10 +46,12 @@ class PrivateQuery:
         template: the budget it is paid from.
         per_day: protected queries per day of the data.
         uses: how often it uses each configured table.
+        of: the run of an analysis template that it is; None for free text.
     """
 
     name: str
     text: str
+    accepted: Accepted
     plan: Plan
     bounds: Mapping[str, Bounds]
     trace: Trace
@@ -55,6 +61,7 @@ class PrivateQuery:
     template: BudgetTemplate
     per_day: int
     uses: Mapping[str, int] = field(default_factory=dict)
+    of: Run | None = None
 
     @property
     def inputs(self) -> list[Table]:
@@ -69,10 +76,16 @@ class Outcome:
     Attributes:
         written: the result's table.
         reused: the content had its answer, and nothing was paid.
+        label: whose noise it is.
+        sensitivity: how much of one person counts in each aggregate, in AWS's shape.
+        more: what else is told of it: noisy columns that were paid for, or what a service billed.
     """
 
     written: Written
     reused: bool
+    label: str
+    sensitivity: list[dict[str, Any]]
+    more: Mapping[str, Any]
 
 
 def run(query: PrivateQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outcome:
@@ -84,7 +97,9 @@ def run(query: PrivateQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outcom
         BudgetExhaustedError: the day's queries are used up.
         QueryFailedError: the query did not end well; it stays paid.
     """
-    entry, ledger, name = _entry(query, lake), room.ledger, query.collaboration.name
+    bounds = repr(sorted((text, list(map(float, b))) for text, b in query.bounds.items()))
+    entry = entry_of(query, lake, query.collaboration, bounds, MECHANISM)
+    ledger, name = room.ledger, query.collaboration.name
     with ledger.one_at_a_time(entry.content_key):
         known = ledger.released(name, entry.content_key)
         answer = known or _asked(query, entry, lake, room, run_id)
@@ -92,8 +107,9 @@ def run(query: PrivateQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outcom
         as_of = lake.as_of(*query.inputs)
         written = lake.write(query.table, rows, run_id, inputs={protected_query.KEY: entry.content_key}, as_of=as_of)
         if budget.status(lake.read(QUERY_LOG), entry.content_key) != "SUCCESS":  # also where a run was killed just here
-            _close(entry, "SUCCESS", lake, room, run_id)
-    return Outcome(written, known is not None)
+            close(entry, "SUCCESS", lake, room, run_id)
+    told, more = report.sensitivity_parameters(query.plan), {"noisy_columns": query.plan.units}
+    return Outcome(written, known is not None, report.LABEL, told, more)
 
 
 def _asked(query: PrivateQuery, entry: budget.Entry, lake: Lake, room: CleanRoom, run_id: str) -> bytes:
@@ -109,10 +125,10 @@ def _asked(query: PrivateQuery, entry: budget.Entry, lake: Lake, room: CleanRoom
         return lake.read(query.sources[table.source], list(table.columns))
 
     try:
-        rows = room.run_private(plan, read, paid.price, _newest(query, lake)).cast(query.table.schema)
+        rows = room.run_private(plan, read, paid.price, newest(query, lake)).cast(query.table.schema)
     except QueryFailedError:
         ledger.failed(paid)
-        _close(entry, "FAILED", lake, room, run_id)
+        close(entry, "FAILED", lake, room, run_id)
         raise
     return ledger.release(name, key, paid, _packed(rows))
 
@@ -124,27 +140,36 @@ def _packed(rows: pa.Table) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def _entry(query: PrivateQuery, lake: Lake) -> budget.Entry:
+def entry_of(query: PrivateQuery, lake: Lake, rules: Collaboration, bounds: str, mechanism: str) -> budget.Entry:
+    """A query's row in the query log: its key is another one when, and only when, it is another question.
+
+    Args:
+        query: ready to run.
+        lake: with its inputs.
+        rules: the collaboration, with all that decides over the answer and nothing else.
+        bounds: of what is summed or averaged, where they decide over it.
+        mechanism: whose noise it is, and which.
+    """
     names = {t.name for t in query.plan.tables}
     versions = {table.name: lake.state(table).version for table in query.inputs}
-    bounds = repr(sorted((text, list(map(float, b))) for text, b in query.bounds.items()))
-    today = str(_newest(query, lake)) if report.asks_for_today(query.plan) else ""
-    rules = query.collaboration.version_of(names)
+    today = str(newest(query, lake)) if report.asks_for_today(query.plan) else ""
     return budget.Entry(
-        budget.content_key(query.text, rules, versions, bounds, today, MECHANISM),
+        budget.content_key(query.text, rules.version_of(names), versions, bounds, today, mechanism),
         query.name,
-        _newest(query, lake) or protected_query.UNDATED,
+        newest(query, lake) or protected_query.UNDATED,
         "CUSTOM",
         ", ".join(sorted(names)),
         query.text,
     )
 
 
-def _newest(query: PrivateQuery, lake: Lake) -> date | None:
+def newest(query: PrivateQuery, lake: Lake) -> date | None:
+    """The newest day of the data it rests on."""
     return max((day for t in query.inputs if (day := lake.state(t).as_of)), default=None)
 
 
-def _close(entry: budget.Entry, outcome: str, lake: Lake, room: CleanRoom, run_id: str) -> None:
+def close(entry: budget.Entry, outcome: str, lake: Lake, room: CleanRoom, run_id: str) -> None:
+    """Say in the query log how a query ended."""
     with room.exclusively():
         lake.write(QUERY_LOG, budget.close(lake.read(QUERY_LOG), entry, outcome), run_id)
 

@@ -1,6 +1,6 @@
 """What is told of a query with noise and of the budget, in AWS's shapes. Nothing of it depends on the data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlglot import exp
@@ -13,6 +13,8 @@ from segment_assets.clean_room.privacy.template import BudgetTemplate
 from segment_assets.clean_room.rewrite import ANY_DAY
 
 LABEL = "simulated differential privacy, not AWS's accountant"
+THEIRS = "AWS Clean Rooms' own differential privacy: its noise, its limits of one person, its budget"
+EITHER = f"with noise: {LABEL}, where it ran on one machine; AWS's own where it ran there"
 
 
 def sensitivity_parameters(plan: Plan) -> list[dict[str, Any]]:
@@ -66,6 +68,17 @@ def lines(standing: Statement, template: BudgetTemplate) -> Iterator[str]:
     for one in aggregations(price, spent):
         yield f"  {one['type']:<15} {one['remainingCount']:>6,} of {one['maxCount']:>6,} left"
     yield "  A release of group keys that are not declared takes as much as one COUNT."
+
+
+def of_service(left: Sequence[Mapping[str, Any]], template: BudgetTemplate) -> Iterator[str]:
+    """How a budget stands that a service keeps."""
+    if not left:
+        yield "Clean Rooms has no privacy budget of this collaboration yet: `segment-assets aws apply` makes it."
+        return
+    users = template.users
+    yield f"privacy budget ({THEIRS}): epsilon {template.epsilon} and noise of {users} persons are declared"
+    for one in left:
+        yield f"  {one['type']:<15} {one['remainingCount']:>6,} of {one['maxCount']:>6,} left"
 
 
 def explained(plan: Plan) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from segment_assets.clean_room.privacy.answer import answer
 from segment_assets.clean_room.privacy.people import NotPrivateError
 from segment_assets.clean_room.privacy.plan import Plan, plan
 from segment_assets.clean_room.privacy.query import key_names
-from segment_assets.clean_room.privacy.report import LABEL
+from segment_assets.clean_room.privacy.report import EITHER
 from segment_assets.clean_room.reasons import Finding, QueryRefusedError
 from segment_assets.clean_room.results import ResultError, in_catalog
 from segment_assets.clean_room.rewrite import ANY_DAY
@@ -80,7 +80,7 @@ def table(name: str, description: str, plan: Plan, found: Trace, catalog: Mappin
         raise ResultError(f"{path}: select every GROUP BY expression, so that each row of the result has its own key")
     schema = _schema(plan, catalog, path)
     fields = [column(f.name, _kept(f.type), _said(f.name, keys)) for f in schema]
-    made = result_table(name, fields, tuple(keys) or plan.names, f"{description} ({LABEL})")
+    made = result_table(name, fields, tuple(keys) or plan.names, f"{description} ({EITHER})")
     tags = {t: tags_of(schema) for t, schema in catalog.items()}
     return tagged(
         made, {n: joined(tags[s.table].get(s.column, {}) for s in sources) for n, sources in found.values.items()}

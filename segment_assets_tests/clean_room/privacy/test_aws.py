@@ -1,18 +1,33 @@
 """Tables under differential privacy in two accounts on the double: made, asked, and paid from AWS's own budget."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import dagster as dg
+import pyarrow as pa
 import pytest
+import yaml
 from botocore.exceptions import ClientError
+from click.testing import CliRunner
 
-from segment_assets import segmentation
+from segment_assets import cli, segmentation
 from segment_assets.aws import AwsRefusedError
+from segment_assets.clean_room import aws_text
 from segment_assets.clean_room.aws_plan import PlanError, Resource, plan, steps
+from segment_assets.clean_room.privacy import assets as private_assets
+from segment_assets.clean_room.privacy import service_query, template
+from segment_assets.clean_room.privacy.ledger import PrivacyBudgetError
+from segment_assets.clean_room.privacy.query import Outcome, PrivateQuery
+from segment_assets.clean_room.privacy.report import THEIRS, of_service
+from segment_assets.clean_room.tables import QUERY_LOG
+from segment_assets.deployment import DEPLOYMENT_VARIABLE
+from segment_assets.lake import Lake, Table
 from segment_assets.segmentation import Segmentation
+from segment_assets_tests.aws_double.cleanrooms_privacy import VALUES
 from segment_assets_tests.clean_room import world
-from segment_assets_tests.clean_room.privacy.test_query import written
+from segment_assets_tests.clean_room.privacy.test_query import asked, written
 from segment_assets_tests.clean_room.world import World
 
 BUDGET = "partner/privacy_budget/dev_grocer-and-demographics"
@@ -123,3 +138,135 @@ def test_whoever_receives_results_puts_no_table_of_its_own_under_differential_pr
     there.config = config.model_copy(update={"collaboration": collaboration})
     with pytest.raises(PlanError, match=r"ours_private\.custom\.user_column: on AWS whoever receives results"):
         there.wanted()
+
+
+def asked_of(there: World, tmp_path: Path, **query: object) -> PrivateQuery:
+    """The query, with limits of one person changed by `query`."""
+    there.config = segmentation.load(written(tmp_path, **query))
+    return asked(there.config)
+
+
+def ask(there: World, query: PrivateQuery, run_id: str = "r") -> Outcome:
+    room = there.room()
+    return service_query.run(query, there.lake, room, room.noise, run_id)
+
+
+def left(there: World) -> dict[str, int]:
+    return {one["type"]: one["remainingCount"] for one in there.room().noise.left()}
+
+
+def test_a_query_gets_awss_noise_its_limits_are_told_and_it_is_paid_once(there, tmp_path):
+    world.fill(there.lake, there.config, 300)
+    query, before = asked_of(there, tmp_path), left(there)["COUNT_DISTINCT"]
+    first = ask(there, query)
+    [started] = there.service.queries.values()
+    assert started["sqlParameters"] == {"queryString": aws_text.submitted(query.accepted, None)}
+    assert "RANDOM" not in started["sqlParameters"]["queryString"].upper()
+    # The double's own limits of one person, and not the declared ones.
+    assert first.sensitivity == [
+        {"aggregationType": "COUNT_DISTINCT", "aggregationExpression": "email_sha256", "userContributionLimit": 1},
+        {
+            "aggregationType": "AVG",
+            "aggregationExpression": "kids",
+            "userContributionLimit": 1,
+            "minColumnValue": VALUES[0],
+            "maxColumnValue": VALUES[1],
+        },
+    ]
+    assert (first.label, first.reused, first.more["cost_units"] > 0) == (THEIRS, False, True)
+    rows = there.lake.read(query.table).to_pylist()
+    [largest] = [r["people"] for r in rows if r["age_band"] == "19-24"]
+    assert abs(largest - 200) < 60
+    assert left(there)["COUNT_DISTINCT"] == before - 4  # a count, two for the average, one for the groups
+    again = ask(there, query)
+    assert (again.reused, again.sensitivity, len(there.service.queries)) == (True, first.sensitivity, 1)
+    # Limits that are declared for one machine make no other question of it.
+    other = ask(there, asked_of(there, tmp_path, privacy={"rows_per_person": 9}, bounds={"kids": [0, 3]}))
+    assert (other.reused, len(there.service.queries)) == (True, 1)
+
+
+def test_a_run_that_was_killed_after_the_answer_takes_it_and_pays_nothing(there, tmp_path, monkeypatch):
+    query, write = asked_of(there, tmp_path), Lake.write
+
+    def killed(self: Lake, table: Table, *args: object, **kwargs: object) -> object:
+        if table is query.table:
+            raise KeyboardInterrupt
+        return write(self, table, *args, **kwargs)
+
+    world.fill(there.lake, there.config, 301)
+    monkeypatch.setattr(Lake, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        ask(there, query)
+    monkeypatch.setattr(Lake, "write", write)
+    spent = left(there)
+    done = ask(there, query)
+    assert (done.written.rows > 0, len(there.service.queries), left(there)) == (True, 1, spent)
+
+
+def test_what_the_budget_does_not_pay_for_is_not_started_and_counts_as_no_query(there, tmp_path):
+    world.fill(there.lake, there.config, 302)
+    [budget] = there.service.budgets.values()
+    budget["parameters"]["differentialPrivacy"] = {"epsilon": 1, "usersNoisePerQuery": 10}
+    spend(there)
+    query, logged = asked_of(there, tmp_path), there.lake.read(QUERY_LOG).num_rows
+    with pytest.raises(PrivacyBudgetError, match=r"^DP_BUDGET_EXHAUSTED: ages needs noise for 1 AVG, .* pays for 0"):
+        ask(there, query)
+    assert (there.service.queries, there.lake.read(QUERY_LOG).num_rows) == ({}, logged)
+
+
+def test_what_clean_rooms_alone_can_count_it_refuses_and_no_query_begins(there, tmp_path):
+    world.fill(there.lake, there.config, 303)
+    [budget] = there.service.budgets.values()
+    budget["parameters"]["differentialPrivacy"] = {"epsilon": 1, "usersNoisePerQuery": 12}
+    query = asked_of(there, tmp_path)
+    there.room().noise.admit("ages", {"COUNT_DISTINCT": 1, "AVG": 1}, "k")  # each alone would do
+    with pytest.raises(AwsRefusedError, match="DP_BUDGET_EXHAUSTED"):
+        ask(there, query)
+    assert there.service.queries == {}
+
+
+def test_without_a_budget_no_query_is_started(there, tmp_path):
+    kept = dict(there.service.budgets)
+    there.service.budgets.clear()
+    with pytest.raises(PrivacyBudgetError, match=r"^DP_POLICY_MISSING: ages .* `segment-assets aws apply` makes it"):
+        there.room().noise.admit("ages", {"COUNT": 1}, "k")
+    there.service.budgets.update(kept)
+
+
+def test_the_asset_says_whose_noise_it_is(there, tmp_path):
+    world.fill(there.lake, there.config, 304)
+    query = asked_of(there, tmp_path)
+    made = private_assets.result(there.config, query, "clean_room", {}, [])
+    done = dg.materialize([made], resources={"lake": there.lake, "clean_room": there.room()})
+    [event] = done.asset_materializations_for_node("clean_room_results__ages")
+    assert event.metadata["privacy"].value == THEIRS
+    assert [p["aggregationType"] for p in event.metadata["sensitivity_parameters"].value] == ["COUNT_DISTINCT", "AVG"]
+    assert "noisy_columns" not in event.metadata
+
+
+def test_a_number_with_noise_takes_the_type_of_the_result():
+    rows = pa.table({"n": [1.6, -0.4, None], "of": [1.6, -0.4, None]})
+    schema = pa.schema([("n", pa.int64()), ("of", pa.float64())])
+    assert service_query.fitted(rows, schema).to_pydict() == {"n": [2, 0, None], "of": [1.6, -0.4, None]}
+
+
+def test_what_is_left_is_told_as_clean_rooms_counts_it(there):
+    told = list(of_service(there.room().noise.left(), template.of(20, 10)))
+    assert THEIRS in told[0]
+    assert len(told) == 6
+    assert "aws apply" in next(iter(of_service([], template.of(20, 10))))
+
+
+def test_the_command_tells_what_clean_rooms_has_left(there, tmp_path, monkeypatch):
+    file = written(tmp_path)
+    content = yaml.safe_load(file.read_text()) | {"aws": there.where.model_dump(mode="json")}
+    file.write_text(yaml.safe_dump(content))
+    monkeypatch.setenv("SEGMENT_ASSETS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(DEPLOYMENT_VARIABLE, "aws")
+    command = ["clean-room", "budget", "--config", str(file)]
+    told = CliRunner().invoke(cli.main, command, catch_exceptions=False).output
+    assert THEIRS in " ".join(told.split())
+    assert "COUNT_DISTINCT" in told
+    told = CliRunner().invoke(cli.main, [*command, "--json"], catch_exceptions=False).output
+    budget = json.loads(told)["privacy_budget"]
+    assert (budget["label"], len(budget["aggregations"])) == (THEIRS, 5)
