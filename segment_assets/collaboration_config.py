@@ -116,6 +116,15 @@ class AccessBudget(Model):
     auto_refresh: bool = Field(True, description="a new budget in each period; without it, one for ever")
 
 
+# AdditionalAnalysesResourceArn of AWS's API model; `*` stands for any membership or model.
+_MODELS = (
+    r"^arn:aws:cleanrooms:\w{2}-\w{4,9}-\d:(\d{12}|\*):membership/[*\d\w-]+/configuredaudiencemodelassociation/[*\d\w-]+$"
+    r"|^arn:aws[-a-z]*:cleanrooms-ml:[-a-z0-9]+:(\d{12}|\*):membership/[*\d\w-]+/configured-model-algorithm-association/"
+    r"([-a-zA-Z0-9_/.]+|\*)$"
+)
+AnalysisArn = Annotated[str, Field(max_length=256, pattern=_MODELS)]
+
+
 class ConfiguredTable(Model):
     """A catalog table offered to the collaboration under one analysis rule; its name is what queries use."""
 
@@ -139,6 +148,11 @@ class ConfiguredTable(Model):
     result_receivers: list[str] | None = Field(
         None, description="members who may receive results of queries on the table; default: every one"
     )
+    additional_analyses: list[AnalysisArn] = Field(
+        [],
+        max_length=25,
+        description="on AWS: ARNs of Clean Rooms ML models that results of queries on the table may feed",
+    )
     largest_share: float | None = Field(
         None, gt=0, le=1, description="no row leaves of which one person of the table is more than this share"
     )
@@ -150,6 +164,8 @@ class ConfiguredTable(Model):
     def _one_rule(self) -> "ConfiguredTable":
         if sum(rule is not None for rule in (self.list_rule, self.aggregation_rule, self.custom_rule)) != 1:
             raise ValueError("give exactly one analysis rule: list, aggregation or custom")
+        if self.additional_analyses and (self.aggregation_rule or (self.custom_rule and self.custom_rule.user_column)):
+            raise ValueError("additional_analyses: give them under a list or a custom rule, and without user_column")
         return self
 
 

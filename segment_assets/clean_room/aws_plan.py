@@ -135,8 +135,8 @@ def declared(collaboration: Collaboration, aws: Aws, catalog: Mapping[str, Table
             found.append(Resource(account, "analysis_rule", f"{name}.{table.rule.type}", {"policy": policy}))
         role = aws.clean_rooms.service_role_arn if account == OURS else aws.clean_rooms.partner_service_role_arn
         found.append(Resource(account, "association", table.name, {"configuredTable": name, "roleArn": role}))
-        if table.rule is not None and table.result_receivers is not None:
-            policy = {"v1": {table.rule.type.lower(): {"allowedResultReceivers": sorted(table.result_receivers)}}}
+        if table.rule is not None and (said := _of_association(table)):
+            policy = {"v1": {table.rule.type.lower(): said}}
             found.append(Resource(account, "association_rule", f"{table.name}.{table.rule.type}", {"policy": policy}))
         if table.access_budgets:
             budgets = {"budgets": canonical([_budget(b) for b in table.access_budgets])}
@@ -198,6 +198,13 @@ def steps(changes: Collection[Change], delete: Collection[str] = ()) -> list[Ste
 def privacy_budget(told: Mapping[str, Any]) -> dict[str, Any]:
     """What is compared of a privacy budget template in AWS's shape."""
     return {**told["parameters"]["differentialPrivacy"], "autoRefresh": told["autoRefresh"]}
+
+
+def _of_association(table: ConfiguredTable) -> dict[str, list[str]]:
+    """The rule of a table in this collaboration alone: who receives results, and what results may feed."""
+    found = {} if table.result_receivers is None else {"allowedResultReceivers": sorted(table.result_receivers)}
+    more = sorted(table.additional_analyses)
+    return found | ({"allowedAdditionalAnalyses": more} if more else {})
 
 
 def _is_private(table: ConfiguredTable) -> bool:

@@ -46,6 +46,7 @@ class ConfiguredTable:
         limits: how much of one person may count, for a table under differential privacy.
         largest_share: what one person may be of a row that leaves, at most; None: anything.
         access_budgets: how often it may be used; none: as often as anyone likes.
+        additional_analyses: ARNs of the models that its association lets results feed, on AWS.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ConfiguredTable:
     limits: Limits | None = None
     access_budgets: tuple[AccessBudget, ...] = ()
     largest_share: float | None = None
+    additional_analyses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,8 +150,9 @@ def declare(config: collaboration_config.Collaboration, catalog: Mapping[str, pa
         ]
         budgets = tuple(AccessBudget(b.type, b.budget, b.auto_refresh) for b in table.access_budget)
         tables[name] = ConfiguredTable(
-            name, source, owner, allowed, rule, table.encryption, receivers, privacy, budgets, table.largest_share
-        )
+            name, source, owner, allowed, rule, table.encryption, receivers, privacy, budgets, table.largest_share,
+            tuple(table.additional_analyses),
+        )  # fmt: skip
         if table.largest_share is not None and (rule.type == "LIST" or privacy):
             wrong.append(f"{path}.largest_share: it is for aggregated rows, so not for list rules and noise")
         if isinstance(rule, Custom):
@@ -255,6 +258,7 @@ def _described(table: ConfiguredTable) -> dict[str, Any]:
         **({"limitsOfOnePerson": table.limits.described()} if table.limits else {}),
         **({} if table.largest_share is None else {"largestShare": table.largest_share}),
         **({} if table.result_receivers is None else {"allowedResultReceivers": sorted(table.result_receivers)}),
+        **({"allowedAdditionalAnalyses": more} if (more := sorted(table.additional_analyses)) else {}),
     }
 
 

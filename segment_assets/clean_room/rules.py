@@ -138,10 +138,12 @@ def from_config(table: collaboration_config.ConfiguredTable) -> Rule:
     Raises:
         RuleError: a policy AWS would refuse.
     """
+    # The association's rule says which, and the table's own that there are any.
+    more = {"additional_analyses": "ALLOWED"} if table.additional_analyses else {}
     if table.list_rule is not None:
-        return from_aws("LIST", table.list_rule.model_dump(exclude_none=True))
+        return from_aws("LIST", table.list_rule.model_dump(exclude_none=True) | more)
     if table.custom_rule is not None:
-        return from_aws("CUSTOM", custom_from_config(table.custom_rule))
+        return from_aws("CUSTOM", custom_from_config(table.custom_rule) | more)
     if table.aggregation_rule is None:
         raise RuleError("give exactly one analysis rule: list, aggregation or custom")
     plain = table.aggregation_rule.model_dump(exclude_none=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from pydantic import ValidationError
 
 from segment_assets.aws import AwsRefusedError
 from segment_assets.clean_room import aws_text, protected_query
@@ -97,3 +98,38 @@ def test_a_difference_is_found_and_mended(there):
     assert differs == {"partner/access_budget/audience_custom", "partner/association_rule/audience_custom.CUSTOM"}
     there.apply()
     assert {c.action for c in there.plan()} == {"unchanged"}
+
+
+MODEL = "arn:aws:cleanrooms-ml:eu-west-1:*:membership/*/configured-model-algorithm-association/*"
+
+
+def test_models_that_results_may_feed_stand_in_the_rules_of_table_and_association(there):
+    before, there.config = there.config, custom_world.config(audience_custom={"additional_analyses": [MODEL]})
+    try:
+        changed = {s.resource.kind: s.verb for s in there.apply()}
+        assert changed == {"analysis_rule": "change", "association_rule": "change"}
+        association = next(a for a in there.service.associations.values() if a["name"] == "audience_custom")
+        told = there.service.association_rules[association["id"]]["policy"]["v1"]["custom"]
+        assert told["allowedAdditionalAnalyses"] == [MODEL]
+        assert len(told["allowedResultReceivers"]) == 1
+        rule = there.service.rules[association["configuredTableId"]]["policy"]["v1"]["custom"]
+        assert rule["additionalAnalyses"] == "ALLOWED"
+        assert {c.action for c in there.plan()} == {"unchanged"}
+    finally:
+        there.config = before
+        there.apply()
+    assert {c.action for c in there.plan()} == {"unchanged"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"additional_analyses": ["my model"]},
+        {"additional_analyses": [f"{MODEL[:-1]}m{i}" for i in range(26)]},
+        {"additional_analyses": [MODEL], "custom": {"allowed_analyses": ["by_age"], "user_column": "email_sha256"}},
+    ],
+    ids=["no ARN", "too many", "under differential privacy"],
+)
+def test_models_that_aws_would_not_take_are_refused(wrong):
+    with pytest.raises(ValidationError, match="additional_analyses"):
+        custom_world.config(audience_reviewed=wrong)
