@@ -1,7 +1,7 @@
 """From a written table to what Dagster shows: rows, schema, lineage, as-of, version."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -9,7 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from segment_assets.lake import Table, Written
-from segment_assets.lake.tags import tags_of
+from segment_assets.lake.tags import tagged, tags_of
 from segment_assets.promises import Finding, broken
 from segment_assets.sql import Trace
 
@@ -26,6 +26,7 @@ def report(
     *,
     trace: Trace | None = None,
     made_by: Mapping[str, dg.AssetKey] | None = None,
+    tags: Mapping[str, str] | None = None,
     checks: Iterable[dg.AssetCheckResult] = (),
     version: str | None = None,
     **extra: Any,
@@ -37,10 +38,13 @@ def report(
         trace: which upstream columns the columns come from (column lineage), and which choose the rows
             (`rows_depend_on`).
         made_by: table name as the trace writes it -> the asset that makes it.
+        tags: of every column, where they are not each its own.
         checks: results of the checks that looked at the rows in memory.
         version: the data version, where it is more than the table's content.
         extra: further metadata, such as `match_rate`; never a person's data.
     """
+    if tags:
+        written = replace(written, table=tagged(written.table, dict.fromkeys(written.table.schema.names, tags)))
     return dg.MaterializeResult(
         metadata=table_metadata(written) | _rests_on(trace, made_by or {}) | extra,
         data_version=dg.DataVersion(version or written.version),

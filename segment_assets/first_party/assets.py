@@ -226,6 +226,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
             checks.append(contract_check(found, "landing.customers.contract"))
         return report(
             written[CUSTOMERS],
+            tags=config.landing.tags,
             checks=checks,
             version=combined({table.name: state.version for table, state in written.items()}),
             delivered=export.delivered,

@@ -130,6 +130,7 @@ def _partner_audience(config: Segmentation, audience: Audience) -> dg.AssetsDefi
             extra["rows_by_table"] = {t.name: state.rows for t, state in written.items()}
         return report(
             written[table],
+            tags=audience.tags,
             checks=checks,
             version=combined(versions) if len(written) > 1 else None,
             objects=len(received.delivery.objects),

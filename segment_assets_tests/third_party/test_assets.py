@@ -47,6 +47,8 @@ def test_the_partners_file_becomes_hashed_rows_and_a_quarantine(config, lake, pa
     metadata = outcome.asset_materializations_for_node("partner_audience")[0].metadata
     counts = {k: metadata[k].value for k in ("delivered", "good", "not_normalisable", "duplicate", "conflict")}
     assert counts == {"delivered": 3, "good": 1, "not_normalisable": 1, "duplicate": 1, "conflict": 0}
+    said = {column.name: dict(column.tags) for column in metadata["dagster/column_schema"].value.columns}
+    assert said["age_band"] == {"owner": "demographics partner", "purpose": "marketing", "retention": "365d"}
     assert all(c.passed for c in outcome.get_asset_check_evaluations())
 
 
@@ -116,7 +118,7 @@ def governed(**keys):
     """The demo's file with a partner who says what rows may be used for."""
     content = yaml.safe_load(segmentation.DEMO_FILE.read_text())
     del content["audience"]["contract"]
-    content["audience"] |= {"consent": "ok", "purposes": "use"} | keys
+    content["audience"] |= {"consent": "ok", "purposes": "use", "permitted_for": []} | keys
     for name in ("customers_overlap", "audience_overlap_source"):
         content["collaboration"]["configured_tables"][name]["purpose"] = "measurement"
     return segmentation.Segmentation.model_validate(content)
