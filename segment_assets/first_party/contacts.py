@@ -1,7 +1,6 @@
 """What a customer record says, whatever format it came in."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from segment_assets.people.consent import State
 
@@ -10,8 +9,7 @@ Channel = Literal["email", "sms", "push", "other"]
 PURPOSE = "marketing"
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """Something a customer said about being written to.
 
     Attributes:
@@ -25,8 +23,7 @@ class Statement:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(NamedTuple):
     """One way to reach a customer.
 
     Attributes:

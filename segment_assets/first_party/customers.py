@@ -1,12 +1,18 @@
 """From the latest export of customers to who they are, how they are reached and what they agreed to."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from segment_assets.first_party.contact_rows import AT_ONCE, Contacts, ContactWriter
 from segment_assets.first_party.contacts import PURPOSE, Contact
 from segment_assets.first_party.formats import endpoints, own_customers
 from segment_assets.first_party.records import Piece
@@ -19,6 +25,7 @@ from segment_assets.first_party.tables import (
 )
 from segment_assets.lake import Lake, ObjectStore, StoredObject, Table, Written
 from segment_assets.lake.arrivals import arrival_day
+from segment_assets.lake.parts import PartWriter
 from segment_assets.landing_config import CustomersLanding
 from segment_assets.people import addresses
 from segment_assets.people.consent import STATEMENTS, appended, current_consent
@@ -31,7 +38,7 @@ class Export:
     """What an export says.
 
     Attributes:
-        contacts: of an endpoint that came more than once the newest.
+        contacts: by customer; of an endpoint that came more than once the newest.
         quarantined: rows of quarantined_customers.
         delivered: records delivered.
         good: records that contacts were taken from.
@@ -40,7 +47,7 @@ class Export:
         reading: the configuration that says what of it is consent, as a hash.
     """
 
-    contacts: list[Contact]
+    contacts: Contacts
     quarantined: pa.Table
     delivered: int
     good: int
@@ -76,31 +83,34 @@ def read(store: ObjectStore, landing: CustomersLanding) -> Export:
         LandingError: a mapped column is missing.
     """
     objects, as_of = latest_objects(store, landing)
-    good: list[list[Contact]] = []
-    bad: list[tuple[str, int, str | None, bytes]] = []
+    good, bad = ContactWriter(), list[tuple[str, int, str | None, bytes]]()
+    delivered = 0
     for stored in objects:
-        content = store.read(stored.key)
-        found = (
-            own_customers.read(stored.key, content, landing.table)
-            if landing.table
-            else endpoints.read(stored.key, content, landing)
-        )
-        for position, what in found:
+        before = delivered
+        for position, what in _records(store, stored.key, landing):
+            delivered += 1
             if isinstance(what, Piece):
                 bad.append((stored.key, position, what.reason, what.content))
             else:
-                good.append(what)
-    kept = newest(good)
-    used = len({record for record, _ in kept})
+                good.add(before + position, what)
+    contacts = good.contacts().newest()
+    used = contacts.records
     return Export(
-        [contact for _, contact in kept],
+        contacts,
         _rows(QUARANTINED_CUSTOMERS, bad),
-        delivered=len(good) + len(bad),
+        delivered=delivered,
         good=used,
-        duplicates=len(good) - used,
+        duplicates=delivered - len(bad) - used,
         as_of=as_of,
         reading=_reading(landing),
     )
+
+
+def _records(store: ObjectStore, key: str, landing: CustomersLanding) -> endpoints.Read:
+    content = store.read(key)
+    if landing.table:
+        return own_customers.read(key, content, landing.table)
+    return endpoints.read(key, content, landing)
 
 
 def _reading(landing: CustomersLanding) -> str:
@@ -108,53 +118,77 @@ def _reading(landing: CustomersLanding) -> str:
     return addresses.sha256(json.dumps(said, sort_keys=True))[:12]
 
 
-def newest(records: Sequence[Sequence[Contact]]) -> list[tuple[int, Contact]]:
-    """One contact per endpoint, with its record: the one that took effect last, and of equals the last delivered.
-
-    What equals say about consent is kept of all of them: denied is to beat granted.
-    """
-    kept: dict[tuple[str, str], tuple[int, Contact]] = {}
-    for record, contacts in enumerate(records):
-        for contact in contacts:
-            # An endpoint belongs to one customer; a customer without one is told by their id.
-            name = ("endpoint", contact.endpoint_id) if contact.endpoint_id else (contact.channel, contact.customer_id)
-            before = kept.get(name)
-            since = _LONG_AGO if before is None or before[1].effective_at is None else before[1].effective_at
-            at = _LONG_AGO if contact.effective_at is None else contact.effective_at
-            if before is None or at > since:
-                kept[name] = record, contact
-            elif at == since:
-                kept[name] = record, replace(contact, statements=before[1].statements + contact.statements)
-    return list(kept.values())
-
-
 def tables(export: Export, phone_region: str | None) -> dict[Table, pa.Table]:
     """Rows of every table that is made from an export."""
-    # By identity: equal contacts have equal addresses, and hashing one costs more than finding it.
-    normalised = {id(c): _normalised(c, phone_region) for c in export.contacts}
-    with_endpoint = [c for c in export.contacts if c.endpoint_id]
+    found, people = zip(*_hashed(export.contacts, phone_region), strict=True)
     return {
         QUARANTINED_CUSTOMERS: export.quarantined,
-        CONTACT_ADDRESSES: _rows(
-            CONTACT_ADDRESSES,
-            [
-                (c.customer_id, c.channel, c.endpoint_id, c.address)
-                for c in with_endpoint
-                if c.active and c.address and c.channel != "other"
-            ],
-        ),
+        CONTACT_ADDRESSES: _readable(export.contacts),
         CONSENT_STATE: _consent(export.contacts),
-        CUSTOMER_ENDPOINTS: _rows(CUSTOMER_ENDPOINTS, [_endpoint(c, normalised[id(c)]) for c in with_endpoint]),
-        CUSTOMERS: _rows(CUSTOMERS, _customers(export.contacts, normalised)),
+        CUSTOMER_ENDPOINTS: pa.concat_tables(found),
+        CUSTOMERS: pa.concat_tables(people),
     }
 
 
 def write(lake: Lake, export: Export, phone_region: str | None, run_id: str) -> dict[Table, Written]:
     """Replace the tables, customers last: what it names is complete. To what was said of consent it is added."""
-    rows = tables(export, phone_region)
-    said = rows[CONSENT_STATE].select(STATEMENTS.names)
-    rows[CONSENT_STATE] = appended(lake.read(CONSENT_STATE), said, export.as_of, export.reading)
-    return {table: lake.write(table, rows[table], run_id, as_of=export.as_of) for table in rows}
+
+    def replaced(table: Table, rows: pa.Table) -> Written:
+        return lake.write(table, rows, run_id, as_of=export.as_of)
+
+    def consent() -> pa.Table:
+        said = _consent(export.contacts).select(STATEMENTS.names)
+        return appended(lake.read(CONSENT_STATE), said, export.as_of, export.reading)
+
+    return {
+        QUARANTINED_CUSTOMERS: replaced(QUARANTINED_CUSTOMERS, export.quarantined),
+        CONTACT_ADDRESSES: replaced(CONTACT_ADDRESSES, _readable(export.contacts)),
+        CONSENT_STATE: replaced(CONSENT_STATE, consent()),
+        **_written_by_file(lake, export, phone_region, run_id),
+    }
+
+
+def _written_by_file(lake: Lake, export: Export, region: str | None, run_id: str) -> dict[Table, Written]:
+    # Hashes of a million customers take a gigabyte: they go to files, and from there into the tables.
+    lake.scratch.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=lake.scratch) as folder:
+        found, people = (
+            PartWriter(Path(folder) / f"{t.short_name}.parquet", lake.file_schema(t), plain=_hashes(t))
+            for t in (CUSTOMER_ENDPOINTS, CUSTOMERS)
+        )
+        with found, people:
+            for some_endpoints, some_people in _hashed(export.contacts, region):
+                found.add(some_endpoints)
+                people.add(some_people)
+        return {
+            table: lake.replace_all(table, writer.part(table.schema), run_id, as_of=export.as_of)
+            for table, writer in ((CUSTOMER_ENDPOINTS, found), (CUSTOMERS, people))
+        }
+
+
+def _hashes(table: Table) -> list[str]:
+    return [name for name in table.schema.names if "sha256" in name]
+
+
+def _readable(contacts: Contacts) -> pa.Table:
+    rows = contacts.rows
+    reached = pc.and_(rows["active"], pc.and_(pc.is_valid(rows["endpoint_id"]), pc.is_valid(rows["address"])))
+    rows = rows.filter(pc.and_(reached, pc.not_equal(rows["channel"], "other")))
+    return rows.select(CONTACT_ADDRESSES.schema.names).cast(CONTACT_ADDRESSES.schema)
+
+
+def _hashed(contacts: Contacts, region: str | None) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Rows of customer_endpoints and of customers, some thousand at a time, in key order."""
+    found: list[tuple[object, ...]] = []
+    people: list[tuple[object, ...]] = []
+    for customer, own in groupby(contacts, attrgetter("customer_id")):
+        addressed = [(contact, _normalised(contact, region)) for contact in own]
+        found += [_endpoint(contact, address) for contact, address in addressed if contact.endpoint_id]
+        people.append(_customer(customer, addressed))
+        if len(found) + len(people) >= AT_ONCE:
+            yield _rows(CUSTOMER_ENDPOINTS, found), _rows(CUSTOMERS, people)
+            found, people = [], []
+    yield _rows(CUSTOMER_ENDPOINTS, found), _rows(CUSTOMERS, people)
 
 
 def _normalised(contact: Contact, region: str | None) -> str | None:
@@ -185,44 +219,27 @@ def _endpoint(c: Contact, address: str | None) -> tuple[object, ...]:
     )
 
 
-def _customers(contacts: Iterable[Contact], normalised: dict[int, str | None]) -> list[tuple[object, ...]]:
-    by_customer: dict[str, list[Contact]] = {}
-    for contact in contacts:
-        by_customer.setdefault(contact.customer_id, []).append(contact)
-    rows: list[tuple[object, ...]] = []
-    for customer, own in by_customer.items():
-        # The best comes first: one that can be written to, then the newest.
-        own.sort(key=lambda c: (not c.active, -(c.effective_at or _LONG_AGO), c.endpoint_id or ""))
-        email = next((n for c in own if c.channel == "email" and (n := normalised[id(c)])), None)
-        phone = next((n for c in own if c.channel == "sms" and (n := normalised[id(c)])), None)
-        rows.append(
-            (
-                customer,
-                addresses.email_sha256(email),
-                addresses.email_sha256(addresses.without_tag(email)),
-                addresses.email_sha256_google(email),
-                addresses.phone_sha256_e164(phone),
-                addresses.phone_sha256_digits(phone),
-                next((c.country for c in own if c.country), None),
-                sum(1 for c in own if c.endpoint_id),
-                max((c.effective_at for c in own if c.effective_at is not None), default=None),
-            )
-        )
-    return rows
+def _customer(customer: str, own: list[tuple[Contact, str | None]]) -> tuple[object, ...]:
+    # The best comes first: one that can be written to, then the newest.
+    own.sort(key=lambda pair: (not pair[0].active, -(pair[0].effective_at or _LONG_AGO), pair[0].endpoint_id or ""))
+    email = next((address for c, address in own if c.channel == "email" and address), None)
+    phone = next((address for c, address in own if c.channel == "sms" and address), None)
+    return (
+        customer,
+        addresses.email_sha256(email),
+        addresses.email_sha256(addresses.without_tag(email)),
+        addresses.email_sha256_google(email),
+        addresses.phone_sha256_e164(phone),
+        addresses.phone_sha256_digits(phone),
+        next((c.country for c, _ in own if c.country), None),
+        sum(1 for c, _ in own if c.endpoint_id),
+        max((c.effective_at for c, _ in own if c.effective_at is not None), default=None),
+    )
 
 
-def _consent(contacts: Iterable[Contact]) -> pa.Table:
-    said = [(c.customer_id, s, c.effective_at) for c in contacts for s in c.statements]
-    columns = [
-        [customer for customer, _, _ in said],
-        [s.channel for _, s, _ in said],
-        [PURPOSE] * len(said),
-        [s.state for _, s, _ in said],
-        [s.source for _, s, _ in said],
-        [time for _, _, time in said],
-    ]
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, STATEMENTS, strict=True)]
-    return current_consent(pa.Table.from_arrays(arrays, schema=STATEMENTS))
+def _consent(contacts: Contacts) -> pa.Table:
+    said = contacts.said()
+    return current_consent(said.append_column("purpose", pa.repeat(PURPOSE, said.num_rows)))
 
 
 def _rows(table: Table, rows: Sequence[tuple[object, ...]]) -> pa.Table:
@@ -238,9 +255,13 @@ def readable_columns(lake: Lake) -> list[str]:
     """
     found = []
     for table in (CUSTOMERS, CUSTOMER_ENDPOINTS, CONSENT_STATE):
-        rows = lake.read(table)
-        for field in table.schema:
-            if pa.types.is_string(field.type) and not field.name.endswith("_id"):
-                texts = rows[field.name].unique().drop_null().to_pylist()
-                found += [f"{table.name}.{field.name}"] if any(map(addresses.looks_like_an_address, texts)) else []
+        names = [f.name for f in table.schema if pa.types.is_string(f.type) and not f.name.endswith("_id")]
+        found += [f"{table.name}.{name}" for name in names if _holds_an_address(lake, table, name)]
     return found
+
+
+def _holds_an_address(lake: Lake, table: Table, name: str) -> bool:
+    # A text without either sign is none: of millions of hashes not one becomes an object.
+    signed = f"SELECT DISTINCT {name} FROM {table.short_name} WHERE {name} LIKE '%@%' OR {name} LIKE '%+%'"
+    with lake.connect(table) as db:
+        return any(addresses.looks_like_an_address(text) for (text,) in db.execute(signed).fetchall())

@@ -29,7 +29,17 @@ from segment_assets.lake.reading import attach, within
 from segment_assets.lake.table import Table
 from segment_assets.lake.tags import PROPERTY as TAGS
 from segment_assets.lake.tags import tags_of
-from segment_assets.lake.writing import AS_OF, CONTENT, INPUT, Change, described, refuse_repeated_keys, split, these
+from segment_assets.lake.writing import (
+    AS_OF,
+    CONTENT,
+    INPUT,
+    WHOLE,
+    Change,
+    described,
+    refuse_repeated_keys,
+    split,
+    these,
+)
 
 ATTEMPTS = 4  # of a write that files were compacted under; pyiceberg itself tries again where it is safe
 EPOCH = date(1970, 1, 1)  # Iceberg counts days from here
@@ -164,6 +174,19 @@ class Lake:
         return self._commit(
             Change(table, table.schema, by_part, fresh, False, _recorded(table, inputs, as_of), run_id), None
         )
+
+    def replace_all(self, table: Table, rows: Part, run_id: str, *, as_of: date | None = None) -> Written:
+        """Replace a whole table without partitions by rows that are in files already, in one commit.
+
+        Args:
+            table: what to write; created, or its schema evolved, when needed.
+            rows: in key order and without a key twice. The files are copied.
+            run_id: recorded in the snapshot.
+            as_of: the oldest data time the rows rest on.
+        """
+        recorded = _recorded(table, None, as_of)
+        change = Change(table, table.schema, {WHOLE: rows}, {WHOLE: rows.version}, True, recorded, run_id)
+        return self._commit(change, None)
 
     def file_schema(self, table: Table) -> pa.Schema:
         """The columns as files for `replace` state them: with the field ids of the table, as far as it has them."""

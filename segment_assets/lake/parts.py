@@ -75,6 +75,10 @@ class PartWriter:
         """The file, where there is one."""
         return (self.path,) if self.rows else ()
 
+    def part(self, schema: pa.Schema) -> Part:
+        """What was written, once the file is closed: its version is found by reading it."""
+        return Part(self.files, self.rows, version_of(schema, self.files))
+
     def _write(self) -> None:
         if not self._waiting:
             return

@@ -25,13 +25,13 @@ from pyiceberg.utils.concurrent import ExecutorFactory
 from segment_assets.lake.parts import Part, PartWriter, field_ids, with_field_ids
 
 
-def placed(io: FileIO, metadata: TableMetadata, days: Mapping[date, Part], commit: UUID) -> Iterator[DataFile]:
+def placed(io: FileIO, metadata: TableMetadata, days: Mapping[date | None, Part], commit: UUID) -> Iterator[DataFile]:
     """The files of the days, where the table's files are.
 
     Args:
         io: where that is.
         metadata: the table's. A file with other field ids is written anew with the table's.
-        days: files of each day.
+        days: files of each day; of None those of a table without partitions.
         commit: what the copies are named by.
     """
     files = [(day, file) for day, part in days.items() for file in part.files]
@@ -39,7 +39,7 @@ def placed(io: FileIO, metadata: TableMetadata, days: Mapping[date, Part], commi
     return ExecutorFactory.get_or_create().map(lambda task: _placed(io, metadata, commit, *task), tasks)
 
 
-def _placed(io: FileIO, metadata: TableMetadata, commit: UUID, number: int, day: date, file: Path) -> DataFile:
+def _placed(io: FileIO, metadata: TableMetadata, commit: UUID, number: int, day: date | None, file: Path) -> DataFile:
     with TemporaryDirectory(dir=file.parent) as folder:
         fields = pq.read_schema(file)
         wanted = with_field_ids(fields, index_by_name(metadata.schema()))
@@ -50,10 +50,10 @@ def _placed(io: FileIO, metadata: TableMetadata, commit: UUID, number: int, day:
             compute_statistics_plan(metadata.schema(), metadata.properties),
             parquet_path_to_id_mapping(metadata.schema()),
         )
-        [field] = metadata.spec().fields
-        partition = PartitionKey([PartitionFieldValue(field, day)], metadata.spec(), metadata.schema())
+        spec = metadata.spec()
+        partition = PartitionKey([PartitionFieldValue(field, day) for field in spec.fields], spec, metadata.schema())
         place = load_location_provider(metadata.location, metadata.properties).new_data_location(
-            f"00000-{number}-{commit}.parquet", partition
+            f"00000-{number}-{commit}.parquet", partition if spec.fields else None
         )
         with file.open("rb") as ready, io.new_output(place).create(overwrite=True) as out:
             shutil.copyfileobj(ready, out, 1_000_000)

@@ -88,7 +88,7 @@ class Change:
                         commit.delete(these(self.table, None if self.whole else there_before))
                     parts = {n: by_part[n] for n in (by_part if self.whole else changed)}
                     told = {"segment-assets.run-id": self.run_id}
-                    if ready := {date.fromisoformat(n): part for n, part in parts.items() if isinstance(part, Part)}:
+                    if ready := {n: part for n, part in parts.items() if isinstance(part, Part)}:
                         _place(commit, iceberg.io, ready, told)
                     else:
                         _append(commit, iceberg.io, [p for p in parts.values() if isinstance(p, pa.Table)], told)
@@ -153,9 +153,10 @@ def split(table: Table, rows: pa.Table, partitions: Iterable[date] | None) -> di
     }
 
 
-def _place(commit: Transaction, io: FileIO, days: Mapping[date, Part], properties: dict[str, str]) -> None:
-    """Add the files of the days in one snapshot."""
+def _place(commit: Transaction, io: FileIO, parts: Mapping[str, Part], properties: dict[str, str]) -> None:
+    """Add the files of the partitions in one snapshot."""
     metadata = commit.table_metadata
+    days = {None if name == WHOLE else date.fromisoformat(name): part for name, part in parts.items()}
     with commit.update_snapshot(snapshot_properties=properties).merge_append() as snapshot:
         for file in placed(io, metadata, days, snapshot.commit_uuid):
             snapshot.append_data_file(file)

@@ -61,6 +61,21 @@ def test_days_from_files_are_the_same_as_days_from_memory(lake, tmp_path):
     assert lake.rows_of(TABLE, [DAY, NEXT]) == {DAY: 2}
 
 
+def test_a_whole_table_from_files_is_the_same_as_from_memory(lake, tmp_path):
+    whole = replace(TABLE, name="raw.all_visits", partition=None)
+    with PartWriter(tmp_path / "all.parquet", lake.file_schema(whole)) as writer:
+        writer.add(rows(DAY, 1))
+        writer.add(rows(NEXT, 2))
+    from_files = lake.replace_all(whole, writer.part(whole.schema), "run", as_of=NEXT)
+    assert (from_files.rows, from_files.as_of) == (2, NEXT)
+    assert lake.read(whole)["tags"].to_pylist() == [[("n", "1")], [("n", "2")]]
+    from_memory = lake.write(whole, pa.concat_tables([rows(DAY, 1), rows(NEXT, 2)]), "run", as_of=NEXT)
+    assert from_memory == from_files
+    assert len(lake.catalog.load_table(whole.name).snapshots()) == 1
+    assert lake.replace_all(whole, Part((), 0, content_hash(whole.empty())), "run").rows == 0
+    assert lake.read(whole).num_rows == 0
+
+
 def test_a_day_is_replaced_in_one_commit_and_an_unchanged_one_not_at_all(lake, tmp_path):
     lake.replace(TABLE, {DAY: part(tmp_path, DAY, 1), NEXT: part(tmp_path, NEXT, 2)}, "run")
     before = len(lake.catalog.load_table(TABLE.name).snapshots())

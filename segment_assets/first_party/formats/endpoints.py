@@ -19,7 +19,7 @@ from segment_assets.people.consent import state_of
 _PUSH = frozenset(("PUSH", "GCM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "ADM", "BAIDU"))
 
 # Position of each record, with its contacts or the reason why it has none.
-Read = list[tuple[int, list[Contact] | Piece]]
+Read = Iterator[tuple[int, list[Contact] | Piece]]
 
 
 def read(key: str, content: bytes, landing: CustomersLanding) -> Read:
@@ -27,16 +27,14 @@ def read(key: str, content: bytes, landing: CustomersLanding) -> Read:
 
     An endpoint without a user is a customer of its own, under its endpoint id.
     """
-    found: Read = []
     for position, value, raw in _endpoints(key, content):
         if isinstance(value, Piece):
-            found.append((position, value))
+            yield position, value
             continue
         try:
-            found.append((position, [contact(value, landing)]))
+            yield position, [contact(value, landing)]
         except MalformedError as bad:
-            found.append((position, Piece(raw, None, bad.reason)))
-    return found
+            yield position, Piece(raw, None, bad.reason)
 
 
 def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:

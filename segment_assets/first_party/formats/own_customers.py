@@ -15,7 +15,7 @@ PLACE = "landing.customers.table"
 
 
 def read(key: str, content: bytes, mapping: CustomerTable) -> Read:
-    """Every row as a contact per address, or the bytes that are no row, with their positions.
+    """Every row as a contact per address, or the bytes that are no row, with their positions; in no order.
 
     A row's endpoints are called `<customer>:email` and `<customer>:sms`; a customer without an address has one contact
     without an endpoint, which carries what was said about push messages, too.
@@ -24,35 +24,38 @@ def read(key: str, content: bytes, mapping: CustomerTable) -> Read:
         mapping.customer, mapping.email, mapping.phone, mapping.country, mapping.updated,
         mapping.email_consent, mapping.sms_consent, mapping.push_consent,
     )  # fmt: skip
-    found: Read = []
     for rows in tabular.read(key, content, [name for name in mapped if name], PLACE):
-        found += rows.bad
+        yield from rows.bad
         for position, values in rows.good:
             row = dict(zip(rows.names, values, strict=True))
-            reason, contacts = _contacts(row, mapping)
-            raw = json.dumps(row, sort_keys=True, ensure_ascii=False).encode()
-            found.append((position, Piece(raw, None, reason) if reason else contacts))
-    return sorted(found, key=lambda pair: pair[0])
+            found = _contacts(row, mapping)
+            if isinstance(found, str):
+                raw = json.dumps(row, sort_keys=True, ensure_ascii=False).encode()
+                yield position, Piece(raw, None, found)
+            else:
+                yield position, found
 
 
-def _contacts(row: dict[str, str | None], mapping: CustomerTable) -> tuple[str | None, list[Contact]]:
+def _contacts(row: dict[str, str | None], mapping: CustomerTable) -> list[Contact] | str:
+    """A row's contacts, or why it has none."""
+
     def value(column: str | None) -> str | None:
         return row[column] if column else None
 
     customer, updated = value(mapping.customer), value(mapping.updated)
     if customer is None:
-        return "missing_customer", []
+        return "missing_customer"
     time = microseconds(updated)
     if updated is not None and (time is None or not EARLIEST <= time < LATEST):
-        return "bad_time", []
+        return "bad_time"
+    country = country_of(value(mapping.country))
 
     def said(channel: Channel, column: str | None) -> tuple[Statement, ...]:
         return (Statement(channel, state_of(value(column)), column),) if column else ()
 
     def contact(channel: Channel, address: str | None, statements: tuple[Statement, ...]) -> Contact:
         endpoint = f"{customer}:{channel}" if address else None
-        country = country_of(value(mapping.country))
-        return Contact(str(customer), endpoint, channel, address, True, statements, time, country)
+        return Contact(customer, endpoint, channel, address, True, statements, time, country)
 
     found = [
         contact("email", value(mapping.email), said("email", mapping.email_consent)),
@@ -60,4 +63,4 @@ def _contacts(row: dict[str, str | None], mapping: CustomerTable) -> tuple[str |
         contact("other", None, said("push", mapping.push_consent)),
     ]
     # One without an address that says nothing is needed only where no other tells of the customer.
-    return None, [c for c in found if c.endpoint_id or c.statements] or found[-1:]
+    return [c for c in found if c.endpoint_id or c.statements] or found[-1:]
