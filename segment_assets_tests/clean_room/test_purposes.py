@@ -20,7 +20,7 @@ from segment_assets.third_party.tables import partner_audience, permitted_audien
 
 def config(enrichment="marketing", overlap="measurement", **audience) -> Segmentation:
     content = yaml.safe_load(segmentation.DEMO_FILE.read_text())
-    content["audience"] |= {"purposes": "use"} | audience
+    content["audience"] |= {"purposes": "use", "permitted_for": []} | audience
     tables = content["collaboration"]["configured_tables"]
     tables["audience_list"]["purpose"] = enrichment
     tables["audience_overlap_source"]["purpose"] = overlap
@@ -88,7 +88,7 @@ def test_where_rows_say_nothing_the_whole_audience_is_offered():
 def test_the_purpose_of_a_table_is_a_tag_of_its_columns_and_one_that_the_audience_has():
     declared = config(permitted_for=["marketing", "measurement", "research"])
     tags = tags_of(clean_room.sources(declared)["partner_audience_for_measurement"].schema)
-    assert tags["age_band"] == {"owner": "partner", "purpose": "measurement"}
+    assert tags["age_band"] == {"owner": "demographics partner", "purpose": "measurement", "retention": "365d"}
     with pytest.raises(
         ValueError, match=r"audience_list.purpose: marketing is no purpose that .*permitted_for: measurement\)"
     ):
