@@ -270,3 +270,33 @@ def test_the_command_tells_what_clean_rooms_has_left(there, tmp_path, monkeypatc
     told = CliRunner().invoke(cli.main, [*command, "--json"], catch_exceptions=False).output
     budget = json.loads(told)["privacy_budget"]
     assert (budget["label"], len(budget["aggregations"])) == (THEIRS, 5)
+
+
+def test_a_template_is_run_by_its_arn_and_a_join_with_our_own_table_too(there, tmp_path):
+    file = written(tmp_path)
+    content = yaml.safe_load(file.read_text())
+    offered = content["collaboration"]
+    offered["configured_tables"]["audience_private"]["custom"] |= {"allowed_analyses": ["known"], "allowed_authors": []}
+    offered["configured_tables"]["customers_known"] = {
+        "table": "customers", "allowed_columns": ["email_sha256"], "custom": {"allowed_analyses": ["known"]},
+    }  # fmt: skip
+    text = (
+        "SELECT COUNT(DISTINCT p.email_sha256) AS people FROM audience_private p JOIN customers_known c "
+        "ON p.email_sha256 = c.email_sha256 WHERE p.age_band <> :without"
+    )
+    template_ = {"author": "demographics partner", "sql": text, "parameters": {"without": {"type": "VARCHAR"}}}
+    offered["templates"] = {"known": template_}
+    offered["queries"] = {"ages": {"template": "known", "parameters": {"without": "26-99"}, "description": "Known."}}
+    file.write_text(yaml.safe_dump(content))
+    there.config = segmentation.load(file)
+    world.fill(there.lake, there.config, 300)
+    there.apply()
+    done = ask(there, asked(there.config))
+    [started] = there.service.queries.values()
+    assert started["sqlParameters"]["parameters"] == {"without": "26-99"}
+    assert [p["aggregationType"] for p in done.sensitivity] == ["COUNT_DISTINCT"]
+    [row] = there.lake.read(asked(there.config).table).to_pylist()
+    assert abs(row["people"] - 250) < 60
+    there.config = segmentation.load(written(tmp_path))
+    there.apply(*(c.resource.label for c in there.plan() if c.action == "not declared"))
+    assert {c.action for c in there.plan()} == {"unchanged"}
