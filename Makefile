@@ -48,7 +48,7 @@ format: $(READY) ## mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(READY) ## time and memory of each step at two sizes; events and the landing sensor beside their peers
+bench: $(READY) ## time and peak memory of each step at two sizes; ingest, sensor and clean room beside their peers
 	@$(BIN)/python -m benchmarks
 
 lock: $(READY) ## renew requirements.lock (needs uv)

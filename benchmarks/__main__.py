@@ -1,6 +1,6 @@
 """Time and peak memory of each step, on the demo's data and on the same data at ten times the customers; then events.
 
-    python -m benchmarks            both sizes, and what `benchmarks.ingest` and `benchmarks.tick` measure
+    python -m benchmarks            both sizes, and what the modules in LARGE measure
     python -m benchmarks 1 3        the sizes named, and nothing else
 
 Each size runs in a process of its own, asset by asset, so that a step's peak is its own. The peak is the kernel's
@@ -20,8 +20,12 @@ from rich.table import Table
 
 SIZES = (1, 10)
 TODAY = date(2026, 11, 23)
-# Each beside its peers in the same run: generated records, and objects in the landing place.
-LARGE = {"benchmarks.ingest": 200_000, "benchmarks.tick": 100_000}
+# Each beside its peers in the same run: generated records, objects in the landing place, and rows of the two members.
+LARGE = {
+    "benchmarks.ingest": (200_000,),
+    "benchmarks.tick": (100_000,),
+    "benchmarks.clean_room": (5_000_000, 1_000_000),
+}
 
 
 def measure(factor: int, home: Path) -> None:
@@ -79,8 +83,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             subprocess.run([sys.executable, "-c", CHILD, size, folder], check=True)
     if not sys.argv[1:]:
-        for module, number in LARGE.items():
-            subprocess.run([sys.executable, "-m", module, str(number)], check=True)
+        for module, numbers in LARGE.items():
+            subprocess.run([sys.executable, "-m", module, *map(str, numbers)], check=True)
 
 
 CHILD = "import sys, pathlib, benchmarks.__main__ as b; b.measure(int(sys.argv[1]), pathlib.Path(sys.argv[2]))"
