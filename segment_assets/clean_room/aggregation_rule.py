@@ -106,7 +106,9 @@ class _Check:
                 yield from self.dimension(argument)
             elif is_function(argument):
                 yield at(argument, "SCALAR_FUNCTION_NESTED", "a function inside a function is not allowed")
-            elif not conditions.is_literal(argument):
+                if not isinstance(argument, exp.AggFunc):
+                    yield from self.scalar(argument)
+            elif names and not conditions.is_literal(argument):
                 yield at(argument, "SYNTAX_NOT_ALLOWED", "a scalar function takes columns and literals")
 
     def having(self, node: exp.Expr) -> Iterator[Finding]:

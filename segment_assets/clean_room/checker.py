@@ -125,7 +125,8 @@ def _check(text: str, collaboration: Collaboration, state: Circumstances) -> _Ju
     known, found = _tables(program, collaboration)
     found += [*program.wrong, *_rule_types(known), *_spending(known, collaboration, state)]
     types = {t.rule.type for t in known if t.rule}
-    if "CUSTOM" in types or types == {_MAPPING}:
+    # Without a rule to judge by, only what no rule allows is wrong with the SQL itself.
+    if not types or "CUSTOM" in types or types == {_MAPPING}:
         found += _bound(program, collaboration, state)
         more, accepted = check_custom(program, known, collaboration, state, len(text))
         refused = any(f.code not in WARNINGS for f in (*found, *more))
@@ -137,10 +138,9 @@ def _check(text: str, collaboration: Collaboration, state: Circumstances) -> _Ju
 
 
 def _tables(program: Program, collaboration: Collaboration) -> tuple[list[ConfiguredTable], list[Finding]]:
-    cached = frozenset(name for name, _ in program.cached)
     known: list[ConfiguredTable] = []
     wrong: list[Finding] = []
-    for tree in program.trees:
+    for tree, cached in program.steps:
         some, found = names.tables(tree, collaboration, cached)
         known += some
         wrong += found

@@ -39,6 +39,8 @@ def names(node: exp.Expr) -> set[str]:
         return {plain[p]} if (p := node.args.get("position")) in plain and not node.expression else set()
     if isinstance(node, exp.Coalesce) and (node.args.get("is_nvl") or node.args.get("is_null")):
         return set()
+    if isinstance(node, exp.TryCast) and node.args.get("safe"):
+        return set()  # TRY_CAST is none of the 24; CAST makes the same node without the mark
     return _CLASSES.get(type(node), set())
 
 

@@ -42,7 +42,7 @@ def tables(
     Args:
         tree: a query.
         collaboration: whose tables can be named.
-        cached: names of cached tables, which are looked up first.
+        cached: names of the tables that were cached before, which are looked up first.
     """
     known, wrong = [], []
     for node in tree.walk(prune=lambda n: isinstance(n, exp.Hint | exp.Into)):
@@ -56,7 +56,7 @@ def tables(
             wrong.append(at(node, "TABLE_FUNCTION", "FROM names configured tables only, and no file"))
         elif table := collaboration.tables.get(node.name.lower()) if not (node.db or _is_cte(node)) else None:
             known.append(table)
-        elif not _is_cte(node):
+        elif node.db or not _is_cte(node):
             names = [n for n, t in collaboration.tables.items() if t.rule]
             message = f'no configured table is named "{node.name}" {nearest(node.name.lower(), names)}'
             wrong.append(at(node, "TABLE_NOT_ASSOCIATED", message))
@@ -160,13 +160,15 @@ def _looks_like_a_file(table: exp.Table) -> bool:
 
 
 def _is_cte(table: exp.Table) -> bool:
+    # A CTE sees those before it in its WITH; what comes later, and itself, would hide a configured table from its rule.
     name, node = table.name.lower(), table.parent
-    inside: list[exp.Expr] = []
+    inside: exp.Expr | None = None
     while node is not None:
-        clause = node.args.get("with_")
-        if clause and any(cte.alias.lower() == name and cte not in inside for cte in clause.expressions):
-            return True
-        if isinstance(node, exp.CTE):
-            inside.append(node)
+        for cte in node.args["with_"].expressions if node.args.get("with_") else ():
+            if cte is inside:
+                break
+            if cte.alias.lower() == name:
+                return True
+        inside = node if isinstance(node, exp.CTE) else inside
         node = node.parent
     return False

@@ -9,6 +9,9 @@ from sqlglot import TokenType, errors, exp
 from segment_assets.clean_room.dialect import SPARK
 from segment_assets.clean_room.reasons import Finding, at
 
+# Statements of Spark that sqlglot takes for a name and its alias.
+_COMMANDS = ("TABLE ", "ADD ", "CLEAR ", "LIST ", "MSCK ", "REFRESH ", "RESET", "UNCACHE ")
+
 
 @dataclass(frozen=True)
 class Program:
@@ -28,6 +31,12 @@ class Program:
     def trees(self) -> list[exp.Expr]:
         """Every query of it."""
         return [*(tree for _, tree in self.cached), self.final]
+
+    @property
+    def steps(self) -> list[tuple[exp.Expr, frozenset[str]]]:
+        """Every query of it, with the names of the tables that were cached before."""
+        before = [frozenset(name for name, _ in self.cached[:i]) for i in range(len(self.cached) + 1)]
+        return list(zip(self.trees, before, strict=True))
 
 
 def parse(text: str) -> Program | Finding:
@@ -49,16 +58,27 @@ def parse(text: str) -> Program | Finding:
     *first, last = statements
     if first and not all(isinstance(s, exp.Cache) and isinstance(s.expression, exp.Query) for s in first):
         return Finding("MULTIPLE_STATEMENTS", f"a query is one statement, and here are {len(statements)}")
+    if isinstance(last, exp.Condition | exp.Alias) and not text.lstrip().upper().startswith(_COMMANDS):
+        return Finding("PARSE_ERROR", "this is not Spark SQL")
     if not isinstance(last, exp.Select | exp.SetOperation | exp.Subquery):
         return at(last, "NOT_SELECT", "only SELECT is allowed")
     cached = tuple((s.this.name.lower(), s.expression) for s in first)
-    return Program(last, cached, (*_caching(first), *_tokens(text)))
+    return Program(last, cached, (*_caching(first), *_twice(statements), *_tokens(text)))
 
 
 def _caching(statements: list[exp.Expr]) -> Iterator[Finding]:
     for statement in statements:
         if statement.args.get("lazy") or statement.args.get("options") or statement.this.args.get("db"):
             yield at(statement, "SYNTAX_NOT_ALLOWED", "write CACHE TABLE name AS SELECT ..., and nothing else")
+
+
+def _twice(statements: list[exp.Expr]) -> Iterator[Finding]:
+    # Spark's parser refuses these; of two meanings of one name, a reader can't tell which one is judged.
+    for clause in (w for statement in statements for w in statement.find_all(exp.With)):
+        names = [cte.alias.lower() for cte in clause.expressions]
+        for i, cte in enumerate(clause.expressions):
+            if names[i] in names[:i]:
+                yield at(cte, "PARSE_ERROR", f'the WITH defines "{names[i]}" twice: give each CTE its own name')
 
 
 def _tokens(text: str) -> Iterator[Finding]:

@@ -21,5 +21,4 @@ def uses(query: Runnable) -> Counter[str]:
     if isinstance(query, Resolved):
         return Counter(t.name for t in query.relations.values())
     collaboration = Collaboration("", "", "", {t.name: t for t in query.tables})
-    cached = frozenset(name for name, _ in query.program.cached)
-    return Counter(t.name for tree in query.program.trees for t in names.tables(tree, collaboration, cached)[0])
+    return Counter(t.name for tree, cached in query.program.steps for t in names.tables(tree, collaboration, cached)[0])

@@ -61,7 +61,7 @@ REFUSED = {
     "column list of an alias": ("SELECT SUM(b) FROM open_panel AS t(a, b, c, d)", "SYNTAX_NOT_ALLOWED"),
     "regular expression": ("SELECT SUM(spend) FROM open_panel WHERE state RLIKE 'W.*'", "SYNTAX_NOT_ALLOWED"),
     "placeholder": ("SELECT SUM(spend) FROM open_panel WHERE state = :state", "SYNTAX_NOT_ALLOWED"),
-    "values": ("SELECT COUNT(x) FROM VALUES (1) AS v(x)", "SYNTAX_NOT_ALLOWED"),
+    "values": ("SELECT COUNT(x) FROM VALUES (1) AS v(x)", "NO_TABLE"),
     "time travel": ("SELECT SUM(spend) FROM open_panel VERSION AS OF 1", "SYNTAX_NOT_ALLOWED"),
     "star": ("SELECT * FROM open_panel", "SELECT_STAR"),
     "qualified star": ("SELECT p.*, SUM(spend) FROM open_panel p", "SELECT_STAR"),

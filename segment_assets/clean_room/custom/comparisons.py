@@ -63,7 +63,7 @@ def _judge(
 
 
 def _literal_column(sides: list[Origin]) -> bool:
-    return any(side is not _LITERAL and side.constant for side in sides)
+    return any(side is not _LITERAL and side.constant and not side.sources for side in sides)
 
 
 _LITERAL = Origin(constant=True)

@@ -4,7 +4,7 @@ Page dp-sql-capabilities of the AWS Clean Rooms user guide. HAVING, ORDER BY and
 values, so they are allowed there and there alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sqlglot import exp
 
@@ -13,7 +13,7 @@ from segment_assets.clean_room.collaboration import ConfiguredTable
 from segment_assets.clean_room.conditions import plain
 from segment_assets.clean_room.custom import clauses, privacy_joins
 from segment_assets.clean_room.custom.privacy_joins import is_protected, protected, user_id
-from segment_assets.clean_room.custom.scopes import Query, Resolution
+from segment_assets.clean_room.custom.scopes import Query, Resolution, nested
 from segment_assets.clean_room.custom_rule import Custom
 from segment_assets.clean_room.reasons import Finding, at
 
@@ -94,8 +94,41 @@ def _not_aggregated(query: Query, resolution: Resolution) -> Iterator[Finding]:
     for item in query.select.expressions:
         if clauses.has_star(item):
             yield at(item, "DP_NOT_AGGREGATED", "name what is aggregated: * lists people")
-        elif not item.find(exp.AggFunc) and plain(item) not in keys and item.find(exp.Column):
+        elif not _is_of_groups(item, query, keys, resolution):
             yield at(item, "DP_NOT_AGGREGATED", "a column of the final SELECT is aggregated or in GROUP BY")
+    outputs = {item.alias.lower() for item in query.select.expressions if isinstance(item, exp.Alias)}
+    for clause in filter(None, [query.select.args.get("having"), query.select.args.get("order")]):
+        for value in clause.expressions or [clause.this]:
+            if not _is_of_groups(value, query, keys, resolution, outputs):
+                yield at(value, "DP_NOT_AGGREGATED", "HAVING and ORDER BY read outputs, groups and aggregates alone")
+
+
+def _is_of_groups(
+    node: exp.Expr,
+    query: Query,
+    keys: list[exp.Expr],
+    resolution: Resolution,
+    outputs: Collection[str] = (),
+) -> bool:
+    """Whether a value is an aggregate, a group's key, or computed of these: nothing of a single row."""
+    node = plain(node)
+    if isinstance(node, exp.AggFunc | exp.Window) or any(_is_same(node, key, resolution) for key in keys):
+        return True
+    if isinstance(node, exp.Column):
+        return not node.table and node.name.lower() in outputs
+    if nested(node) is not None:  # its own rows are its own affair, and may read nothing of these
+        here = {table.name for relation in query.relations.values() for table in relation.tables()}
+        return not any(name in here for c in node.find_all(exp.Column) for name, _ in resolution.origin(c).sources)
+    return all(_is_of_groups(child, query, keys, resolution, outputs) for child in node.iter_expressions())
+
+
+def _is_same(one: exp.Expr, other: exp.Expr, resolution: Resolution) -> bool:
+    """The same expression over the same columns, with or without the names of their tables."""
+    return _bare(one) == _bare(other) and resolution.origin(one).sources == resolution.origin(other).sources
+
+
+def _bare(node: exp.Expr) -> exp.Expr:
+    return node.copy().transform(lambda n: exp.column(n.name.lower()) if isinstance(n, exp.Column) else n)
 
 
 def _has_window(query: Query) -> bool:

@@ -91,7 +91,7 @@ class Resolver:
             name = node.name.lower()
             if name in known and not node.db:
                 relation = Relation(alias, dict(known[name].outputs), query=known[name], node=node)
-            elif table := self.collaboration.tables.get(name):
+            elif table := None if node.db else self.collaboration.tables.get(name):
                 columns = {c: Origin(frozenset({(name, c)}), frozenset({(name, c)}), (name, c)) for c in table.columns}
                 relation = Relation(alias, columns, table, node=node)
             else:

@@ -24,7 +24,7 @@ class Origin:
         sources: every base column it refers to, by any way; keys of windows and subqueries' conditions too.
         compared: the base columns that a comparison of it reveals: not those that were counted, summed or averaged.
         direct: the one base column it is, passed through unchanged.
-        constant: it rests on literals alone.
+        constant: it rests on literals alone, or a literal can stand in its place (COALESCE, CASE, a branch of UNION).
         computed: it is an expression over columns, and neither a column nor an aggregate of one.
     """
 
@@ -184,7 +184,23 @@ def origin(node: exp.Expr, origins: Mapping[int, Origin], within: Mapping[int, Q
             constant = False
     whole = plain.this if isinstance(plain, exp.Window) else plain
     computed = bool(sources) and not isinstance(whole, exp.AggFunc)
+    constant = constant or any(_is_constant(b, origins, within) for b in _branches(plain))
     return Origin(frozenset(sources), frozenset(compared), None, constant, computed)
+
+
+def _branches(node: exp.Expr) -> Iterator[exp.Expr]:
+    """The values one of which an expression is."""
+    if isinstance(node, exp.Coalesce):
+        yield from (node.this, *node.expressions)
+    elif isinstance(node, exp.Case):
+        yield from (i.args["true"] for i in node.args["ifs"])
+        yield from filter(None, [node.args.get("default")])
+    elif isinstance(node, exp.If | exp.Nvl2):
+        yield from filter(None, [node.args.get("true"), node.args.get("false")])
+
+
+def _is_constant(node: exp.Expr, origins: Mapping[int, Origin], within: Mapping[int, Query]) -> bool:
+    return not isinstance(node, exp.Null) and origin(node, origins, within).constant
 
 
 def _blunted(column: exp.Expr, top: exp.Expr) -> bool:

@@ -64,7 +64,7 @@ def _is_column(node: exp.Expr, resolution: Resolution) -> bool:
         return True
     found: Origin = resolution.origin(node)
     if not isinstance(node, exp.Column):
-        return found.constant
+        return found.constant and not found.sources
     return not found.computed
 
 

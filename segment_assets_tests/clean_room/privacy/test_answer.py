@@ -7,12 +7,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from segment_assets.clean_room.custom.check import check
 from segment_assets.clean_room.embedded import EmbeddedCleanRoom
 from segment_assets.clean_room.privacy import template
 from segment_assets.clean_room.privacy.accounting import price
 from segment_assets.clean_room.privacy.limits import Limits
 from segment_assets.clean_room.privacy.people import NotPrivateError
-from segment_assets_tests.clean_room.privacy.conftest import Asked, Known, collaboration, planned, rows, table
+from segment_assets.clean_room.privacy.plan import plan
+from segment_assets.clean_room.program import Program, parse
+from segment_assets_tests.clean_room.privacy.conftest import STATE, Asked, Known, collaboration, planned, rows, table
 
 # Ten people in one state and four in another, each with one row.
 PLAIN = rows(*[(f"p{i}", "large" if i < 10 else "small", float(i), i) for i in range(14)])
@@ -184,7 +187,6 @@ UNDECLARED = {
     ),
     "bounds of an expression": ("SELECT AVG(spend * 2) AS s FROM panel", None, r"declare bounds: \{\"spend \* 2\""),
     "no number of rows": ("SELECT COUNT(*) AS n FROM panel", Limits(), r"panel\.custom\.privacy\.rows_per_person: "),
-    "a column beside the aggregate": ("SELECT COUNT(*) + visits AS n FROM panel", None, "neither aggregated nor in"),
     "a query in the last SELECT": ("SELECT COUNT(*) / (SELECT COUNT(*) FROM shop) AS n FROM panel", None, "no query"),
     "too many groups": (
         "SELECT state, visits, COUNT(*) AS n FROM panel GROUP BY state, visits",
@@ -199,6 +201,16 @@ def test_what_would_have_to_be_taken_from_the_data_is_refused_with_what_to_decla
     offered = collaboration(table(limits=limits) if limits else table(), table("shop", "runner", None))
     with pytest.raises(NotPrivateError, match=message):
         planned(text, offered)
+
+
+def test_a_column_beside_an_aggregate_is_refused_by_the_checker_and_again_where_noise_is_planned():
+    text, offered = "SELECT COUNT(*) + visits AS n FROM panel", collaboration(table())
+    program = parse(text)
+    assert isinstance(program, Program)
+    found, accepted = check(program, [table()], offered, STATE, len(text))
+    assert [f.code for f in found] == ["DP_NOT_AGGREGATED"]
+    with pytest.raises(NotPrivateError, match="neither aggregated nor in"):
+        plan(accepted, {})
 
 
 def test_persons_can_be_counted_with_nothing_declared(ask: Asked):
