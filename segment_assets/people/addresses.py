@@ -16,6 +16,10 @@ AddressType = Literal["email", "phone"]
 # Unquoted, as RFC 5321 writes it: `[a@example.org]`, `mailto:a@example.org` and `a@example.org;b` are something else.
 _EMAIL = re.compile(r"[^@\s()<>\[\]\\,;:\"]+@[^@\s.()<>\[\]\\,;:\"]+(?:\.[^@\s.()<>\[\]\\,;:\"]+)+")
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"  # what copying from a page or a file leaves at the ends
+_PUNCTUATION = {ord(sign): None for sign in " ().-"}
+_TEN_DIGITS = re.compile("[2-9][0-9]{9}")
+_WITH_CODE = re.compile(r"\+1[2-9][0-9]{9}")
+_LONGEST = 40  # a longer text is a number's with something else
 _GMAIL = ("gmail.com", "googlemail.com")
 
 
@@ -48,6 +52,21 @@ def normalise_phone(written: str | None, region: str | None = None) -> str | Non
     """
     if written is None:
         return None
+    if plain := _north_american(written, region):
+        return plain
+    return parsed_phone(written, region)
+
+
+def _north_american(written: str, region: str | None) -> str | None:
+    # What `parsed_phone` says of ten digits of the United States, without the 25 us that it takes.
+    digits = written.translate(_PUNCTUATION) if len(written) < _LONGEST else ""
+    if _WITH_CODE.fullmatch(digits):
+        return digits
+    return f"+1{digits}" if region == "US" and _TEN_DIGITS.fullmatch(digits) else None
+
+
+def parsed_phone(written: str, region: str | None) -> str | None:
+    """What the numbering plan of its country says of a number; arguments as in `normalise_phone`."""
     try:
         number = phonenumbers.parse(written.strip(), region)
     except phonenumbers.NumberParseException:

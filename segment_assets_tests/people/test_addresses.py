@@ -12,6 +12,7 @@ from segment_assets.people.addresses import (
     normalise_email,
     normalise_name,
     normalise_phone,
+    parsed_phone,
     phone_sha256_digits,
     phone_sha256_e164,
     postal_sha256,
@@ -99,3 +100,12 @@ def test_what_nobody_sees_at_its_ends_is_no_part_of_an_address(written):
 def test_a_number_without_its_area_code_is_nobodys():
     assert normalise_phone("555-0142", "US") is None
     assert normalise_phone("(425) 555-0142", "US") == "+14255550142"
+
+
+@given(
+    st.text("+1025 ().-", max_size=16)
+    | st.from_regex(r"\(?(\+1)?[ .(-]{0,2}[0-9]{3}[ ).-]{0,2}[0-9]{3}[ .-]?[0-9]{4}[ ).-]?", fullmatch=True),
+    st.sampled_from(["US", "GB", None]),
+)
+def test_numbers_that_are_not_parsed_are_what_parsing_makes_of_them(written, region):
+    assert normalise_phone(written, region) == parsed_phone(written, region)
