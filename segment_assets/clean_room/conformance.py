@@ -107,14 +107,24 @@ def load(path: Path) -> Cases:
 
 
 def run(cases: Cases) -> list[Outcome]:
-    """Every case of a file, in its order."""
+    """Every case of a file, in its order.
+
+    Raises:
+        CasesError: a case lacks something, or has what it can't have.
+    """
     found = []
-    for case in cases.cases:
-        verdict = cases.check(case).verdict
+    for number, case in enumerate(cases.cases, 1):
+        try:
+            name, text, state = str(case["id"]), case["query"], cases.state(case)
+            expected = (str(case["expected"]), str(case.get("reason_code", "OK")))
+            if not isinstance(text, str):
+                raise TypeError("its query is no text")
+        except (KeyError, TypeError, AttributeError, ValueError) as bad:
+            raise CasesError(f"case {number} of the file: {bad} is missing or not what it must be") from bad
+        verdict = check(text, cases.collaboration, state).verdict
         first = verdict.findings[0].message if verdict.findings else ""
-        expected = (str(case["expected"]), str(case.get("reason_code", "OK")))
         documented = case.get("basis", "documented") == "documented"
-        found.append(Outcome(case["id"], expected, (verdict.decision, verdict.code), documented, first))
+        found.append(Outcome(name, expected, (verdict.decision, verdict.code), documented, first))
     return found
 
 
@@ -140,7 +150,7 @@ def _cases(content: Mapping[str, Any]) -> Cases:
     provider = next((t.owner for t in tables.values() if t.owner != runner), runner)
     collaboration = Collaboration("cases", runner, provider, tables, accounts, templates)
     return Cases(
-        collaboration, content.get("defaults") or {}, content.get("result_receiver") or runner, content["cases"]
+        collaboration, content.get("defaults") or {}, content.get("result_receiver") or runner, list(content["cases"])
     )
 
 

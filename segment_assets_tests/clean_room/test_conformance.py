@@ -39,3 +39,23 @@ def test_a_file_that_holds_no_cases_is_one_sentence(tmp_path, text):
     path.write_text(text)
     with pytest.raises(conformance.CasesError, match=r"^cases\.yaml: "):
         conformance.load(path)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "{id: cus-1, expected: ACCEPT}",
+        "{id: cus-1, expected: ACCEPT, query: 5}",
+        "{id: cus-1, query: SELECT 1}",
+        "{query: SELECT 1, expected: ACCEPT}",
+        "{id: cus-1, expected: ACCEPT, query: SELECT 1, context: a}",
+        "{id: cus-1, expected: ACCEPT, query: SELECT 1, context: {remainingAggregations: many}}",
+        "{id: cus-1, expected: ACCEPT, query: SELECT 1, context: {dataEncryptionMetadata: {a: 1}}}",
+        "text",
+    ],
+)
+def test_a_case_that_lacks_something_is_one_sentence_with_its_number(tmp_path, case):
+    path = tmp_path / "cases.yaml"
+    path.write_text(f"query_runner: runner\nrules: {{}}\ntables: {{}}\ncases: [{case}]\n")
+    with pytest.raises(conformance.CasesError, match="^case 1 of the file: "):
+        conformance.run(conformance.load(path))
