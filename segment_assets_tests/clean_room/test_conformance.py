@@ -57,5 +57,5 @@ def test_a_file_that_holds_no_cases_is_one_sentence(tmp_path, text):
 def test_a_case_that_lacks_something_is_one_sentence_with_its_number(tmp_path, case):
     path = tmp_path / "cases.yaml"
     path.write_text(f"query_runner: runner\nrules: {{}}\ntables: {{}}\ncases: [{case}]\n")
-    with pytest.raises(conformance.CasesError, match="^case 1 of the file: "):
+    with pytest.raises(conformance.CasesError, match=r"^case 1 of the file: "):
         conformance.run(conformance.load(path))
