@@ -266,8 +266,8 @@ def test_an_envelope_changes_nothing_but_the_bytes_that_were_delivered():
         ("RCS_READ", "read"),
         ("RCS_FALLEN_BACK_TO_SMS", "fail"),
         ("TEXT_CARRIER_UNREACHABLE", "fail"),
-        ("VOICE_RINGING", "send"),
-        ("VOICE_COMPLETED", "delivered"),
+        ("VOICE_RINGING", "fail"),
+        ("VOICE_COMPLETED", "fail"),
         ("VOICE_NO_ANSWER", "fail"),
     ],
 )

@@ -25,8 +25,6 @@ VERBS = {
     "DELIVERED": "delivered",
     "READ": "read",
 }
-# A call that rings is under way, and one that was answered has reached the customer.
-VERBS_OF_VOICE = {"INITIATED": "send", "RINGING": "send", "ANSWERED": "delivered", "COMPLETED": "delivered"}
 _TAKEN = ("customerId", "campaignId")
 _MICRODOLLAR = Decimal("0.000001")
 
@@ -93,7 +91,7 @@ def name_of(kind: str) -> str:
     channel, _, verb = kind.partition("_")
     if channel not in CHANNELS or not verb:
         return "app"
-    return (VERBS | VERBS_OF_VOICE if channel == "VOICE" else VERBS).get(verb, "fail")
+    return VERBS.get(verb, "fail")
 
 
 def _cost(read: Record) -> Decimal | None:
