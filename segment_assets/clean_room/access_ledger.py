@@ -8,12 +8,12 @@ delivers data too, and one row with a future date must not bring a new budget.
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-WAIT_SECONDS = 60.0  # for another run's transaction, which takes milliseconds
+from segment_assets.clean_room.sqlite_file import transaction
+
 EVER = "for ever"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS used (
@@ -98,7 +98,7 @@ class AccessLedger:
         Raises:
             AccessBudgetError: a budget has less left than the query uses.
         """
-        with self._transaction() as db:
+        with transaction(self.path, _SCHEMA) as db:
             day = self._day(db)
             for table, number in sorted(uses.items()):
                 paid = 'SELECT 1 FROM used WHERE collaboration = ? AND "table" = ? AND content_key = ?'
@@ -119,28 +119,13 @@ class AccessLedger:
         if not self.path.exists():
             day = self.now().astimezone(UTC).date()
             return [Standing(t, b.period(day), 0, b.budget) for t, several in budgets.items() for b in several]
-        with self._transaction() as db:
+        with transaction(self.path, _SCHEMA) as db:
             day = self._day(db)
             return [s for t, several in budgets.items() for s in _standings(db, collaboration, t, several, day)]
 
     def _day(self, db: sqlite3.Connection) -> date:
         latest = db.execute("SELECT max(day) FROM used").fetchone()[0]
         return max(self.now().astimezone(UTC).date(), date.fromisoformat(latest) if latest else date.min)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with closing(sqlite3.connect(self.path, timeout=WAIT_SECONDS, isolation_level=None)) as db:
-            # What was paid is on the disk before anything runs.
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                db.execute(_SCHEMA)
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
 
 
 def _standings(

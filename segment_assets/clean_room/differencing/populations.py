@@ -6,11 +6,11 @@ SQLite in a folder of the owner. A bounded number of populations is kept for eac
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from segment_assets.clean_room.differencing.sketch import Sketch, apart
+from segment_assets.clean_room.sqlite_file import transaction
 
 _LAST = 2**63 - 1
 MOST_REMEMBERED = 1000  # 25 MB for minimums up to 256
@@ -83,7 +83,7 @@ class Populations:
             release: the new one.
             sketches: its populations by name.
         """
-        with self._transaction() as db:
+        with transaction(self.path, _SCHEMA) as db:
             known = db.execute(
                 "SELECT min(id) FROM population WHERE place = ? AND content_key = ?", (place, release.content_key)
             ).fetchone()[0]
@@ -92,20 +92,6 @@ class Populations:
             if known is None:
                 _remember(db, place, release, sketches)
         return found
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with closing(sqlite3.connect(self.path, timeout=60.0, isolation_level=None)) as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                for statement in _SCHEMA.split(";"):
-                    db.execute(statement)
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
 
 
 def _remember(db: sqlite3.Connection, place: str, release: Release, sketches: dict[str, Sketch]) -> None:

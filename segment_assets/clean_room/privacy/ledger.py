@@ -12,7 +12,7 @@ import fcntl
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +20,8 @@ from typing import cast
 
 from segment_assets.clean_room.privacy.accounting import DELTA, Accountant, Price, price
 from segment_assets.clean_room.privacy.template import BudgetTemplate
+from segment_assets.clean_room.sqlite_file import transaction
 
-WAIT_SECONDS = 60.0  # for another run's transaction, which takes milliseconds
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS template (
   collaboration TEXT PRIMARY KEY, epsilon INTEGER NOT NULL, auto_refresh TEXT NOT NULL) STRICT;
@@ -105,7 +105,7 @@ class Ledger:
         Raises:
             PrivacyBudgetError: not enough is left, or the template was changed as a used one can't be.
         """
-        with self._transaction() as db:
+        with transaction(self.path, _SCHEMA) as db:
             self._accept(db, collaboration, template)
             period = self._period(db, collaboration, template)
             standing, deltas = _standing(db, collaboration, template, period)
@@ -122,7 +122,7 @@ class Ledger:
 
     def release(self, collaboration: str, key: str, reservation: Reservation, result: bytes) -> bytes:
         """Keep a result, and give back what may be shown: an earlier answer of the same content goes before."""
-        with self._transaction() as db:
+        with transaction(self.path, _SCHEMA) as db:
             db.execute("UPDATE spent SET state = 'RELEASED' WHERE id = ?", (reservation.id,))
             db.execute(
                 "INSERT OR IGNORE INTO released VALUES (?, ?, ?, ?)",
@@ -132,21 +132,21 @@ class Ledger:
 
     def failed(self, reservation: Reservation) -> None:
         """Say that a query failed; it stays paid, because how it failed may tell something."""
-        with self._transaction() as db:
+        with transaction(self.path, _SCHEMA) as db:
             db.execute("UPDATE spent SET state = 'FAILED' WHERE id = ?", (reservation.id,))
 
     def released(self, collaboration: str, key: str) -> bytes | None:
         """The answer that this content got before."""
         if not self.path.exists():
             return None
-        with self._transaction() as db:
+        with transaction(self.path, _SCHEMA) as db:
             return _released(db, collaboration, key)
 
     def statement(self, collaboration: str, template: BudgetTemplate) -> Statement:
         """How the budget stands; asking makes no file and starts no period."""
         if not self.path.exists():
             return Statement(_period_of(self.now(), template), price(template), 0.0, 0)
-        with self._transaction() as db:
+        with transaction(self.path, _SCHEMA) as db:
             return _standing(db, collaboration, template, self._period(db, collaboration, template))[0]
 
     @contextmanager
@@ -158,22 +158,6 @@ class Ledger:
         with (folder / f"{name}.lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with closing(sqlite3.connect(self.path, timeout=WAIT_SECONDS, isolation_level=None)) as db:
-            # What was paid is on the disk before anything is shown.
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                for statement in _SCHEMA.split(";"):
-                    db.execute(statement)
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
 
     def _period(self, db: sqlite3.Connection, collaboration: str, template: BudgetTemplate) -> str:
         latest = db.execute("SELECT max(period) FROM spent WHERE collaboration = ?", (collaboration,)).fetchone()[0]

@@ -61,7 +61,7 @@ class OwnTable:
 
     def read_day(self, key: str, day: date, content: bytes) -> Iterator[Delivered]:
         """Never asked for: rows tell their days themselves."""
-        raise NotImplementedError
+        raise NotImplementedError("rows of a table of one's own tell their days themselves")
 
     def normalise(self, raw: pa.Table) -> pa.Table:
         """One event per row: source `custom`, the customer as user_id, the mapped metrics and properties."""
