@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -25,7 +26,7 @@ from segment_assets.first_party.tables import (
 )
 from segment_assets.lake import Lake, ObjectStore, StoredObject, Table, Written
 from segment_assets.lake.arrivals import arrival_day
-from segment_assets.lake.parts import PartWriter
+from segment_assets.lake.parts import Part, PartWriter
 from segment_assets.landing_config import CustomersLanding
 from segment_assets.people import addresses
 from segment_assets.people.consent import STATEMENTS, appended, current_consent
@@ -131,25 +132,25 @@ def tables(export: Export, phone_region: str | None) -> dict[Table, pa.Table]:
 
 
 def write(lake: Lake, export: Export, phone_region: str | None, run_id: str) -> dict[Table, Written]:
-    """Replace the tables, customers last: what it names is complete. To what was said of consent it is added."""
+    """Replace the tables, customers last: what it names is complete. To what was said of consent it is added.
 
-    def replaced(table: Table, rows: pa.Table) -> Written:
-        return lake.write(table, rows, run_id, as_of=export.as_of)
-
-    def consent() -> pa.Table:
+    All that is computed is computed before the first of them is replaced.
+    """
+    with _in_files(lake, export.contacts, phone_region) as (found, people):
         said = _consent(export.contacts).select(STATEMENTS.names)
-        return appended(lake.read(CONSENT_STATE), said, export.as_of, export.reading)
+        small = {
+            QUARANTINED_CUSTOMERS: export.quarantined,
+            CONTACT_ADDRESSES: _readable(export.contacts),
+            CONSENT_STATE: appended(lake.read(CONSENT_STATE), said, export.as_of, export.reading),
+        }
+        large = {CUSTOMER_ENDPOINTS: found, CUSTOMERS: people}
+        written = {table: lake.write(table, rows, run_id, as_of=export.as_of) for table, rows in small.items()}
+        return written | {t: lake.replace_all(t, part, run_id, as_of=export.as_of) for t, part in large.items()}
 
-    return {
-        QUARANTINED_CUSTOMERS: replaced(QUARANTINED_CUSTOMERS, export.quarantined),
-        CONTACT_ADDRESSES: replaced(CONTACT_ADDRESSES, _readable(export.contacts)),
-        CONSENT_STATE: replaced(CONSENT_STATE, consent()),
-        **_written_by_file(lake, export, phone_region, run_id),
-    }
 
-
-def _written_by_file(lake: Lake, export: Export, region: str | None, run_id: str) -> dict[Table, Written]:
-    # Hashes of a million customers take a gigabyte: they go to files, and from there into the tables.
+@contextmanager
+def _in_files(lake: Lake, contacts: Contacts, region: str | None) -> Iterator[tuple[Part, Part]]:
+    """Rows of customer_endpoints and of customers: hashes of a million customers take a gigabyte."""
     lake.scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=lake.scratch) as folder:
         found, people = (
@@ -157,13 +158,10 @@ def _written_by_file(lake: Lake, export: Export, region: str | None, run_id: str
             for t in (CUSTOMER_ENDPOINTS, CUSTOMERS)
         )
         with found, people:
-            for some_endpoints, some_people in _hashed(export.contacts, region):
+            for some_endpoints, some_people in _hashed(contacts, region):
                 found.add(some_endpoints)
                 people.add(some_people)
-        return {
-            table: lake.replace_all(table, writer.part(table.schema), run_id, as_of=export.as_of)
-            for table, writer in ((CUSTOMER_ENDPOINTS, found), (CUSTOMERS, people))
-        }
+        yield found.part(CUSTOMER_ENDPOINTS.schema), people.part(CUSTOMERS.schema)
 
 
 def _hashes(table: Table) -> list[str]:

@@ -13,6 +13,7 @@ from segment_assets.first_party.tables import (
     CUSTOMERS,
     QUARANTINED_CUSTOMERS,
 )
+from segment_assets.lake import Lake
 from segment_assets.landing_config import CustomersLanding, CustomerTable
 from segment_assets.people.addresses import email_sha256, phone_sha256_digits, phone_sha256_e164, sha256
 from segment_assets.people.consent import holding
@@ -256,6 +257,17 @@ def test_the_same_export_gives_the_same_version(lake, landing):
     put(landing, endpoint(2), endpoint(1))
     _, second = build(lake, landing)
     assert {t.name: w.version for t, w in first.items()} == {t.name: w.version for t, w in second.items()}
+
+
+def test_where_something_can_not_be_computed_no_table_is_replaced(lake, landing, tmp_path):
+    put(landing, endpoint(1))
+    _, before = build(lake, landing)
+    put(landing, endpoint(1), endpoint(2), b"no json", day="2026/02/02")
+    (tmp_path / "full").write_text("no folder: the hashes find no place on the disk")
+    broken = Lake(lambda: lake.catalog, tmp_path / "full")
+    with pytest.raises(OSError, match="full"):
+        build(broken, landing)
+    assert {table: lake.state(table).versions for table in before} == {t: w.versions for t, w in before.items()}
 
 
 def test_consent_is_added_to_and_what_was_denied_later_stays_denied(lake, landing):
