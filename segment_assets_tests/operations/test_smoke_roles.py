@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from segment_assets import deployment, segmentation
 from segment_assets.aws import forget
-from segment_assets.operations.smoke import accounts
+from segment_assets.operations.smoke import accounts, services
 from segment_assets.operations.smoke.check import At, SkippedError, SmokeError
 from segment_assets_tests.aws_double.world import PLACES
 from segment_assets_tests.deploy.calls import PREFIX, bucket
@@ -58,3 +59,21 @@ def test_whoever_may_not_enter_the_roles_is_told_who_may(world: World, at: At, m
     become(world, "segments", monkeypatch)
     with pytest.raises(SkippedError, match="roles of steps are entered by the role of a run"):
         accounts.steps(at)
+
+
+def test_where_every_query_spends_a_privacy_budget_none_is_asked(tmp_path: Path) -> None:
+    content = yaml.safe_load(segmentation.DEMO_FILE.read_text())
+    private = {
+        "table": "partner_audience",
+        "allowed_columns": ["email_sha256", "age_band"],
+        "custom": {"allowed_analyses": ["ANY_QUERY"], "allowed_authors": ["grocer"], "user_column": "email_sha256"},
+    }
+    text = "SELECT age_band, COUNT(DISTINCT email_sha256) AS people FROM audience_private GROUP BY age_band"
+    content["collaboration"] |= {
+        "privacy_budget": {"epsilon": 3, "users_noise_per_query": 30},
+        "configured_tables": {"audience_private": private},
+        "queries": {"ages": {"description": "Ages.", "sql": text}},
+    }
+    config = segmentation.Segmentation.model_validate(content).model_copy(update={"aws": PLACES})
+    with pytest.raises(SkippedError, match="every query is under differential privacy"):
+        services.query(At(deployment.settings(config, under=tmp_path)))
