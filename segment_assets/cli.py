@@ -104,7 +104,7 @@ def events() -> None:
 @events.command("normalise")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="the Parquet file to write")
-@click.option("--format", "form", metavar="NAME", help="whose stream it is; default: as segmentation.yaml says")
+@click.option("--format", "form", metavar="NAME", help="whose stream; default: as segmentation.yaml says, else auto")
 @CONFIG_OPTION
 def events_normalise(files: tuple[str, ...], out: Path, form: str | None, config: Path | None) -> None:
     """Write the events of FILES, as a stream delivers them, as rows of engagement_events.

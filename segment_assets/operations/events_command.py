@@ -11,6 +11,7 @@ from segment_assets import deployment, segmentation
 from segment_assets.first_party import failed_deliveries
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.normalise import Normalised, files, found
+from segment_assets.landing_config import EventsLanding
 
 
 def normalise(console: Console, named: Sequence[str], out: Path, form: str | None) -> bool:
@@ -19,7 +20,7 @@ def normalise(console: Console, named: Sequence[str], out: Path, form: str | Non
     Raises:
         LandingError: a file can't be read, or the output can't be written.
     """
-    landing = segmentation.events_of(form) if form else segmentation.load().landing.events
+    landing, said = _format(form)
     paths = found(named)
     beside = out.with_name(f"{out.stem}.quarantined.parquet")
     _refuse_place(out, beside, paths)
@@ -28,7 +29,18 @@ def normalise(console: Console, named: Sequence[str], out: Path, form: str | Non
         held = files(paths, landing, Path(scratch).resolve())
         held.write(out, beside)
     _tell(console, held, len(paths), out, beside)
+    console.print(f"read as      {landing.format}, as {said}", markup=False, soft_wrap=True)
     return True
+
+
+def _format(form: str | None) -> tuple[EventsLanding, str]:
+    """Whose stream the files are, and who said so; the demo's file says nothing of anybody's own files."""
+    if form:
+        return segmentation.events_of(form), "--format says"
+    path = segmentation.default_path()
+    if path == segmentation.DEMO_FILE:
+        return segmentation.events_of("auto"), "there is no segmentation.yaml: each record is told by its keys"
+    return segmentation.load().landing.events, f"{path} says"
 
 
 def _refuse_place(out: Path, beside: Path, paths: Sequence[Path]) -> None:

@@ -311,3 +311,29 @@ def test_whom_a_server_s_answer_names_stays_in_the_raw_zone():
     [reason] = events(ses("Reject", reject={"reason": "dana@example.org is listed"}))
     assert mail["outcome"] == "550 5.1.1 <[address]>: no such user; call [number]"
     assert reason["outcome"] == "[address] is listed"
+
+
+@pytest.mark.parametrize("price", [1e300, -1e300, 999_999.9999999, 10**18])
+def test_a_price_that_no_column_holds_is_refused_and_the_records_beside_it_are_kept(price):
+    text = {"eventType": "TEXT_DELIVERED", "eventTimestamp": 1790000000300, "isFinal": True, "totalMessagePrice": price}
+    pinpoint = {"event_type": "_SMS.SUCCESS", "event_timestamp": 1790000000300, "arrival_timestamp": 1790000000300}
+    pinpoint |= {"metrics": {"price_in_millicents_usd": price * 100_000}}
+    good = text | {"totalMessagePrice": 999_999.0}
+    found, bad = read_stream(EVERY, b"\n".join(json.dumps(r).encode() for r in (text, good, pinpoint)), KEY)
+    assert [b["reason"] for b in bad] == ["absurd_price", "absurd_price"]
+    assert [e["cost_usd"] for e in found] == [Decimal("999999.000000")]
+
+
+def test_text_messages_through_eventbridge_are_the_same_events():
+    inner = {"eventType": "TEXT_DELIVERED", "eventTimestamp": 1790000000300, "messageId": "m", "isoCountryCode": "US"}
+    around = {"version": "0", "detail-type": "Text Message Delivery Status Updated", "source": "aws.sms-voice"}
+    bare, enveloped = events(inner), events(around | {"account": "111122223333", "detail": inner})
+    assert enveloped == bare
+    assert [e["event_name"] for e in bare] == ["delivered"]
+
+
+def test_a_mail_event_without_any_time_lacks_a_key_and_one_with_another_text_has_a_bad_time():
+    mail = {"messageId": "m", "destination": ["dana@example.org"]}
+    assert refused({"eventType": "Send", "mail": mail}) == ["missing_key"]
+    late = mail | {"timestamp": "Mon, 21 Sep 2026 14:13:20 +0000"}
+    assert refused({"eventType": "Send", "mail": late}) == ["bad_time"]

@@ -1,6 +1,7 @@
 """Any files through the pipeline's own code: `segment-assets events normalise`."""
 
 import gzip
+from shutil import copy
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +13,7 @@ from segment_assets.first_party.normalise import files
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
 from segment_assets.lake import Lake
 from segment_assets.landing_config import EventsLanding
+from segment_assets.segmentation import CONFIG_VARIABLE, DEMO_FILE
 from segment_assets_tests.first_party.loading import event, text
 
 AUTO = EventsLanding()
@@ -124,3 +126,17 @@ def test_what_is_written_in_pieces_is_what_is_held(tmp_path, monkeypatch):
     held.write(tmp_path / "out.parquet", tmp_path / "beside.parquet")
     assert pq.read_table(tmp_path / "out.parquet").equals(held.events)
     assert held.events.num_rows == 18
+
+
+def test_without_a_segmentation_file_each_record_is_told_by_its_keys(tmp_path, monkeypatch):
+    monkeypatch.delenv(CONFIG_VARIABLE, raising=False)
+    monkeypatch.chdir(tmp_path)
+    mail = {"timestamp": "2026-09-21T14:13:20.000Z", "messageId": "m", "destination": ["dana@example.org"]}
+    path = put(tmp_path, "ses.gz", {"eventType": "Send", "mail": mail, "send": {}}, event())
+    told = CliRunner().invoke(main, ["events", "normalise", str(path), "--out", str(tmp_path / "out.parquet")])
+    assert "2 records in 1 files = 2 events" in told.output
+    assert "read as      auto, as there is no segmentation.yaml" in told.output
+    copy(DEMO_FILE, tmp_path / "segmentation.yaml")
+    told = CliRunner().invoke(main, ["events", "normalise", str(path), "--out", str(tmp_path / "out.parquet")])
+    assert "1 missing_key" in told.output
+    assert "read as      pinpoint, as segmentation.yaml says" in told.output

@@ -18,6 +18,7 @@ KEY = "events/2026/09/21/14/pinpoint-1-2026-09-21-14-13-20-x"
 APP = "7f3c1d2e4b5a69788796a5b4c3d2e1f0"
 EMAIL = sha256("email:dana@example.org")
 PHONE = sha256("phone:+14255550142")
+DANA = "Dana@example.org"
 MESSAGE = "0100019a-4c1f7e20-5d3b-4c7e-9a10-2f6d8c11aa01-000000"
 
 
@@ -324,3 +325,21 @@ def test_whom_a_server_s_answer_names_stays_in_the_raw_zone():
     facets = {"email_channel": {"mail_event": part}}
     [found], _ = read(text(event("_email.delivered", facets=facets)))
     assert found["outcome"] == "550 [address] unknown"
+
+
+def test_of_a_message_to_several_a_bounce_concerns_the_one_that_it_names():
+    mail = {"message_id": "m", "destination": ["lee@example.org", "dana@example.org"]}
+    told = {
+        "_email.hardbounce": {"bounce": {"bounce_type": "Permanent", "bounced_recipients": [{"email_address": DANA}]}},
+        "_email.complaint": {"complaint": {"complained_recipients": [{"email_address": DANA}]}},
+        "_email.delivered": {"delivery": {"recipients": [DANA]}},
+        "_email.softbounce": {"bounce": {"bounced_recipients": []}},
+    }
+    records = [
+        event(kind, number=i, facets={"email_channel": {"mail_event": {"mail": mail} | part}})
+        for i, (kind, part) in enumerate(told.items())
+    ]
+    events, bad = read(text(*records))
+    assert bad == []
+    hashes = {e["source_event_type"]: e["address_hash"] for e in events}
+    assert hashes == dict.fromkeys(told, EMAIL) | {"_email.softbounce": sha256("email:lee@example.org")}

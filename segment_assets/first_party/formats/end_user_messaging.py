@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from segment_assets.first_party.formats.messages import first, hashed, properties
+from segment_assets.first_party.formats.messages import dollars, first, hashed, properties
 from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
 from segment_assets.first_party.records import MalformedError
 from segment_assets.first_party.vocabulary import ENGAGEMENT, Event
@@ -26,7 +26,6 @@ VERBS = {
     "READ": "read",
 }
 _TAKEN = ("customerId", "campaignId")
-_MICRODOLLAR = Decimal("0.000001")
 
 
 class Record(Struct, gc=False):
@@ -55,6 +54,7 @@ def _read(record: bytes) -> Record:
     read = read_as(_decode, record)
     if not read.type:
         raise MalformedError("missing_key")
+    _cost(read)
     return read
 
 
@@ -98,7 +98,7 @@ def _cost(read: Record) -> Decimal | None:
     # Every event of a message repeats its price: the last one counts it.
     if not read.is_final or (read.price is None and read.fee is None):
         return None
-    return sum((Decimal(repr(part or 0)) for part in (read.price, read.fee)), Decimal()).quantize(_MICRODOLLAR)
+    return dollars(sum((Decimal(repr(part or 0)) for part in (read.price, read.fee)), Decimal()))
 
 
 END_USER_MESSAGING = Kind(_is_mine, _read, _received, _event)

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 # Whose events lie whole in EventBridge's `detail`.
-_WHOLE_IN_DETAIL = frozenset(("aws.ses",))
+_WHOLE_IN_DETAIL = frozenset(("aws.ses", "aws.sms-voice"))
 _NOTHING = msgspec.Raw()
 
 

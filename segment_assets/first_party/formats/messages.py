@@ -1,9 +1,11 @@
 """What the records of AWS's message services have in common: verbs, addresses, suppression, tags, properties."""
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from segment_assets.first_party.records import MalformedError
 from segment_assets.first_party.vocabulary import SUPPRESSION
 from segment_assets.people.addresses import (
     AddressType,
@@ -26,6 +28,7 @@ MAIL_EVENTS = {
 }
 # Bounces that never reached a mailbox: SES had the address on a list.
 SUPPRESSED = frozenset(("Suppressed", "OnAccountSuppressionList"))
+_MICRODOLLAR, _TOO_DEAR = Decimal("0.000001"), Decimal("999999.9999995")  # cost_usd has six digits before the point
 
 
 def bounce(kind: str | None, sub_type: str | None) -> str:
@@ -38,6 +41,17 @@ def bounce(kind: str | None, sub_type: str | None) -> str:
 def told(*parts: str | None) -> str | None:
     """`Permanent:General`: the parts that are there."""
     return ":".join(part for part in parts if part) or None
+
+
+def dollars(price: Decimal) -> Decimal:
+    """A price to the millionth of a US dollar.
+
+    Raises:
+        MalformedError: absurd_price, where cost_usd can't hold it: one such record would fail all that are beside it.
+    """
+    if not -_TOO_DEAR < price < _TOO_DEAR:
+        raise MalformedError("absurd_price")
+    return price.quantize(_MICRODOLLAR)
 
 
 def told_of(outcome: str | None) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from segment_assets.first_party.formats.pinpoint_events import to_event
+from segment_assets.first_party.formats.pinpoint_events import cost, to_event
 from segment_assets.first_party.formats.pinpoint_shape import PROBE, Record
 from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
 from segment_assets.first_party.records import MalformedError
@@ -27,6 +27,7 @@ def _read(record: bytes) -> Record:
     read = read_as(_decode, record)
     if not read.event_type:
         raise MalformedError("missing_key")
+    cost(read)
     return read
 
 

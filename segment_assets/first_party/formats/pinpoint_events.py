@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from segment_assets.first_party.formats.messages import hashed, told_of
+from segment_assets.first_party.formats.messages import dollars, hashed, told_of
 from segment_assets.first_party.formats.pinpoint_shape import Endpoint, MailEvent, Record
 from segment_assets.first_party.vocabulary import ENGAGEMENT, SUPPRESSION, Event
 from segment_assets.people.addresses import looks_like_an_address
@@ -118,7 +118,7 @@ def to_event(record: Record) -> Event:
         journey_run_id=text.get("journey_run_id"),
         outcome=told_of(_outcome(message, text)),
         country=_country(record, text, endpoint),
-        cost_usd=_cost(record),
+        cost_usd=cost(record),
         properties=_properties(attributes, message),
         metrics=_metrics(record.metrics) if record.metrics else (),
         is_engagement=engages,
@@ -183,8 +183,7 @@ def _address(
     text: Mapping[str, str], message: MailEvent, endpoint: Endpoint, email: bool, sms: bool
 ) -> tuple[str | None, str | None]:
     if email or endpoint.channel_type == "EMAIL":
-        to = message.mail.destination if message.mail else None
-        found = hashed("email", to[0] if to else endpoint.address)
+        found = hashed("email", message.recipient or endpoint.address)
         return ("email", found) if found else (None, None)
     if sms or endpoint.channel_type == "SMS":
         found = hashed("phone", text.get("destination_phone_number") or endpoint.address)
@@ -216,9 +215,14 @@ def _account(record: Record) -> str | None:
     return str(account) if account not in (None, "") else None
 
 
-def _cost(record: Record) -> Decimal | None:
-    price = (record.metrics or {}).get(_COST)
-    return None if price is None else (Decimal(repr(price)) / _MILLICENTS).quantize(Decimal("0.000001"))
+def cost(record: Record) -> Decimal | None:
+    """What the message cost in US dollars.
+
+    Raises:
+        MalformedError: absurd_price.
+    """
+    price = record.metrics.get(_COST) if record.metrics else None
+    return None if price is None else dollars(Decimal(repr(price)) / _MILLICENTS)
 
 
 def _properties(attributes: Mapping[str, Any], message: MailEvent) -> list[tuple[str, str]]:

@@ -56,6 +56,7 @@ class Delivery(Struct, gc=False):
     """The receiving server's answer."""
 
     smtp_response: Text = None
+    recipients: list[str] | None = None
     processing_time_millis: int | float | None = None
 
 
@@ -65,17 +66,25 @@ class Click(Struct, gc=False):
     link: Text = None
 
 
+class Recipient(Struct, gc=False):
+    """Whom a bounce or a complaint is about."""
+
+    address: Text = field(default=None, name="email_address")
+
+
 class Bounce(Struct, gc=False):
     """Permanent, Transient or Undetermined."""
 
     bounce_type: Text = None
     bounce_sub_type: Text = None
+    recipients: list[Recipient] | None = field(default=None, name="bounced_recipients")
 
 
 class Complaint(Struct, gc=False):
     """The recipient marked the message."""
 
     complaint_feedback_type: Text = None
+    recipients: list[Recipient] | None = field(default=None, name="complained_recipients")
 
 
 class Reject(Struct, gc=False):
@@ -93,6 +102,15 @@ class MailEvent(Struct, gc=False):
     bounce: Bounce | None = None
     complaint: Complaint | None = None
     reject: Reject | None = None
+
+    @property
+    def recipient(self) -> Text:
+        """The first whom what happened is about; of a message to several people not all need have bounced."""
+        if (failed := self.bounce or self.complaint) and failed.recipients:
+            return failed.recipients[0].address
+        if self.delivery and self.delivery.recipients:
+            return self.delivery.recipients[0]
+        return self.mail.destination[0] if self.mail and self.mail.destination else None
 
 
 class EmailChannel(Struct, gc=False):

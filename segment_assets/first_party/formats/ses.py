@@ -40,17 +40,19 @@ def _read(record: bytes) -> Record:
 
 
 def _received(read: Record) -> int:
-    return in_this_century(_occurred(read))
+    if not _written(read):
+        raise MalformedError("missing_key")
+    return in_this_century(microseconds(_written(read)))
 
 
-def _occurred(read: Record) -> int | None:
+def _written(read: Record) -> str | None:
     """When it happened: each part has a time of its own; the message's is when it was sent."""
     part = read.part
-    return microseconds(part.timestamp if part and part.timestamp else read.mail.timestamp)
+    return part.timestamp if part and part.timestamp else read.mail.timestamp
 
 
 def _event(read: Record, end_of_hour: int | None) -> Event:
-    occurred, tags = _occurred(read) or 0, read.mail.tags
+    occurred, tags = microseconds(_written(read)) or 0, read.mail.tags
     name = name_of(read)
     feedback = read.complaint.feedback if read.complaint else None
     own = {tag for tag in tags or () if tag.startswith("ses:")} | {"customerId", "campaignId"}
