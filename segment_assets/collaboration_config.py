@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from segment_assets.config_types import Model, Name
+from segment_assets.id_mapping_config import IdMappingTable
 
 
 class Aggregate(Model):
@@ -225,11 +226,21 @@ class Collaboration(Model):
     configured_tables: dict[Name, ConfiguredTable] = Field(
         min_length=1, description="tables on offer, by the name queries use"
     )
+    id_mapping_tables: dict[Name, IdMappingTable] = Field(
+        {}, max_length=5, description="bridges between the two members' ids, by the name queries use; five at most"
+    )
     queries: dict[Name, Query] = Field(min_length=1, description="protected queries; each becomes an asset")
     templates: dict[Name, AnalysisTemplate] = Field({}, description="analysis templates, for custom rules to allow")
     privacy_budget: PrivacyBudget | None = Field(
         None, description="for tables under differential privacy, which can't be queried without it"
     )
+
+    def purposes(self) -> dict[str, str]:
+        """What the partner's people are offered for, by configured table and by ID mapping table."""
+        found = {n: t.purpose for n, t in self.configured_tables.items() if t.table == "partner_audience"}
+        for name, mapped in self.id_mapping_tables.items():
+            found[name] = mapped.purpose
+        return found
 
     def text_of(self, query: str) -> str:
         """The text of a query: its own, or its template's, whose parameters are `:name`."""
@@ -237,7 +248,9 @@ class Collaboration(Model):
         return asked.sql or self.templates[str(asked.template)].sql
 
     @model_validator(mode="after")
-    def _templates_exist(self) -> "Collaboration":
+    def _names_are_known(self) -> "Collaboration":
+        if both := sorted(set(self.configured_tables) & set(self.id_mapping_tables)):
+            raise ValueError(f"id_mapping_tables.{both[0]}: a configured table has that name too: rename one of them")
         for name, query in self.queries.items():
             if query.template is not None and query.template not in self.templates:
                 known = ", ".join(self.templates) or "none is declared"

@@ -172,11 +172,12 @@ class Segmentation(Model):
         if (self.audience is None) != (self.collaboration is None):
             raise ValueError("audience and collaboration belong together: give both, or leave both out")
         if self.audience and self.collaboration and (permitted := self.audience.permitted_for):
-            for name, offered in self.collaboration.configured_tables.items():
-                if offered.table == "partner_audience" and offered.purpose not in permitted:
+            for name, purpose in self.collaboration.purposes().items():
+                if purpose not in permitted:
+                    kind = "id_mapping" if name in self.collaboration.id_mapping_tables else "configured"
                     raise ValueError(
-                        f"collaboration.configured_tables.{name}.purpose: {offered.purpose} is no purpose that the "
-                        f"audience may be used for (audience.permitted_for: {', '.join(permitted)})"
+                        f"collaboration.{kind}_tables.{name}.purpose: {purpose} is no purpose that the audience may be "
+                        f"used for (audience.permitted_for: {', '.join(permitted)})"
                     )
         return self
 

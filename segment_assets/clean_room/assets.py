@@ -10,12 +10,14 @@ import pyarrow as pa
 
 from segment_assets import collaboration_config
 from segment_assets.automation import OWNERS, at_a_gate, code_version, fresh_within, on_changed_data_once_a_day
+from segment_assets.clean_room import offered as offers
 from segment_assets.clean_room import protected_query, results, runnable
 from segment_assets.clean_room.checker import Checked, check
 from segment_assets.clean_room.circumstances import Circumstances, PrivacyBudget, Run
-from segment_assets.clean_room.collaboration import Collaboration, CollaborationError, declare, lint
+from segment_assets.clean_room.collaboration import Collaboration, CollaborationError, declare
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.custom.privacy import is_private
+from segment_assets.clean_room.lint import lint
 from segment_assets.clean_room.port import CleanRoom
 from segment_assets.clean_room.privacy import assets as private_assets
 from segment_assets.clean_room.privacy import shape
@@ -64,9 +66,8 @@ def sources(config: Segmentation) -> dict[str, Table]:
     audience, tags = config.audience, config.audience.tags if config.audience else {}
     found = {CUSTOMERS: config.landing.tags, partner_audience(audience): tags}
     if audience and audience.governed and config.collaboration:
-        for offered in config.collaboration.configured_tables.values():
-            if offered.table == "partner_audience":
-                found[permitted_audience(audience, offered.purpose)] = tags | {"purpose": offered.purpose}
+        for purpose in config.collaboration.purposes().values():
+            found[permitted_audience(audience, purpose)] = tags | {"purpose": purpose}
     return {t.short_name: tagged(t, dict.fromkeys(t.schema.names, said)) for t, said in found.items()}
 
 
@@ -93,10 +94,11 @@ def private_queries(config: Segmentation, offered: collaboration_config.Collabor
         if (accepted := checked.custom) is None or not _is_private(checked):
             continue
         _refuse_other_purposes(path.removesuffix(".sql"), query, offered, {t.name for t in accepted.tables})
-        catalog = {n: t.schema for n, t in tables.items()}
+        who = declared(config, offered)
+        catalog = offers.schemas(who, {n: t.schema for n, t in tables.items()})
         made, trace, table = shape.prepared(name, query, accepted, catalog, path)
         text, uses = _said(offered, name), runnable.uses(accepted)
-        who, template, per_day = declared(config, offered), budget_template(budget), offered.queries_per_day
+        template, per_day = budget_template(budget), offered.queries_per_day
         told = (name, text, accepted, made, query.bounds, trace, table, tables, who, template, per_day, uses)
         found.append(PrivateQuery(*told, template_run(who, query)))
     return found
@@ -125,7 +127,7 @@ def protected_queries(config: Segmentation, offered: collaboration_config.Collab
         resolved = checked.runnable(said)
         _refuse_other_purposes(path, query, offered, {t.name for t in runnable.tables(resolved)})
         text, of = offered.text_of(name), template_run(collaboration, query)
-        catalog = {n: t.schema for n, t in tables.items()}
+        catalog = offers.schemas(collaboration, {n: t.schema for n, t in tables.items()})
         table = results.table(name, query.description, resolved, catalog, said)
         per_day = offered.queries_per_day
         found.append(ProtectedQuery(name, text, resolved, table, tables, collaboration, per_day, engine, of))
@@ -218,7 +220,8 @@ def describe(collaboration: Collaboration) -> dict[str, Any]:
     """Members, configured tables and rules, for the UI."""
     lines = ["| configured table | owner | catalog table | rule | allowed columns |", "|---|---|---|---|---|"]
     lines += [
-        f"| {t.name} | {t.owner} | {t.source} | {t.rule.type if t.rule else 'none'} | {', '.join(t.columns)} |"
+        f"| {t.name} | {t.owner} | {' and '.join(t.sources)} | {t.rule.type if t.rule else 'none'} "
+        f"| {', '.join(t.columns)} |"
         for t in collaboration.tables.values()
     ]
     return {
@@ -252,8 +255,7 @@ def _refuse_other_purposes(
     path: str, query: collaboration_config.Query, offered: collaboration_config.Collaboration, used: Iterable[str]
 ) -> None:
     """A result is for what its tables are offered for, and features are for marketing."""
-    tables = {name: offered.configured_tables[name] for name in used}
-    purposes = {t.purpose: name for name, t in sorted(tables.items()) if t.table == "partner_audience"}
+    purposes = {purpose: name for name, purpose in sorted(offered.purposes().items()) if name in set(used)}
     if len(purposes) > 1:
         raise CollaborationError(
             f"{path}.sql: reads tables offered for more than one purpose: {', '.join(sorted(purposes))}; ask one each"

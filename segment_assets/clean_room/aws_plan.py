@@ -117,6 +117,8 @@ def declared(collaboration: Collaboration, aws: Aws, catalog: Mapping[str, Table
         account = OURS if template.creator == collaboration.runner else PARTNERS
         found.append(Resource(account, "analysis_template", templates[template.arn], _template(template)))
     for table in collaboration.tables.values():
+        if table.bridge is not None:
+            raise PlanError(f"segmentation.yaml: collaboration.id_mapping_tables.{table.name}: not made on AWS yet")
         account = OURS if table.owner == collaboration.runner else PARTNERS
         name = resource_name(aws.deployment, table.name)
         namespace, _, short = catalog[table.source].name.partition(".")

@@ -12,9 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from segment_assets import collaboration_config
-from segment_assets.clean_room import rules
+from segment_assets.clean_room import bridges, id_mapping, rules
 from segment_assets.clean_room.access_ledger import AccessBudget
 from segment_assets.clean_room.custom_rule import ANY_JOB, ANY_QUERY, Custom
+from segment_assets.clean_room.id_mapping import Bridge
 from segment_assets.clean_room.privacy import limits
 from segment_assets.clean_room.privacy import template as privacy_template
 from segment_assets.clean_room.privacy.limits import Limits
@@ -22,7 +23,6 @@ from segment_assets.clean_room.privacy.template import BudgetTemplate
 from segment_assets.clean_room.templates import Parameter, Template
 from segment_assets.segmentation import nearest
 from segment_assets.third_party.tables import NAME as PARTNERS
-from segment_assets.third_party.tables import permitted_name
 
 OWNER_OF = {"customers": "runner", PARTNERS: "provider"}
 
@@ -47,6 +47,7 @@ class ConfiguredTable:
         largest_share: what one person may be of a row that leaves, at most; None: anything.
         access_budgets: how often it may be used; none: as often as anyone likes.
         additional_analyses: ARNs of the models that its association lets results feed, on AWS.
+        bridge: of an ID mapping table, which has no catalog table of its own: the two that it is resolved from.
     """
 
     name: str
@@ -60,6 +61,12 @@ class ConfiguredTable:
     access_budgets: tuple[AccessBudget, ...] = ()
     largest_share: float | None = None
     additional_analyses: tuple[str, ...] = ()
+    bridge: Bridge | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The catalog tables that its rows come from."""
+        return (self.source,) if self.bridge is None else tuple(self.bridge.columns)
 
 
 @dataclass(frozen=True)
@@ -136,9 +143,7 @@ def declare(config: collaboration_config.Collaboration, catalog: Mapping[str, pa
             wrong += _unknown(f"{path}.{rule.type.lower()}.{_snake(place)}", named, allowed, f"{name}.allowed_columns")
         wrong += _unknown(f"{path}.encryption", list(table.encryption), allowed, f"{name}.allowed_columns")
         owner = members[OWNER_OF[table.table]]
-        # Where rows say what they permit, each purpose has a table of its own: no query can reach the others' rows.
-        permitted = permitted_name(table.purpose) if table.table == PARTNERS else ""
-        source = permitted if permitted in catalog else table.table
+        source = bridges.catalog_table(table.table, table.purpose, catalog)
         privacy = limits.from_config(table.custom_rule)
         for place, named in limits.named(privacy) if privacy else ():
             wrong += _unknown(f"{path}.custom.privacy.{place}", named, allowed, f"{name}.allowed_columns")
@@ -158,6 +163,12 @@ def declare(config: collaboration_config.Collaboration, catalog: Mapping[str, pa
         if isinstance(rule, Custom):
             wrong += _of_custom(path, rule, config)
     wrong += _one_user_column(tables)
+    bridged, more = bridges.declared(config, catalog)
+    wrong += more
+    for name, bridge in bridged.items():
+        types = {f.name: sql_type(f.type) for f in id_mapping.schema(bridge, catalog)}
+        # The member who queries makes it, out of what both members bring.
+        tables[name] = ConfiguredTable(name, name, config.runner, types, bridge.rule, bridge=bridge)
     templates = {name: template_from_config(name, t, config.runner) for name, t in config.templates.items()}
     if wrong:
         raise CollaborationError("\n".join(wrong))
@@ -216,37 +227,6 @@ def sql_type(kind: pa.DataType) -> str:
     return "BINARY"
 
 
-def lint(collaboration: Collaboration) -> list[str]:
-    """What is allowed and still unwise; for the owners of the tables."""
-    found = []
-    for name, table in collaboration.tables.items():
-        if table.rule:
-            found += [f"{name}: {text}" for text in rules.warnings(table.rule)]
-    found += [
-        f"{name}: {rule.identity} is the identity column and may be shown: MIN, MAX and COLLECT beside a COUNT release "
-        "single values, so name it in disallowedOutputColumns"
-        for name, table in collaboration.tables.items()
-        if isinstance(rule := table.rule, Custom)
-        if rule.identity and rule.identity not in (rule.disallowed_output_columns or ())
-    ]
-    by_source: dict[str, set[str]] = {}
-    for table in collaboration.tables.values():
-        by_source.setdefault(table.source, set()).add(table.rule.type if table.rule else "none")
-    found += [
-        f"{source} is offered under a list rule and under another rule: "
-        "rows that the list rule releases are not protected by the minimum of the other"
-        for source, types in sorted(by_source.items())
-        if {"LIST", "AGGREGATION"} <= types or {"LIST", "CUSTOM"} <= types
-    ]
-    private = {t.source for t in collaboration.tables.values() if isinstance(t.rule, Custom) and t.rule.user_column}
-    return found + [
-        f"{name} offers {table.source} without noise, and another table offers it under differential privacy: that "
-        "protects nobody then"
-        for name, table in collaboration.tables.items()
-        if table.source in private and not (isinstance(table.rule, Custom) and table.rule.user_column)
-    ]
-
-
 def _described(table: ConfiguredTable) -> dict[str, Any]:
     rule = table.rule
     return {
@@ -259,6 +239,7 @@ def _described(table: ConfiguredTable) -> dict[str, Any]:
         **({} if table.largest_share is None else {"largestShare": table.largest_share}),
         **({} if table.result_receivers is None else {"allowedResultReceivers": sorted(table.result_receivers)}),
         **({"allowedAdditionalAnalyses": more} if (more := sorted(table.additional_analyses)) else {}),
+        **({"idMapping": table.bridge.described()} if table.bridge else {}),
     }
 
 

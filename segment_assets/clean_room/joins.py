@@ -72,7 +72,9 @@ def not_connected(query: Resolved, graph: JoinGraph, required: set[str], runner:
         required: labels of the relations that must be joined.
         runner: the member who runs the query.
     """
-    runners = {label for label, table in query.relations.items() if table.owner == runner}
+    # A bridge is of both members: what is joined to it alone is joined to no table of the runner's.
+    own = ((label, t) for label, t in query.relations.items() if t.owner == runner)
+    runners = {label for label, table in own if not isinstance(table.rule, IdMapping)}
     for label in sorted(required):
         table = query.relations[label]
         if label in runners and not graph.edges.get(label):

@@ -14,6 +14,7 @@ from segment_assets.clean_room import (
     budget,
     custom_engine,
     custom_results,
+    offered,
     results,
     rewrite,
     runnable,
@@ -65,7 +66,7 @@ class ProtectedQuery:
     @property
     def inputs(self) -> list[Table]:
         """The catalog tables behind the configured tables of the query."""
-        return [self.sources[name] for name in sorted({t.source for t in runnable.tables(self.resolved)})]
+        return offered.inputs(runnable.tables(self.resolved), self.sources)
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def _entry(query: ProtectedQuery, lake: Lake) -> budget.Entry:
 
 def _execute(query: ProtectedQuery, lake: Lake, room: CleanRoom, key: str) -> pa.Table:
     def read(table: ConfiguredTable) -> pa.Table:
-        return lake.read(query.sources[table.source], list(table.columns))
+        return offered.rows(table, offered.of_lake(lake, query.sources))
 
     rows = room.run(query.resolved, read, _newest(query, lake), key, query.of)
     return rows.cast(query.table.schema)
@@ -174,10 +175,8 @@ def _weighed(
         return rows
 
     def read(also: Mapping[str, set[str]]) -> dict[str, pa.Table]:
-        return {
-            t.name: lake.read(query.sources[t.source], sorted({*t.columns, *also.get(t.name, ())}))
-            for t in runnable.tables(query.resolved)
-        }
+        catalog = offered.of_lake(lake, query.sources)
+        return {t.name: offered.rows(t, catalog, also.get(t.name, ())) for t in runnable.tables(query.resolved)}
 
     day = _newest(query, lake)
     found = shares.measured(query.resolved, rows, query.collaboration, day, read)
@@ -193,12 +192,13 @@ def _weighed(
 
 def _minimum_kept(query: ProtectedQuery, lake: Lake, rows: pa.Table) -> bool:
     asked, as_of = query.resolved, _newest(query, lake)
-    offered = {t.name: lake.read(query.sources[t.source], list(t.columns)) for t in runnable.tables(asked)}
+    catalog = offered.of_lake(lake, query.sources)
+    tables = {t.name: offered.rows(t, catalog) for t in runnable.tables(asked)}
     if isinstance(asked, Accepted):
-        return custom_results.minimum_kept(asked, rows, offered, as_of)
+        return custom_results.minimum_kept(asked, rows, tables, as_of)
 
     def members(column: exp.Column) -> pa.Table:
-        with lake.connect(**offered) as db:
+        with lake.connect(**tables) as db:
             return db.sql(rewrite.members(asked, column, as_of).sql).to_arrow_table()
 
     return thresholds.minimum_kept(asked, rows, members)

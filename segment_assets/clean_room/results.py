@@ -5,7 +5,15 @@ from collections.abc import Iterable, Mapping
 import pyarrow as pa
 from sqlglot import exp
 
-from segment_assets.clean_room import aggregation_rule, conditions, custom_engine, custom_results, rewrite, spark
+from segment_assets.clean_room import (
+    aggregation_rule,
+    conditions,
+    custom_engine,
+    custom_results,
+    id_mapping,
+    rewrite,
+    spark,
+)
 from segment_assets.clean_room.collaboration import ConfiguredTable
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.names import Resolved, output_name
@@ -76,13 +84,27 @@ def traced(query: Runnable) -> Trace:
 
 
 def in_catalog(found: Trace, tables: Iterable[ConfiguredTable]) -> Trace:
-    """The same by catalog table, where a query names configured tables."""
-    source = {t.name: t.source for t in tables}
+    """The same by catalog table, where a query names configured tables.
+
+    An id of an ID mapping table is that of its catalog table. Who has a partner, and whom, is decided by every column
+    that people are matched on: they choose rows.
+    """
+    named = {t.name: t for t in tables}
 
     def renamed(columns: frozenset[Source]) -> frozenset[Source]:
-        return frozenset(Source(source[c.table], c.column) for c in columns)
+        return frozenset(_in_catalog(named[c.table], c.column) for c in columns)
 
-    return Trace({name: renamed(columns) for name, columns in found.values.items()}, renamed(found.rows))
+    bridges = [t.bridge for t in named.values() if t.bridge]
+    matched = {Source(name, c) for bridge in bridges for name, columns in bridge.columns.items() for c in columns}
+    values = {name: renamed(columns) for name, columns in found.values.items()}
+    return Trace(values, renamed(found.rows) | matched)
+
+
+def _in_catalog(table: ConfiguredTable, column: str) -> Source:
+    if (bridge := table.bridge) is None:
+        return Source(table.source, column)
+    side = bridge.source if column == id_mapping.SOURCE else bridge.target
+    return Source(side.table, side.id)
 
 
 def _names(query: Runnable, path: str) -> list[str]:

@@ -189,7 +189,8 @@ def problems(rule: Rule) -> list[str]:
     """What AWS refuses in a rule that has the right shape; each sentence starts with its reason code."""
     found = []
     names = rule.columns()
-    for one, other in _DISJOINT:
+    # AWS makes the rule of an ID mapping table itself: both ids are join columns, also one that may be shown.
+    for one, other in () if isinstance(rule, IdMapping) else _DISJOINT:
         if both := sorted(set(names.get(one, [])) & set(names.get(other, []))):
             found.append(f"RULE_COLUMN_OVERLAP: {both[0]} is in {one} and in {other}, which must be disjoint")
     if isinstance(rule, Aggregation):

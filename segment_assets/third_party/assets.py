@@ -144,8 +144,7 @@ def purposes(config: Segmentation) -> list[str]:
     """The purposes that configured tables offer the audience for; none where rows do not say what they permit."""
     if config.collaboration is None or config.audience is None or not config.audience.governed:
         return []
-    offered = config.collaboration.configured_tables.values()
-    return sorted({t.purpose for t in offered if t.table == "partner_audience"})
+    return sorted(set(config.collaboration.purposes().values()))
 
 
 def write(

@@ -13,7 +13,8 @@ from segment_assets.clean_room import conformance, rules
 from segment_assets.clean_room.assets import declared, protected_queries
 from segment_assets.clean_room.checker import check
 from segment_assets.clean_room.circumstances import Circumstances, PrivacyBudget
-from segment_assets.clean_room.collaboration import Collaboration, CollaborationError, lint
+from segment_assets.clean_room.collaboration import Collaboration, CollaborationError
+from segment_assets.clean_room.lint import lint
 from segment_assets.clean_room.results import ResultError
 from segment_assets.cli import main
 from segment_assets_tests.clean_room import mutations

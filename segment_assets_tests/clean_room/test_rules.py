@@ -3,7 +3,7 @@ import pytest
 from segment_assets import segmentation
 from segment_assets.clean_room import rules
 from segment_assets.clean_room.assets import declared
-from segment_assets.clean_room.collaboration import lint
+from segment_assets.clean_room.lint import lint
 from segment_assets_tests.clean_room.conftest import aggregation
 
 

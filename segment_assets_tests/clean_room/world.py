@@ -88,11 +88,12 @@ def fill(lake: Lake, config: Segmentation = CONFIG, customers: int = 90) -> None
         "kids_count": [str(i % 4) for i in range(customers)],
     }
     assert config.audience
-    _write(lake, CUSTOMERS, rows)
-    _write(lake, clean_room_assets.sources(config)["partner_audience"], partner)
+    write(lake, CUSTOMERS, rows)
+    write(lake, clean_room_assets.sources(config)["partner_audience"], partner)
 
 
-def _write(lake: Lake, table: Table, values: dict[str, list[Any]]) -> None:
+def write(lake: Lake, table: Table, values: dict[str, list[Any]]) -> None:
+    """A table with these columns, and nothing in its others."""
     size = len(next(iter(values.values())))
     columns = {f.name: pa.array(values.get(f.name, [None] * size)).cast(f.type) for f in table.schema}
     lake.write(table, pa.table(columns), "r")

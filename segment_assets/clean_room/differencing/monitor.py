@@ -24,6 +24,8 @@ from segment_assets.clean_room.differencing.populations import Close, Population
 from segment_assets.clean_room.differencing.sketch import Sketch
 from segment_assets.clean_room.differencing.watched import Watched, conditions, watched
 from segment_assets.clean_room.names import Resolved
+from segment_assets.clean_room.offered import of_lake
+from segment_assets.clean_room.offered import rows as rows_of
 from segment_assets.clean_room.port import QueryFailedError
 from segment_assets.clean_room.runnable import Runnable
 from segment_assets.clean_room.spark import NotExecutableError
@@ -138,7 +140,7 @@ class Monitor:
     def _offered(self, table: ConfiguredTable, one: Watched) -> pa.Table:
         # The owner may look at a column that the query may not.
         hidden = {one.identity} if table.source == one.source else set()
-        return self.lake.read(self.sources[table.source], sorted({*table.columns, *hidden}))
+        return rows_of(table, of_lake(self.lake, self.sources), hidden)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from segment_assets.clean_room import budget, protected_query
+from segment_assets.clean_room import budget, offered, protected_query
 from segment_assets.clean_room.circumstances import Run
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.custom.check import Accepted
@@ -66,7 +66,7 @@ class PrivateQuery:
     @property
     def inputs(self) -> list[Table]:
         """The catalog tables behind the configured tables of the query."""
-        return [self.sources[name] for name in sorted({t.source for t in self.plan.tables})]
+        return offered.inputs(self.plan.tables, self.sources)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _asked(query: PrivateQuery, entry: budget.Entry, lake: Lake, room: CleanRoom
         lake.write(QUERY_LOG, charged, run_id)
 
     def read(table: ConfiguredTable) -> pa.Table:
-        return lake.read(query.sources[table.source], list(table.columns))
+        return offered.rows(table, offered.of_lake(lake, query.sources))
 
     try:
         rows = room.run_private(plan, read, paid.price, newest(query, lake)).cast(query.table.schema)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from segment_assets.clean_room.checker import check
-from segment_assets.clean_room.collaboration import lint
+from segment_assets.clean_room.lint import lint
 from segment_assets.clean_room.privacy.people import NotPrivateError
 from segment_assets.clean_room.privacy.plan import plan
 from segment_assets_tests.clean_room.privacy.conftest import (

@@ -1,0 +1,46 @@
+"""The rows behind a configured table: those of its catalog table, or an ID mapping table resolved from two."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+import pyarrow as pa
+
+from segment_assets.clean_room import id_mapping
+from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
+from segment_assets.lake import Lake, Table
+
+ReadCatalog = Callable[[str, list[str]], pa.Table]
+
+
+def rows(table: ConfiguredTable, read: ReadCatalog, also: Collection[str] = ()) -> pa.Table:
+    """What a query may see of a configured table.
+
+    Args:
+        table: the configured table.
+        read: reads columns of a catalog table, by its short name.
+        also: columns of it besides the allowed ones, for its owner's eyes.
+    """
+    if (bridge := table.bridge) is None:
+        return read(table.source, [*table.columns, *sorted(set(also) - set(table.columns))])
+    source, target = (read(name, columns) for name, columns in bridge.columns.items())
+    return id_mapping.resolved(bridge, source, target)
+
+
+def of_lake(lake: Lake, sources: Mapping[str, Table]) -> ReadCatalog:
+    """Reads from the lake.
+
+    Args:
+        lake: where the catalog tables are.
+        sources: catalog table's short name -> the table.
+    """
+    return lambda name, columns: lake.read(sources[name], columns)
+
+
+def inputs(tables: Iterable[ConfiguredTable], sources: Mapping[str, Table]) -> list[Table]:
+    """The catalog tables behind configured tables, by name."""
+    return [sources[name] for name in sorted({s for t in tables for s in t.sources})]
+
+
+def schemas(collaboration: Collaboration, catalog: Mapping[str, pa.Schema]) -> dict[str, pa.Schema]:
+    """The catalog with the ID mapping tables of a collaboration beside it."""
+    bridges = {t.name: t.bridge for t in collaboration.tables.values() if t.bridge}
+    return {**catalog, **{name: id_mapping.schema(bridge, catalog) for name, bridge in bridges.items()}}
