@@ -14,7 +14,9 @@ from segment_assets.first_party.records import Piece, refused
 
 # isal's own error is not zlib's.
 _BROKEN = (OSError, EOFError, zlib.error, cast(type[Exception], isal_zlib.error))
-_ZIP, _GZIP, _BOM = b"PK\x03\x04", b"\x1f\x8b", b"\xef\xbb\xbf"
+_GZIP, _BOM = b"\x1f\x8b", b"\xef\xbb\xbf"
+_BZIP2 = tuple(b"BZh%d1AY&SY" % level for level in range(1, 10))
+_OTHERS = (b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\x00", *_BZIP2)  # ZIP, Zstandard, xz
 _FRAMES = b"\xff\x06\x00\x00sNaPpY"
 _JAVA, _JAVA_HEADER = b"\x82SNAPPY\x00", 16  # snappy-java: the magic, and two versions of four bytes
 _LENGTH = 4
@@ -22,7 +24,7 @@ _LENGTH = 4
 
 def decompress(content: bytes) -> tuple[bytes, Piece | None]:
     """The object's bytes without their compression, and what could not be decompressed."""
-    if content.startswith(_ZIP):
+    if content.startswith(_OTHERS):
         return b"", refused(content, "unknown_compression")
     if content.startswith(_FRAMES):
         return _frames(content)

@@ -273,3 +273,13 @@ def test_of_a_list_of_json_nothing_is_shown():
     with pytest.raises(LandingError, match="does not look like column names") as mistake:
         list(OwnTable(MAPPING).pieces("events/o.csv", b'[{"name":"Anna"}]'))
     assert "Anna" not in str(mistake.value)
+
+
+def test_an_address_in_a_property_stays_in_the_raw_zone(lake, landing):
+    shops = ("ask dana@example.org", "+1 425 555 0142", "A+ shop")
+    rows = [f"C{i},2026-01-01,ORDER,,{shop}" for i, shop in enumerate(shops, 1)]
+    landing.write("events/orders.csv", "\n".join(["who,when,what,paid,shop", *rows]).encode())
+    load_days(lake, landing, where=WHERE)
+    normalise(lake, WHERE)
+    kept = {r["user_id"]: r["properties"] for r in lake.read(ENGAGEMENT_EVENTS).to_pylist()}
+    assert kept == {"C1": [], "C2": [], "C3": [("shop", "A+ shop")]}

@@ -343,3 +343,16 @@ def test_of_a_message_to_several_a_bounce_concerns_the_one_that_it_names():
     assert bad == []
     hashes = {e["source_event_type"]: e["address_hash"] for e in events}
     assert hashes == dict.fromkeys(told, EMAIL) | {"_email.softbounce": sha256("email:lee@example.org")}
+
+
+def test_a_map_without_entries_as_a_list_of_pairs_is_a_map():
+    pair = pa.struct([("key", pa.string()), ("value", pa.string())])
+    empty = pa.array([[]], pa.list_(pair))
+    time = pa.array([1790000000000])
+    names = ["event_type", "event_timestamp", "arrival_timestamp", "session", "attributes"]
+    table = pa.Table.from_arrays([pa.array(["cart.add"]), time, time, empty, empty], names)
+    sink = pa.BufferOutputStream()
+    pa.parquet.write_table(table, sink)
+    events, bad = read(sink.getvalue().to_pybytes())
+    assert bad == []
+    assert events[0]["session_id"] is None

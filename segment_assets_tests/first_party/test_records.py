@@ -1,5 +1,7 @@
+import bz2
 import gzip
 import json
+import lzma
 
 import cramjam
 import pytest
@@ -64,7 +66,12 @@ def test_bytes_that_are_no_gzip_after_all_are_kept():
     plain, broken = decompress(gzip.compress(A) + b"\x1f\x8bjunk")
     assert plain == A
     assert broken.reason in ("bad_gzip", "truncated_gzip")
-    assert decompress(b"PK\x03\x04rest")[1].reason == "unknown_compression"
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04rest", b"\x28\xb5\x2f\xfdrest", bz2.compress(A), lzma.compress(A)])
+def test_a_compression_that_is_not_read_is_called_by_what_it_is(content):
+    plain, broken = decompress(content)
+    assert (plain, broken.reason) == (b"", "unknown_compression")
 
 
 def hadoop(*blocks):

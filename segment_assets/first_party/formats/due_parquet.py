@@ -13,6 +13,9 @@ import pyarrow.parquet as pq
 
 from segment_assets.first_party.records import KEPT_IN_QUARANTINE, MalformedError, Piece, canonical, event_id
 
+# As a list of pairs an empty map can't be told from a list.
+_MAPS = frozenset(("sdk", "platform", "session", "attributes", "custom", "link_tags"))
+
 
 def pieces(content: bytes) -> Iterator[Piece]:
     """One piece per row, in file order; a file that can't be read is one piece."""
@@ -43,7 +46,7 @@ def _piece(row: dict[str, Any]) -> Piece:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items() if v is not None}
+        return {k: {} if v == [] and k in _MAPS else _plain(v) for k, v in value.items() if v is not None}
     if isinstance(value, list):
         if value and all(isinstance(pair, dict) and pair.keys() == {"key", "value"} for pair in value):
             return {pair["key"]: _plain(pair["value"]) for pair in value if pair["value"] is not None}

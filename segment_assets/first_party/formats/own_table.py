@@ -22,6 +22,7 @@ from segment_assets.first_party.vocabulary import (
     to_table,
 )
 from segment_assets.landing_config import EventTable
+from segment_assets.people.addresses import looks_like_an_address
 
 PLACE = "landing.events.table"
 
@@ -89,7 +90,8 @@ class OwnTable:
             occurred_at=occurred,
             received_at=self._received(row, occurred),
             user_id=row[mapping.customer],
-            properties=sorted((k, v) for k, v in properties if v is not None),
+            # An address stays in the raw zone.
+            properties=sorted((k, v) for k, v in properties if v is not None and not looks_like_an_address(v)),
             metrics=sorted((k, float(v)) for k, v in metrics if v is not None),
             is_engagement=name in ENGAGEMENT,
             is_suppression=name in SUPPRESSION,
