@@ -110,7 +110,8 @@ class AwsDouble:
         """Listen."""
         self._server = make_server("127.0.0.1", self.port, self, threaded=True, request_handler=_Quiet)
         self.port = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        # It looks this often whether it is to stop: a test that opens a world waits for that.
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
         return self
 

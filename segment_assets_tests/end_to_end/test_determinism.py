@@ -4,7 +4,7 @@ The folders identity, dashboards, demo and modelling hold the same for their own
 test sees to it that no `.sql` file is left out.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,7 +20,7 @@ from segment_assets.lake import content_hash
 from segment_assets.modelling import features, labels
 from segment_assets.segments import build
 from segment_assets.segments.suppressed import suppressed_channels
-from segment_assets_tests.end_to_end.world import World, opened_world
+from segment_assets_tests.end_to_end.world import World
 
 RUNS = 20
 # Folder -> what runs every file in it: a function of this module, or the test that does.
@@ -34,13 +34,6 @@ COVERED = {
     "dashboards": "segment_assets_tests/dashboards/test_asset.py",
     "demo": "segment_assets_tests/demo/test_replay.py",
 }
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with opened_world(tmp_path_factory.mktemp("determined")) as world:
-        world.refresh()
-        yield world
 
 
 def days(world: World) -> list[object]:

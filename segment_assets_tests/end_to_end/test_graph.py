@@ -1,14 +1,12 @@
 """Every artefact of the picture is an asset, and says what it is, whose it is, and when it is built."""
 
-from collections.abc import Iterator
-
 import dagster as dg
 import pytest
 
 from segment_assets import deployment
 from segment_assets.definitions import platform
 from segment_assets.segmentation import DEMO_FILE, load
-from segment_assets_tests.end_to_end.world import World, opened_world
+from segment_assets_tests.end_to_end.world import World
 
 LANDINGS = {"landing_events", "landing_customers", "landing_partner_audience"}
 PICTURE = LANDINGS | {
@@ -37,13 +35,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
     return platform(config, deployment.settings(config, base=home, under=home))
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with opened_world(tmp_path_factory.mktemp("built")) as world:
-        world.refresh()
-        yield world
-
-
 def test_every_artefact_of_the_picture_is_an_asset(demo: dg.Definitions) -> None:
     keys = demo.resolve_asset_graph().get_all_asset_keys()
     assert {key.to_user_string() for key in keys} == PICTURE
@@ -68,12 +59,12 @@ def test_every_policy_has_a_check_on_data_age_beside_it(demo: dg.Definitions) ->
     assert checked == {key for key in graph.get_all_asset_keys() if graph.get(key).freshness_policy}
 
 
-def test_what_was_built_shows_rows_schema_table_and_as_of(built: World) -> None:
+def test_what_was_built_shows_rows_schema_table_and_as_of(world: World) -> None:
     without_a_table = {"collaboration", "identity_graph", "dashboard", "raw_events"}
     handed_over = ("trained_model", "pinpoint_import", "customer_profiles_import", "file_handoff")
-    for key in built.defs.resolve_asset_graph().executable_asset_keys:
+    for key in world.defs.resolve_asset_graph().executable_asset_keys:
         name = key.to_user_string()
-        event = built.instance.get_latest_materialization_event(key)
+        event = world.instance.get_latest_materialization_event(key)
         assert event is not None, name
         metadata = event.asset_materialization.metadata
         assert "as_of" in metadata, name
@@ -83,9 +74,9 @@ def test_what_was_built_shows_rows_schema_table_and_as_of(built: World) -> None:
             assert [c.name for c in schema.columns if not c.description] == [], name
 
 
-def test_a_feature_is_traced_to_the_partners_column(built: World) -> None:
+def test_a_feature_is_traced_to_the_partners_column(world: World) -> None:
     def lineage(key: dg.AssetKey) -> dict[str, list[dg.TableColumnDep]]:
-        event = built.instance.get_latest_materialization_event(key)
+        event = world.instance.get_latest_materialization_event(key)
         return event.asset_materialization.metadata["dagster/column_lineage"].value.deps_by_column
 
     enrichment = dg.AssetKey(["clean_room_results", "audience_enrichment"])

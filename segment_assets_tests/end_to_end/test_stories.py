@@ -1,14 +1,12 @@
 """What runs when, told as stories on the real definitions."""
 
 import json
-from collections.abc import Iterator
 
 import dagster as dg
-import pytest
 import yaml
 
 from segment_assets.operations.refresh import Refresh
-from segment_assets_tests.end_to_end.world import World, edited, opened_world
+from segment_assets_tests.end_to_end.world import World, edited
 from segment_assets_tests.small_world import SMALL_SEGMENTATION, TODAY, small_next_day
 
 LATE = {
@@ -25,13 +23,6 @@ LATE = {
     "awsAccountId": "111122223333",
 }
 GATES = {"customers", "partner_audience", "collaboration"}
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with opened_world(tmp_path_factory.mktemp("world")) as world:
-        world.built = world.refresh()
-        yield world
 
 
 def names(built: list[str]) -> set[str]:
