@@ -11,15 +11,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pyarrow as pa
 import yaml
 from click.testing import CliRunner
 from rich.console import Console
 
 from segment_assets import deployment, segmentation
+from segment_assets.automation import arrival_days
 from segment_assets.cli import main
+from segment_assets.definitions import platform
 from segment_assets.lake.embedded import lake
 from segment_assets.operations import starter
+from segment_assets.operations.instance import opened
+from segment_assets.operations.refresh import Refresh
+from segment_assets.operations.summary import Summary
 
 FIRST_DAY, DAYS, CUSTOMERS = datetime(2026, 1, 1), 126, 60
 EVENT_COLUMNS = ("time", "customer_id", "event", "amount")
@@ -53,6 +59,33 @@ class Folder:
             raise ended.exception
         self.printed = ended.output
         return ended.exit_code == 0
+
+    def read_events(self) -> None:
+        """Build raw_events and engagement_events alone, and print the summary: where no more than reading is shown."""
+        with _working_in(self.path):
+            defs = self._definitions()
+            with opened(deployment.home()) as instance:
+                refresh = Refresh(defs, instance, deployment.home() / "state")
+                refresh.listen()
+                days = instance.get_dynamic_partitions(str(arrival_days.name))
+                for key, of in (("raw_events", days), ("engagement_events", [])):
+                    assert refresh.execute([dg.AssetKey(key)], of).success
+            config, text = segmentation.load(), io.StringIO()
+            resources = defs.resources or {}
+            summary = Summary(config, deployment.settings(config), resources["lake"], resources["exports"])
+            summary.show(Console(file=text, width=110))
+            self.printed = text.getvalue()
+
+    @property
+    def assets(self) -> set[str]:
+        """Everything that segmentation.yaml leads to."""
+        with _working_in(self.path):
+            keys = self._definitions().resolve_asset_graph().executable_asset_keys
+        return {key.to_user_string() for key in keys}
+
+    def _definitions(self) -> dg.Definitions:
+        config = segmentation.load()
+        return platform(config, deployment.settings(config))
 
     @property
     def built(self) -> set[str]:

@@ -4,6 +4,7 @@ import gzip
 import io
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -52,22 +53,24 @@ def gzipped(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("form", [parquet, iceberg, gzipped])
-def test_every_form_of_the_same_events_gives_a_segment(folder: Folder, form: Callable[[Folder], None]) -> None:
+def test_every_form_of_the_same_events_gives_the_same_events(folder: Folder, form: Callable[[Folder], None]) -> None:
     form(folder)
-    folder.put("customers/customers.csv", customers_csv())
-    assert folder.refresh(), folder.printed
-    assert len(folder.rows(ENGAGEMENT_EVENTS.name, "event_id")) == len(events())
-    [told] = folder.handed_off
-    assert len(told.read_text().splitlines()) > 3
+    folder.read_events()
+    read = folder.rows(ENGAGEMENT_EVENTS.name, "occurred_at, user_id, event_name, metrics")
+    landed = [(datetime.fromisoformat(t), customer, name, [("amount", n)]) for t, customer, name, n in events()]
+    assert read == sorted(landed, key=str)
 
 
-def test_without_a_graph_and_a_dashboard_there_is_still_a_segment(folder: Folder) -> None:
+def test_without_a_partner_a_graph_and_a_dashboard_everything_else_is_built(folder: Folder) -> None:
     folder.put("events/all.csv", events_csv())
     folder.put("customers/customers.csv", customers_csv())
     folder.edit(identity_graph=False, dashboard=False)
     assert folder.refresh(), folder.printed
-    assert folder.built.isdisjoint({"identity_graph", "dashboard"})
-    assert folder.handed_off
+    assert folder.built - {"data_age"} == folder.assets
+    assert folder.built.isdisjoint({"identity_graph", "dashboard", "partner_audience", "collaboration"})
+    assert {"persons", "households", "features", "customer_scores/churn_28d"} <= folder.built
+    [told] = folder.handed_off
+    assert len(told.read_text().splitlines()) > 3
     assert "index.html" not in folder.printed
 
 
@@ -133,8 +136,7 @@ def test_bad_rows_are_quarantined_and_counted(folder: Folder) -> None:
         ("1926-01-01T10:00:00", "c001", "purchase", "1"),
     ]
     folder.put("events/all.csv", as_csv(EVENT_COLUMNS, [*events(), *bad]) + "2026-01-01T10:00:00,c001\n")
-    folder.put("customers/customers.csv", customers_csv())
-    assert folder.refresh(), folder.printed
+    folder.read_events()
     reasons = Counter(reason for (reason,) in folder.rows("raw.quarantined_records", "reason"))
     assert reasons == dict.fromkeys(
         ["bad_time", "missing_customer", "not_a_number", "missing_event", "absurd_time", "wrong_columns"], 1
@@ -216,6 +218,6 @@ def test_a_hundred_thousand_rows_are_read(folder: Folder) -> None:
     """Seconds, not minutes: measured apart, since nothing timed is asserted here."""
     rows = events(customers=1000, days=40, per_customer=130)
     folder.put("events/all.csv", as_csv(EVENT_COLUMNS, rows))
-    assert folder.refresh(), folder.printed
+    folder.read_events()
     assert len(rows) > 100_000
     assert len(folder.rows(ENGAGEMENT_EVENTS.name, "event_id")) == len(rows)
