@@ -10,8 +10,13 @@ import pyarrow as pa
 from segment_assets.sql import load, to_duckdb
 
 State = Literal["granted", "denied", "unknown"]
-_GRANTED = frozenset(("granted", "true", "yes", "y", "1", "t", "opt_in", "optin"))
-_DENIED = frozenset(("denied", "false", "no", "n", "0", "f", "opt_out", "optout"))
+_GRANTED = frozenset(("granted", "true", "yes", "y", "1", "t", "opt_in", "optin", "opted_in", "subscribed"))
+_DENIED = frozenset(
+    (
+        "denied", "false", "no", "n", "0", "f", "opt_out", "optout", "opted_out", "unsubscribed", "off", "none",
+        "revoked", "withdrawn", "declined", "refused",
+    )
+)  # fmt: skip
 STATEMENTS = pa.schema(
     [
         ("customer_id", pa.string()),
@@ -26,7 +31,7 @@ STATEMENTS = pa.schema(
 
 def state_of(written: str | None) -> State:
     """`granted`, `denied`, or anything a yes or no is written as; all else is unknown."""
-    text = (written or "").strip().lower()
+    text = (written or "").strip().lower().replace("-", "_").replace(" ", "_")
     return "granted" if text in _GRANTED else "denied" if text in _DENIED else "unknown"
 
 

@@ -330,3 +330,29 @@ def test_odd_tables_cost_no_sound_row(landing):
     rows = {r["customer_id"]: r for r in customers.tables(export, "US")[customers.CUSTOMERS].to_pylist()}
     assert rows["A"]["email_sha256"] is rows["E"]["phone_sha256_e164"] is None
     assert rows["B"]["email_sha256"] == email_sha256("b+tag@gmail.com")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"Attributes": {"marketing_consent": ["granted", "denied"]}},
+        {
+            "Attributes": {"marketing_consent": ["granted"]},
+            "User": {"UserId": "C1", "UserAttributes": {"marketing_consent": ["opted-out"]}},
+        },
+        {"OptOut": "all", "Attributes": {"marketing_consent": ["granted"]}},
+        {"OptOut": "EMAIL_ONLY", "Attributes": {"marketing_consent": ["granted"]}},
+    ],
+)
+def test_of_an_endpoint_that_says_yes_and_no_the_no_holds(lake, landing, said):
+    put(landing, endpoint(**said))
+    build(lake, landing)
+    assert consent(lake)["C1", "email"][0] == "denied"
+
+
+def test_words_of_a_hand_written_import_are_read_in_any_case_and_unknown_ones_open_nothing(lake, landing):
+    written = {"ChannelType": "email", "Attributes": {"marketing_consent": ["Opted In"]}}
+    put(landing, endpoint(1, **written), endpoint(2, EndpointStatus="inactive"), endpoint(3, EndpointStatus="PAUSED"))
+    build(lake, landing)
+    assert consent(lake)["C1", "email"][0] == "granted"
+    assert lake.read(CONTACT_ADDRESSES)["customer_id"].to_pylist() == ["C1"]

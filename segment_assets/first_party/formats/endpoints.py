@@ -4,7 +4,7 @@ Fields: https://docs.aws.amazon.com/pinpoint/latest/apireference/apps-applicatio
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from segment_assets.first_party import tabular
@@ -54,18 +54,17 @@ def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:
     user, location = _part(endpoint, "User"), _part(endpoint, "Location")
     attributes = _part(endpoint, "Attributes")
     demographic = _part(endpoint, "Demographic")
-    channel = _channel(kind)
-    status, opt_out = _text(endpoint, "EndpointStatus"), _text(endpoint, "OptOut")
-    standing = status != "INACTIVE"
-    told = _first(attributes, landing.consent_attribute) or _first(
-        _part(user, "UserAttributes"), landing.consent_attribute
-    )
+    channel = _channel(kind.upper())
+    # An import file may be written by hand; a word that is not known never opens what is closed.
+    standing = (_text(endpoint, "EndpointStatus") or "ACTIVE").upper() == "ACTIVE"
+    opt_out = (_text(endpoint, "OptOut") or "").upper() or None
+    told = [v for of in (attributes, _part(user, "UserAttributes")) for v in _all(of, landing.consent_attribute)]
     return Contact(
         customer_id=_text(user, "UserId") or id_,
         endpoint_id=id_,
         channel=channel,
         address=_text(endpoint, "Address"),
-        active=standing and opt_out != "ALL",
+        active=standing and opt_out in (None, "NONE"),
         statements=tuple(_statements(channel, standing, opt_out, told, landing)),
         effective_at=_time(_text(endpoint, "EffectiveDate")),
         country=country_of(_text(location, "Country")),
@@ -76,16 +75,17 @@ def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:
 
 
 def _statements(
-    channel: Channel, standing: bool, opt_out: str | None, told: str | None, landing: CustomersLanding
+    channel: Channel, standing: bool, opt_out: str | None, told: Sequence[str], landing: CustomersLanding
 ) -> Iterator[Statement]:
     if channel == "other" or (channel == "push" and not standing):
         return
-    if opt_out == "ALL":
+    if opt_out not in (None, "NONE"):
         yield Statement(channel, "denied", "OptOut")
-    elif opt_out == "NONE" and landing.opt_out_none_is_consent and standing:
+    elif opt_out and landing.opt_out_none_is_consent and standing:
         yield Statement(channel, "granted", "OptOut")
-    state = state_of(told)
-    yield Statement(channel, state if standing or state == "denied" else "unknown", landing.consent_attribute)
+    # The endpoint and its user may disagree, and so may an attribute's values: denied is to beat granted.
+    for state in dict.fromkeys(map(state_of, told)) or ("unknown",):
+        yield Statement(channel, state if standing or state == "denied" else "unknown", landing.consent_attribute)
 
 
 def _endpoints(key: str, content: bytes) -> Iterator[tuple[int, Mapping[str, Any] | Piece, bytes]]:
@@ -138,11 +138,13 @@ def _text(of: Mapping[str, Any], name: str) -> str | None:
     return value or None
 
 
-def _first(attributes: Mapping[str, Any], name: str) -> str | None:
+def _all(attributes: Mapping[str, Any], name: str) -> list[str]:
     value = attributes.get(name)
-    if isinstance(value, list):
-        value = value[0] if value else None
-    return value if isinstance(value, str) and value else None
+    return [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, str) and v]
+
+
+def _first(attributes: Mapping[str, Any], name: str) -> str | None:
+    return next(iter(_all(attributes, name)), None)
 
 
 def _channel(kind: str) -> Channel:
