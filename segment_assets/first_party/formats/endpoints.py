@@ -84,7 +84,7 @@ def _statements(
     elif opt_out and landing.opt_out_none_is_consent and standing:
         yield Statement(channel, "granted", "OptOut")
     # The endpoint and its user may disagree, and so may an attribute's values: denied is to beat granted.
-    for state in dict.fromkeys(map(state_of, told)) or ("unknown",):
+    for state in dict.fromkeys(map(state_of, told or [""])):
         yield Statement(channel, state if standing or state == "denied" else "unknown", landing.consent_attribute)
 
 
