@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from segment_assets.clean_room import conditions, functions, joins, rules
 from segment_assets.clean_room.custom_rule import IdMapping
+from segment_assets.clean_room.dialect import written
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.reasons import Finding, at
 from segment_assets.clean_room.surface import is_function
@@ -97,7 +98,7 @@ class _Check:
     def scalar(self, node: exp.Expr) -> Iterator[Finding]:
         names = functions.names(node)
         if not names & self.scalars:
-            called = min(names, default=node.key.upper())
+            called = min(names, default=written(node))
             listed = ", ".join(sorted(self.scalars)) or "none"
             message = f"{called} is not in every table's scalarFunctions (in every one: {listed})"
             yield at(node, "SCALAR_FUNCTION_NOT_ALLOWED", message)

@@ -12,13 +12,35 @@ def _trunc(args: list[exp.Expr]) -> exp.Expr:
     return exp.Anonymous(this="TRUNC", expressions=args)
 
 
+def _named(name: str, parser: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    # sqlglot notes the name of plain calls alone, and these have a syntax of their own: SUBSTR, CONVERT, LISTAGG.
+    def parse(self: Any) -> Any:
+        found = parser(self)
+        if isinstance(found, exp.Func):
+            found.meta[WRITTEN] = name
+        return found
+
+    return parse
+
+
+WRITTEN = "written"  # key of a call's meta: the function's name as it stands in the text
+
+
 class CleanRoomsSpark(Spark):
-    """Spark with the one-argument TRUNC of AWS's list of scalar functions."""
+    """Spark with the one-argument TRUNC of AWS's list of scalar functions.
+
+    sqlglot makes one node of UPPER and UCASE, of COALESCE and NVL: a rule that names functions asks what was written.
+    """
+
+    ORIGINAL_NAME_META_KEY: ClassVar[str | None] = WRITTEN
 
     class Parser(Spark.Parser):  # type: ignore[valid-type, misc]  # sqlglot sets it in a metaclass
         """Parses TRUNC as a plain function, and literals side by side as the one literal they are in Spark."""
 
         FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {**Spark.Parser.FUNCTIONS, "TRUNC": _trunc}
+        FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
+            name: _named(name, parser) for name, parser in Spark.Parser.FUNCTION_PARSERS.items()
+        }
 
         def _parse_primary(self) -> exp.Expr | None:
             found: exp.Expr | None = super()._parse_primary()
@@ -28,3 +50,9 @@ class CleanRoomsSpark(Spark):
 
 
 SPARK = CleanRoomsSpark()
+
+
+def written(node: exp.Expr) -> str:
+    """What a call is named in the text, in capitals; sqlglot's name where its syntax is no plain call."""
+    said = node.name if isinstance(node, exp.Anonymous) else node.meta.get(WRITTEN) or node.key
+    return str(said).upper()

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from segment_assets.clean_room.dialect import WRITTEN, written
+
 _CLASSES: dict[type[exp.Expr], set[str]] = {
     exp.Abs: {"ABS"},
     exp.Cast: {"TO_TIMESTAMP", "CAST", "CONVERT"},
@@ -30,18 +32,18 @@ _BY_NAME = {"GETDATE", "TRUNC"}
 
 
 def names(node: exp.Expr) -> set[str]:
-    """AWS's names of a function; several where the parser makes one node of them, none where it is none of the 24."""
+    """AWS's names of a function: several where its syntax does not tell which, none where it is none of the 24."""
     if isinstance(node, exp.Anonymous):
         return {node.name.upper()} & _BY_NAME
     if isinstance(node, exp.Trim):
         # A custom set of characters is documented as not allowed.
         plain = {None: "TRIM", "": "TRIM", "TRAILING": "RTRIM"}
         return {plain[p]} if (p := node.args.get("position")) in plain and not node.expression else set()
-    if isinstance(node, exp.Coalesce) and (node.args.get("is_nvl") or node.args.get("is_null")):
-        return set()
     if isinstance(node, exp.TryCast) and node.args.get("safe"):
         return set()  # TRY_CAST is none of the 24; CAST makes the same node without the mark
-    return _CLASSES.get(type(node), set())
+    known = _CLASSES.get(type(node), set())
+    # UCASE, NVL, SUBSTR and INT(x) are none of the 24, though they are the node of one that is.
+    return known & {written(node)} if WRITTEN in node.meta else known
 
 
 def arguments(node: exp.Expr) -> Iterator[exp.Expr]:

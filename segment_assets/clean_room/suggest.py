@@ -5,9 +5,11 @@ from difflib import get_close_matches
 
 from sqlglot import exp
 
+from segment_assets.clean_room.aws_text import DOCUMENTED
 from segment_assets.clean_room.checker import check
 from segment_assets.clean_room.circumstances import PLAIN, Circumstances
 from segment_assets.clean_room.collaboration import Collaboration
+from segment_assets.clean_room.dialect import WRITTEN
 from segment_assets.clean_room.program import Program, parse
 
 _TRIES = 4
@@ -24,7 +26,7 @@ def rewrite(text: str, collaboration: Collaboration, state: Circumstances = PLAI
         if mend is None or not isinstance(program, Program) or program.cached:
             return None
         mend(program.final, collaboration)
-        mended = program.final.sql(dialect="spark", pretty=True)
+        mended = DOCUMENTED.generate(program.final, pretty=True)
         if mended == text:
             return None
         text = mended
@@ -82,6 +84,12 @@ def _near_table(tree: exp.Expr, collaboration: Collaboration) -> None:
             table.set("this", exp.to_identifier(near[0]))
 
 
+def _listed_names(tree: exp.Expr, collaboration: Collaboration) -> None:
+    """UPPER for UCASE, COALESCE for NVL: of functions that are the same, the name that AWS's list has."""
+    for call in tree.find_all(exp.Func):
+        call.meta.pop(WRITTEN, None)
+
+
 _MENDS: dict[str, Callable[[exp.Expr, Collaboration], None]] = {
     "DISTINCT_REQUIRED": _distinct,
     "LIMIT_NOT_ALLOWED": _unlimited,
@@ -90,6 +98,7 @@ _MENDS: dict[str, Callable[[exp.Expr, Collaboration], None]] = {
     "JOIN_TYPE_NOT_ALLOWED": _inner,
     "JOIN_CONDITION_INVALID": _with_on,
     "DP_USING_NATURAL": _with_on,
+    "SCALAR_FUNCTION_NOT_ALLOWED": _listed_names,
     "COLUMN_UNKNOWN": _near_column,
     "TABLE_NOT_ASSOCIATED": _near_table,
 }

@@ -56,7 +56,7 @@ def check(
     limits = surface.Limits(any(r.narrow for r in rules), any(r.user_column for r in rules))
     for tree in program.trees:
         surface.inline_windows(tree)
-    found = [f for tree in program.trees for f in surface.sweep(tree, limits)]
+    found = [f for tree in program.trees for f in surface.sweep(tree, limits, final=tree is program.final)]
     found += _names(program, collaboration)
     if limits.private and length > privacy.MAX_LENGTH:
         found.append(

@@ -7,6 +7,8 @@ is on neither.
 
 from sqlglot import exp
 
+from segment_assets.clean_room.custom.function_names import NAMES, NOT_NARROW
+from segment_assets.clean_room.dialect import WRITTEN, written
 from segment_assets.clean_room.reasons import Finding, at
 
 # Also under thresholds and comparison controls.
@@ -53,6 +55,7 @@ _ARRAYS = {
     exp.RegexpSplit, exp.VarMap, exp.Map,
 }  # fmt: skip
 ALL = _WIDE
+NOISY = "COUNT, COUNT DISTINCT, SUM, AVG or STDDEV"
 # With a constant among their arguments they answer a question about the column, as `=` does.
 DECIDING = (
     exp.Nullif, exp.Nvl2, exp.DecodeCase, exp.StrPosition, exp.RegexpReplace, exp.RegexpExtract, exp.RegexpSubstr,
@@ -62,22 +65,33 @@ DECIDING = (
 )  # fmt: skip
 
 
-def check(node: exp.Expr, *, narrow: bool, private: bool) -> Finding | None:
+def check(node: exp.Expr, *, narrow: bool, private: bool, final: bool = False) -> Finding | None:
     """What is wrong with calling a function.
 
     Args:
         node: the call.
         narrow: a table of the query has aggregation thresholds or comparison controls.
         private: a table of the query is under differential privacy, which has no arrays.
+        final: it stands in the final SELECT, whose aggregates get noise.
     """
-    name = node.name.upper() if isinstance(node, exp.Anonymous) else node.key.upper()
+    name = written(node)
     if isinstance(node, exp.Anonymous):
         known = name in (_NARROW_NAMES if narrow else _WIDE_NAMES)
     else:
-        known = type(node) in (_NARROW if narrow else _WIDE)
+        known = type(node) in (_NARROW if narrow else _WIDE) and _is_of_spark(node, name, narrow=narrow)
+    if private and final and isinstance(node, exp.AggFunc) and (not known or type(node) in _ARRAYS):
+        # Of one construct the code of differential privacy is the reason, and not the general one.
+        return at(node, "DP_AGGREGATE_NOT_SUPPORTED", f"{name} gets no noise: use {NOISY}")
     if not known:
         where = "under aggregation thresholds and comparison controls" if narrow else "under a custom rule"
         return at(node, "FUNCTION_NOT_ALLOWED", f"{name} is not on the list of functions {where}")
     if private and type(node) in _ARRAYS:
         return at(node, "FUNCTION_NOT_ALLOWED", f"{name}: differential privacy has no arrays and maps")
     return None
+
+
+def _is_of_spark(node: exp.Expr, name: str, *, narrow: bool) -> bool:
+    """Whether a call is by a name that Spark knows; syntax that is no plain call has none."""
+    if WRITTEN not in node.meta:
+        return True
+    return name in NAMES.get(type(node), {name}) and not (narrow and name in NOT_NARROW)

@@ -12,9 +12,11 @@ from segment_assets.clean_room.circumstances import Circumstances
 from segment_assets.clean_room.collaboration import ConfiguredTable
 from segment_assets.clean_room.conditions import plain
 from segment_assets.clean_room.custom import clauses, privacy_joins
+from segment_assets.clean_room.custom.functions import NOISY
 from segment_assets.clean_room.custom.privacy_joins import is_protected, protected, user_id
 from segment_assets.clean_room.custom.scopes import Query, Resolution, nested
 from segment_assets.clean_room.custom_rule import Custom
+from segment_assets.clean_room.dialect import written
 from segment_assets.clean_room.reasons import Finding, at
 
 MAX_LENGTH = 90_000  # the page on quotas; 8 KB in one of its rows
@@ -76,7 +78,7 @@ def _final(query: Query, resolution: Resolution) -> Iterator[Finding]:
     for node in clauses.aggregates(query):
         # DISTINCT is documented for COUNT alone.
         if not isinstance(node, _FINAL) or (isinstance(node.this, exp.Distinct) and not isinstance(node, exp.Count)):
-            message = f"{node.key.upper()} gets no noise: use COUNT, COUNT DISTINCT, SUM, AVG or STDDEV"
+            message = f"{written(node)} gets no noise: use {NOISY}"
             yield at(node, "DP_AGGREGATE_NOT_SUPPORTED", message)
     yield from _not_aggregated(query, resolution)
 

@@ -74,10 +74,17 @@ class Limits:
     private: bool = False
 
 
-def sweep(tree: exp.Expr, limits: Limits) -> Iterator[Finding]:
-    """Everything in a tree that a custom rule does not let through."""
+def sweep(tree: exp.Expr, limits: Limits, *, final: bool = False) -> Iterator[Finding]:
+    """Everything in a tree that a custom rule does not let through.
+
+    Args:
+        tree: a query of the program.
+        limits: what narrows the surface.
+        final: it is the one whose rows leave.
+    """
+    outermost = tree.unnest() if final else None
     for node in tree.walk(prune=lambda n: isinstance(n, exp.Hint | exp.Lateral | exp.QueryTransform)):
-        yield from _node(node, limits)
+        yield from _node(node, limits, outermost)
 
 
 def inline_windows(tree: exp.Expr) -> None:
@@ -95,7 +102,7 @@ def inline_windows(tree: exp.Expr) -> None:
             select.set("windows", None)
 
 
-def _node(node: exp.Expr, limits: Limits) -> Iterator[Finding]:
+def _node(node: exp.Expr, limits: Limits, outermost: exp.Expr | None) -> Iterator[Finding]:
     if isinstance(node, exp.Lateral):
         inside = isinstance(node.this, exp.Query)
         code, what = ("SUBQUERY_OR_CTE", "LATERAL (SELECT ...)") if inside else ("SYNTAX_NOT_ALLOWED", "LATERAL VIEW")
@@ -107,7 +114,8 @@ def _node(node: exp.Expr, limits: Limits) -> Iterator[Finding]:
     elif isinstance(node, exp.Subquery) and not isinstance(node.this, exp.Query):
         yield at(node, "SYNTAX_NOT_ALLOWED", "a join or table in parentheses is not allowed")
     elif is_call(node):
-        if wrong := functions.check(node, narrow=limits.narrow, private=limits.private):
+        final = outermost is not None and node.parent_select is outermost
+        if wrong := functions.check(node, narrow=limits.narrow, private=limits.private, final=final):
             yield wrong
     elif type(node) not in _SKELETON and type(node) not in _OPERATORS:
         yield at(node, "SYNTAX_NOT_ALLOWED", f"{node.key.upper()} is not allowed")
