@@ -32,7 +32,7 @@ class CleanRoomsSpark(Spark):
     sqlglot makes one node of UPPER and UCASE, of COALESCE and NVL: a rule that names functions asks what was written.
     """
 
-    ORIGINAL_NAME_META_KEY: ClassVar[str | None] = WRITTEN
+    ORIGINAL_NAME_META_KEY = WRITTEN
 
     class Parser(Spark.Parser):  # type: ignore[valid-type, misc]  # sqlglot sets it in a metaclass
         """Parses TRUNC as a plain function, and literals side by side as the one literal they are in Spark."""

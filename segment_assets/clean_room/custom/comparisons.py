@@ -2,6 +2,8 @@
 
 "Indirect literal comparisons" are followed: a literal that comes through a CTE, VALUES, a parameter or a scalar
 subquery is a literal, and a function that answers a question about a column (NULLIF, INSTR, REGEXP_REPLACE) compares.
+A literal that another column of the query is compared with reaches what that column is compared with:
+`p.person = a.person AND a.person = 'U1'` asks for one person of `p`.
 An identity column is never compared with a literal, controls or not. GROUP BY is not restricted (a switch in AWS's
 documents: the model names it, and the user guide's own example groups by a column that is not listed).
 """
@@ -39,10 +41,37 @@ def check(resolution: Resolution, collaboration: Collaboration) -> Iterator[Find
                 column[(name, c)] = f"{name}.comparisonControls.allowedColumnComparisonColumns"
     if not literal and not column:
         return
-    for query in resolution.queries:
-        if isinstance(query.node, exp.Select):
-            for node, sides in _comparisons(query, resolution):
-                yield from _judge(node, sides, literal, column)
+    selects = [query for query in resolution.queries if isinstance(query.node, exp.Select)]
+    every = [comparison for query in selects for comparison in _comparisons(query, resolution)]
+    for node, sides in every:
+        yield from _judge(node, sides, literal, column)
+    yield from _reached(every, literal)
+
+
+def _reached(every: list[tuple[exp.Expr, list[Origin]]], literal: dict[Source, str]) -> Iterator[Finding]:
+    """Columns that a literal reaches by way of others, from comparison to comparison.
+
+    Of a value made of several columns it is not known which of them decides: it carries no literal further.
+    """
+    named = [(node, sides, {s for o in sides if len(o.compared) == 1 for s in o.compared}) for node, sides in every]
+    pinned: set[Source] = set()
+    for node, sides, columns in named:
+        if any(side.constant for side in sides) and not (isinstance(node, exp.Is) and node.find(exp.Null)):
+            pinned |= columns
+    between = [(node, columns) for node, _, columns in named if len(columns) > 1]
+    todo = True
+    while todo:
+        todo = False
+        for node, columns in between:
+            if not columns & pinned or columns <= pinned:
+                continue
+            for source in sorted((columns - pinned) & literal.keys()):
+                message = f'"{source[1]}" of {source[0]} is compared with a column that is compared with a literal'
+                yield at(
+                    node, "LITERAL_COMPARISON_NOT_ALLOWED", f"{message}: that compares it too", rule=literal[source]
+                )
+            pinned |= columns
+            todo = True
 
 
 def _judge(
