@@ -1,11 +1,12 @@
 """The common vocabulary of events, and the row that every format's events become."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from operator import attrgetter
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
 
@@ -25,12 +26,8 @@ EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 
 
 class Event(msgspec.Struct, kw_only=True, gc=False):
-    """One row of engagement_events; the columns are described in `tables.py`. Times are microseconds, UTC."""
+    """What one record means: the columns of engagement_events that are its own. Times are microseconds, UTC."""
 
-    arrival_date: object = None
-    arrival_hour: int | None = None
-    schema_version: int = SCHEMA_VERSION
-    event_id: str = ""
     source: str
     source_event_type: str
     event_name: str
@@ -59,16 +56,52 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     metrics: Sequence[tuple[str, float]] = ()
     is_engagement: bool
     is_suppression: bool
-    raw_uri: str = ""
-    raw_ordinal: int = 0
 
 
-_values = attrgetter(*ENGAGEMENT_EVENTS.schema.names)
+MEANING = Event.__struct_fields__
 
 
-def to_table(events: Iterable[Event]) -> pa.Table:
-    """Events as rows of engagement_events, in the order given."""
+@dataclass(frozen=True)
+class Origin:
+    """Where some records came from.
+
+    Attributes:
+        days: arrival days.
+        keys: of the landing objects.
+        positions: of the records in them.
+        ids: event ids.
+        hours: of arrival, by the objects' keys; null where a key names none.
+    """
+
+    days: pa.Array
+    keys: pa.Array
+    positions: pa.Array
+    ids: pa.Array
+    hours: pa.Array
+
+
+def type_of(column: str) -> pa.DataType:
+    """Of a column of engagement_events."""
+    return ENGAGEMENT_EVENTS.schema.field(column).type
+
+
+def to_columns(events: Sequence[Event]) -> dict[str, pa.Array]:
+    """Events column by column, in the order given."""
+    columns = list(zip(*map(msgspec.structs.astuple, events), strict=True)) or [()] * len(MEANING)
+    return {name: pa.array(values, type_of(name)) for name, values in zip(MEANING, columns, strict=True)}
+
+
+def placed(meaning: Mapping[str, pa.Array], origin: Origin) -> pa.Table:
+    """What records mean and where they came from, as rows of engagement_events."""
+    rows, utc_hour = len(origin.ids), pc.hour(meaning["received_at"]).cast(pa.int32())
+    columns = {
+        **meaning,
+        "arrival_date": origin.days,
+        "arrival_hour": pc.coalesce(origin.hours, utc_hour),
+        "schema_version": pa.repeat(pa.scalar(SCHEMA_VERSION, pa.int32()), rows),
+        "event_id": origin.ids,
+        "raw_uri": origin.keys,
+        "raw_ordinal": origin.positions,
+    }
     schema = ENGAGEMENT_EVENTS.schema
-    columns = list(zip(*map(_values, events), strict=True)) or [()] * len(schema)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)

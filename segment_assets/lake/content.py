@@ -9,13 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 # The pieces of one column, asked for several times: they may be read anew each time.
+_SAID_BY = b"said_by"  # of `lake.table.column`
 Chunks = Callable[[], Iterable[pa.Array]]
 
 
 def content_hash(rows: pa.Table) -> str:
-    """First 32 hex digits of the SHA-256 over names, types and values, in row order.
+    """BLAKE2b, in 32 hex digits, over names, types and values, in row order.
 
-    Equal tables hash equally however they are chunked, sliced or encoded, and whatever bytes lie under their nulls.
+    It takes a third of what SHA-256 takes on a processor without instructions for that.
+
+    Equal tables hash equally however they are chunked, sliced or encoded, and whatever bytes lie under their nulls. Of
+    a column that another is a hash of (`said_by` of `lake.table.column`) the lengths count, not the bytes.
     """
     return content_hash_of(rows.schema, rows.num_rows, lambda name: rows[name].chunks)
 
@@ -28,12 +32,16 @@ def content_hash_of(schema: pa.Schema, rows: int, chunks: Callable[[str], Iterab
         rows: how many.
         chunks: a column by its name, in row order; asked for several times.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.blake2b(digest_size=16)
     for field in schema:
         digest.update(f"{field.name}:{field.type}:{rows};".encode())
-        # Where nothing may be null nothing is looked at for nulls: it may have to be read from a disk.
-        _add(digest, field.type, partial(chunks, field.name), nullable=field.nullable)
-    return digest.hexdigest()[:32]
+        values = partial(chunks, field.name)
+        if _SAID_BY in (field.metadata or {}):
+            _add_lengths(digest, values)
+        else:
+            # Where nothing may be null nothing is looked at for nulls: it may have to be read from a disk.
+            _add(digest, field.type, values, nullable=field.nullable)
+    return digest.hexdigest()
 
 
 def combined(versions: dict[str, str]) -> str:
@@ -41,7 +49,7 @@ def combined(versions: dict[str, str]) -> str:
     return hashlib.sha256("\n".join(f"{k}={v}" for k, v in sorted(versions.items())).encode()).hexdigest()[:32]
 
 
-def _add(digest: "hashlib._Hash", kind: pa.DataType, chunks: Chunks, *, nullable: bool = True) -> None:
+def _add(digest: hashlib.blake2b, kind: pa.DataType, chunks: Chunks, *, nullable: bool = True) -> None:
     # Most columns have no nulls: a mark for that is as good as the map, and a year of days has 12,000 columns.
     if nullable and any(values.null_count for values in chunks()):
         for values in chunks():
@@ -61,9 +69,7 @@ def _add(digest: "hashlib._Hash", kind: pa.DataType, chunks: Chunks, *, nullable
         for at, field in enumerate(kind):
             _add(digest, field.type, partial(_child, chunks, at))
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
-        for values in chunks():
-            lengths = pc.binary_length(pc.drop_null(values.cast(pa.large_binary())))
-            digest.update(lengths.cast(pa.int64()).to_numpy().tobytes())
+        _add_lengths(digest, chunks)
         for values in chunks():
             _add_bytes(digest, pc.drop_null(values.cast(pa.large_binary())))
     else:
@@ -75,14 +81,20 @@ def _child(chunks: Chunks, at: int) -> Iterator[pa.Array]:
     return (values.flatten()[at] for values in chunks())
 
 
-def _add_bytes(digest: "hashlib._Hash", text: pa.Array) -> None:
+def _add_lengths(digest: hashlib.blake2b, chunks: Chunks) -> None:
+    for values in chunks():
+        lengths = pc.binary_length(pc.drop_null(values.cast(pa.large_binary())))
+        digest.update(lengths.cast(pa.int64()).to_numpy().tobytes())
+
+
+def _add_bytes(digest: hashlib.blake2b, text: pa.Array) -> None:
     _, offsets, data = text.buffers()
     if len(text) and data is not None:
         ends = np.frombuffer(offsets, np.int64)[text.offset : text.offset + len(text) + 1]
         digest.update(data.slice(int(ends[0]), int(ends[-1] - ends[0])))
 
 
-def _add_fixed_width(digest: "hashlib._Hash", values: pa.Array) -> None:
+def _add_fixed_width(digest: hashlib.blake2b, values: pa.Array) -> None:
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.uint8())
     elif pa.types.is_floating(values.type):

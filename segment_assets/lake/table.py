@@ -5,9 +5,20 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 
-def column(name: str, type_: pa.DataType, doc: str, *, required: bool = False) -> pa.Field:
-    """One described column; the description reaches Iceberg, Glue and the Dagster UI."""
-    return pa.field(name, type_, nullable=not required, metadata={"doc": doc})
+def column(name: str, type_: pa.DataType, doc: str, *, required: bool = False, said_by: str = "") -> pa.Field:
+    """One described column; the description reaches Iceberg, Glue and the Dagster UI.
+
+    Args:
+        name: of the column.
+        type_: of its values.
+        doc: what it means.
+        required: whether it has no nulls.
+        said_by: a column that is a hash of what this one says: a version of the rows then takes that one's word, and
+            of this one the lengths alone.
+    """
+    return pa.field(
+        name, type_, nullable=not required, metadata={"doc": doc} | ({"said_by": said_by} if said_by else {})
+    )
 
 
 def utc_timestamp() -> pa.DataType:

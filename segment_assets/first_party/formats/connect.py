@@ -20,7 +20,7 @@ from segment_assets.first_party.formats.messages import (
     told_of,
 )
 from segment_assets.first_party.formats.ses_shape import Bounce, Click, Complaint, Delivery, Reject
-from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
+from segment_assets.first_party.formats.stream import Kind, OneByOne, in_this_century, read_as
 from segment_assets.first_party.records import MalformedError
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import ENGAGEMENT, Event
@@ -178,4 +178,4 @@ def _account(arn: str | None) -> str | None:
     return parts[4] if len(parts) > 4 and parts[4] else None
 
 
-CONNECT = Kind(_is_mine, _read, _received, _event, core=_core)
+CONNECT = Kind(_is_mine, _read, _received, OneByOne(_event), core=_core)

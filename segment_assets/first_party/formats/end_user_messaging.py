@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct, field
 
 from segment_assets.first_party.formats.messages import dollars, first, hashed, properties
-from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
+from segment_assets.first_party.formats.stream import Kind, OneByOne, in_this_century, read_as
 from segment_assets.first_party.records import MalformedError
 from segment_assets.first_party.vocabulary import ENGAGEMENT, Event
 
@@ -101,4 +101,4 @@ def _cost(read: Record) -> Decimal | None:
     return dollars(sum((Decimal(repr(part or 0)) for part in (read.price, read.fee)), Decimal()))
 
 
-END_USER_MESSAGING = Kind(_is_mine, _read, _received, _event)
+END_USER_MESSAGING = Kind(_is_mine, _read, _received, OneByOne(_event))

@@ -19,7 +19,9 @@ from segment_assets.first_party.vocabulary import (
     NAMES,
     SUPPRESSION,
     Event,
-    to_table,
+    Origin,
+    placed,
+    to_columns,
 )
 from segment_assets.landing_config import EventTable
 from segment_assets.people.addresses import looks_like_an_address
@@ -66,14 +68,10 @@ class OwnTable:
 
     def normalise(self, raw: pa.Table) -> pa.Table:
         """One event per row: source `custom`, the customer as user_id, the mapped metrics and properties."""
-        names = ("arrival_date", "object_key", "position", "event_id", "record")
-        events = []
-        for day, key, position, id_, text in zip(*(raw[n].to_pylist() for n in names), strict=True):
-            event = self._event(_decode(text))
-            event.arrival_date, event.event_id, event.raw_uri, event.raw_ordinal = day, id_, key, position
-            event.arrival_hour = event.received_at // 3_600_000_000 % 24
-            events.append(event)
-        return to_table(events)
+        meaning = to_columns([self._event(_decode(text)) for text in raw["record"].to_pylist()])
+        own = ("arrival_date", "object_key", "position", "event_id")
+        days, keys, positions, ids = (raw[name].combine_chunks() for name in own)
+        return placed(meaning, Origin(days, keys, positions, ids, pa.nulls(raw.num_rows, pa.int32())))
 
     def _event(self, row: Row) -> Event:
         mapping = self.mapping

