@@ -147,7 +147,7 @@ def group_by(tree: exp.Select) -> list[exp.Expr]:
 def aggregated(node: exp.Expr) -> tuple[exp.Column | None, str]:
     """The column an aggregate is over, and the aggregate's name in AWS's vocabulary."""
     argument = node.this
-    name = _AGGREGATES.get(type(node), node.key.upper())
+    name = _AGGREGATES.get(type(node), written(node))
     if isinstance(argument, exp.Distinct):
         name += "_DISTINCT"
         argument = argument.expressions[0] if len(argument.expressions) == 1 else None

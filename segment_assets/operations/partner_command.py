@@ -28,7 +28,10 @@ def synthesise(console: Console, rows: int, seed: int, out: Path) -> bool:
     if config.audience is None:
         raise synthetic.SynthesisError("segmentation.yaml: no audience is declared, so there is nothing to make up")
     content = synthetic_files.write(synthetic.rows(config.audience, rows, seed), out.name)
-    out.write_bytes(content)
+    try:
+        out.write_bytes(content)
+    except OSError as refused:
+        raise synthetic.SynthesisError(f"{out}: can't be written: {refused.strerror}") from refused
     console.print(
         f"{rows:,} synthetic rows, about nobody, in {out}; each says so in its column synthetic", soft_wrap=True
     )

@@ -219,3 +219,10 @@ def test_a_custom_rule_that_names_nobody_is_one_sentence(file):
 def test_the_lint_warns_where_a_minimum_shows_identities():
     found = conformance.load(mutations.CASES[0]).collaboration
     assert any(text.startswith("views: person is the identity column") for text in lint(found))
+
+
+def test_a_refused_aggregate_is_called_as_its_author_wrote_it(tmp_path):
+    query = tmp_path / "query.sql"
+    query.write_text("SELECT country, APPROX_COUNT_DISTINCT(customer_id) FROM customers_overlap GROUP BY country")
+    told = CliRunner().invoke(main, ["clean-room", "check", str(query), "--config", str(segmentation.DEMO_FILE)])
+    assert 'APPROX_COUNT_DISTINCT of "customer_id" is not in aggregateColumns' in told.output

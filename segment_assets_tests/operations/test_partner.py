@@ -135,4 +135,6 @@ def test_synthetic_rows_are_written_without_any_data(home):
     code, text = run("synthesise", "--rows", "100", "--out", str(home / "s.xlsx"))
     assert code == 1
     assert "s.xlsx: end its name in .csv" in text
+    code, text = run("synthesise", "--rows", "100", "--out", str(home / "nowhere" / "s.csv"))
+    assert (code, "s.csv: can't be written: No such file or directory" in text) == (1, True)
     assert not (home / "home" / "lake").exists()
