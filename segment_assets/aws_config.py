@@ -15,11 +15,25 @@ class AwsPartner(Model):
     external_id: str | None = Field(None, description="what the role's trust policy asks for")
 
 
+class AwsIdMapping(Model):
+    """What of AWS Entity Resolution fills an ID mapping table; made there, once, by each member for its own side."""
+
+    workflow_arn: str = Field(
+        pattern=r"^arn:aws[-a-z]*:entityresolution:[-a-z0-9]+:\d{12}:idmappingworkflow/[-a-zA-Z0-9_]+$",
+        description="the ID mapping workflow in our account, with the rules that `match` says",
+    )
+    source_namespace_arn: str = Field(description="ID namespace of the source, in the account of who offers it")
+    target_namespace_arn: str = Field(description="ID namespace of the target, likewise")
+
+
 class AwsCleanRooms(Model):
     """The collaboration of the two accounts."""
 
     service_role_arn: str = Field(description="role that Clean Rooms takes to read our tables")
     partner_service_role_arn: str = Field(description="role that Clean Rooms takes to read the partner's tables")
+    id_mappings: dict[Name, AwsIdMapping] = Field(
+        {}, description="for each of collaboration.id_mapping_tables: what fills it"
+    )
 
 
 class AwsNeptune(Model):

@@ -206,7 +206,11 @@ def _result(config: Segmentation, query: ProtectedQuery) -> dg.AssetsDefinition:
             trace=trace,
             made_by=_assets_of(query),
             checks=[
-                dg.AssetCheckResult(check_name="minimum_group_size_kept", passed=outcome.minimum_kept),
+                dg.AssetCheckResult(
+                    check_name="minimum_group_size_kept",
+                    passed=outcome.minimum_kept,
+                    metadata={"recounted": outcome.recounted},
+                ),
                 dg.AssetCheckResult(check_name="keys_unique", passed=outcome.keys_unique),
             ],
             reused=outcome.reused,

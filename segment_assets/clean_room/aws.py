@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import urlparse
 from uuid import uuid4
@@ -22,14 +21,14 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from segment_assets.aws import AwsRefusedError, client, code, sentence, telling
 from segment_assets.aws_config import Aws
 from segment_assets.clean_room import aws_text
-from segment_assets.clean_room.access_ledger import Standing
+from segment_assets.clean_room.aws_id_mapping import Filler
 from segment_assets.clean_room.aws_lock import LEASE_SECONDS, Lock
+from segment_assets.clean_room.aws_membership import InCollaboration
 from segment_assets.clean_room.aws_noise import Answered, AwsNoise
 from segment_assets.clean_room.aws_note import Notes
 from segment_assets.clean_room.aws_patience import tries
-from segment_assets.clean_room.aws_plan import resource_name, template_name
 from segment_assets.clean_room.circumstances import Run
-from segment_assets.clean_room.collaboration import Collaboration, template_from_config
+from segment_assets.clean_room.collaboration import template_from_config
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError, ReadTable
 from segment_assets.clean_room.runnable import Runnable
 from segment_assets.clean_room.templates import Template
@@ -60,7 +59,7 @@ class Settings(Protocol):
         """The user's file, with the collaboration's name."""
 
 
-class AwsCleanRoom(CleanRoom):
+class AwsCleanRoom(InCollaboration, CleanRoom):
     """Runs queries as protected queries of our membership.
 
     Args:
@@ -83,7 +82,7 @@ class AwsCleanRoom(CleanRoom):
         lease: float = LEASE_SECONDS,
         templates: Mapping[str, Template] | None = None,
     ) -> None:
-        self.aws, self.collaboration, self.templates = aws, collaboration, templates
+        super().__init__(aws, collaboration, templates)
         self.deadline, self.pause, self.patience, self.lease = deadline, pause, patience, lease
         self._costs: dict[str, dict[str, float]] = {}
 
@@ -112,6 +111,17 @@ class AwsCleanRoom(CleanRoom):
         """Clean Rooms' own."""
         return AwsNoise(self)
 
+    @property
+    def maps_ids(self) -> bool:
+        """Entity Resolution does, and shows nobody the rows."""
+        return False
+
+    def fill(self, versions: Mapping[str, str]) -> None:
+        """Have Entity Resolution fill each table once per version; it may take hours, and a later run goes on."""
+        for name, version in versions.items():
+            filler = Filler(self._rooms, self.aws, self._membership["id"], self._notes, self.deadline, self.pause)
+            filler.fill(name, version, self.exclusively)
+
     def begun(self, key: str) -> bool:
         """Whether a query of this content runs, or ended well and its result is there."""
         return self._known(key) is not None
@@ -134,74 +144,9 @@ class AwsCleanRoom(CleanRoom):
         return Notes(self._s3, self.aws.exports_bucket, f"{self.aws.deployment}/clean_room/")
 
     @property
-    def _rooms(self) -> Any:
-        return client("cleanrooms")
-
-    @property
     def _once(self) -> Any:
         # Tried again by us alone: boto3 can't know that a lost answer may have started a query.
         return client("cleanrooms", config=_ONCE)
-
-    @cached_property
-    def _membership(self) -> dict[str, Any]:
-        """Our membership in the declared collaboration."""
-        if self.collaboration is None:
-            raise AwsRefusedError("segmentation.yaml: no collaboration is declared, so no query can run")
-        wanted = resource_name(self.aws.deployment, self.collaboration)
-        pages = self._rooms.get_paginator("list_memberships").paginate(status="ACTIVE")
-        with telling("cleanrooms:ListMemberships"):
-            found = [m for page in pages for m in page["membershipSummaries"] if m["collaborationName"] == wanted]
-        if len(found) != 1:
-            many = "no membership" if not found else f"{len(found)} memberships"
-            raise AwsRefusedError(
-                f'Clean Rooms: this account has {many} in a collaboration named "{wanted}": '
-                "`segment-assets aws plan` shows what is there, `segment-assets aws apply` makes what is not"
-            )
-        return dict(found[0])
-
-    def access(self, collaboration: Collaboration) -> list[Standing]:
-        """As Clean Rooms counts it: of our own tables and of the partner's."""
-        told = [one["accessBudget"] for one in self.budgets("ACCESS_BUDGET")]
-        names = self._associations() if told else {}
-        return [
-            Standing(
-                names.get(one["resourceArn"].rpartition("/")[2], one["resourceArn"]), _period(d), _used(d), d["budget"]
-            )
-            for one in told
-            for d in one["details"]
-        ]
-
-    def budgets(self, kind: str) -> list[dict[str, Any]]:
-        """Every privacy budget of a type in the collaboration: of access, or of noise."""
-        of = {"collaborationIdentifier": self._membership["collaborationId"], "privacyBudgetType": kind}
-        pages = self._rooms.get_paginator("list_collaboration_privacy_budgets").paginate(**of)
-        with telling("cleanrooms:ListCollaborationPrivacyBudgets"):
-            return [one["budget"] for page in pages for one in page["collaborationPrivacyBudgetSummaries"]]
-
-    def _associations(self) -> dict[str, str]:
-        """Id -> name of every table in the collaboration, the partner's too."""
-        of = {"collaborationIdentifier": self._membership["collaborationId"]}
-        pages = self._rooms.get_paginator("list_schemas").paginate(**of)
-        with telling("cleanrooms:ListSchemas"):
-            every = [schema for page in pages for schema in page["schemaSummaries"]]
-        return {s["resourceArn"].rpartition("/")[2]: s["name"] for s in every if "resourceArn" in s}
-
-    def _of_template(self, of: Run) -> dict[str, Any]:
-        """The template as `aws apply` made it: its name tells its text, which can't change."""
-        if self.templates is None or of.arn not in self.templates:
-            raise AwsRefusedError(f'segmentation.yaml: collaboration.templates: none is called "{of.arn}"')
-        name = template_name(self.aws.deployment, self.templates[of.arn])
-        pages = self._rooms.get_paginator("list_collaboration_analysis_templates").paginate(
-            collaborationIdentifier=self._membership["collaborationId"]
-        )
-        with telling("cleanrooms:ListCollaborationAnalysisTemplates"):
-            found = [t for p in pages for t in p["collaborationAnalysisTemplateSummaries"] if t["name"] == name]
-        if not found:
-            raise AwsRefusedError(
-                f'Clean Rooms: the collaboration has no analysis template "{name}", which is {of.arn} with its present '
-                "text: `segment-assets aws apply` makes it"
-            )
-        return {"analysisTemplateArn": found[0]["arn"], "parameters": dict(of.values)}
 
     def _id(self, key: str, asked: Mapping[str, Any]) -> str:
         """The query of this content: the one that runs or ended well, or a new one."""
@@ -312,14 +257,6 @@ class AwsCleanRoom(CleanRoom):
             pages = self._s3.get_paginator("list_objects_v2").paginate(**asked)
             found = [o["Key"] for page in pages for o in page.get("Contents", ())]
         return sorted(key for key in found if key.endswith(".parquet"))
-
-
-def _period(detail: Mapping[str, Any]) -> str:
-    return f"{detail['budgetType'].lower().removeprefix('calendar_')} from {detail['startTime']:%Y-%m-%d}"
-
-
-def _used(detail: Mapping[str, Any]) -> int:
-    return int(detail["budget"]) - int(detail["remainingBudget"])
 
 
 def _location(answer: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ Pure: nothing here asks AWS. Names that belong to an account carry the deploymen
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,15 +14,17 @@ from segment_assets.clean_room import rules
 from segment_assets.clean_room.access_ledger import AccessBudget
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.custom_rule import Custom
+from segment_assets.clean_room.id_mapping import Bridge
 from segment_assets.clean_room.templates import Template
 from segment_assets.lake import Table
 from segment_assets.segmentation import nearest
+from segment_assets.third_party.tables import NAMESPACE
 
 OURS, PARTNERS = "ours", "partner"
 # In the order in which each rests on those before it.
 KINDS = (
     "collaboration", "membership", "configured_table", "analysis_template", "analysis_rule", "association",
-    "association_rule", "access_budget", "privacy_budget",
+    "association_rule", "access_budget", "privacy_budget", "id_namespace", "id_mapping_table",
 )  # fmt: skip
 # What AWS can't change in place.
 _FIXED = {
@@ -30,6 +32,8 @@ _FIXED = {
     "association": {"configuredTable"},
     "analysis_template": {"text", "parameters"},
     "privacy_budget": {"autoRefresh"},
+    "id_namespace": {"namespace"},
+    "id_mapping_table": {"workflow"},
 }
 Action = Literal["create", "change", "blocked", "unchanged", "not declared"]
 
@@ -118,7 +122,8 @@ def declared(collaboration: Collaboration, aws: Aws, catalog: Mapping[str, Table
         found.append(Resource(account, "analysis_template", templates[template.arn], _template(template)))
     for table in collaboration.tables.values():
         if table.bridge is not None:
-            raise PlanError(f"segmentation.yaml: collaboration.id_mapping_tables.{table.name}: not made on AWS yet")
+            found += _bridge(table.name, table.bridge, aws, catalog)
+            continue
         account = OURS if table.owner == collaboration.runner else PARTNERS
         name = resource_name(aws.deployment, table.name)
         namespace, _, short = catalog[table.source].name.partition(".")
@@ -147,6 +152,23 @@ def declared(collaboration: Collaboration, aws: Aws, catalog: Mapping[str, Table
         # Their owner's, who alone can say how much may be learnt of them.
         found.append(Resource(PARTNERS, "privacy_budget", whole, privacy_budget(collaboration.privacy_budget.to_aws())))
     return sorted(found, key=lambda r: KINDS.index(r.kind))
+
+
+def _bridge(name: str, bridge: Bridge, aws: Aws, catalog: Mapping[str, Table]) -> Iterator[Resource]:
+    """Each member brings the ID namespace of its side; the one who queries makes the table of both."""
+    if (where := aws.clean_rooms.id_mappings.get(name)) is None:
+        raise PlanError(
+            f"segmentation.yaml: aws.clean_rooms.id_mappings.{name}: name the ID mapping workflow and the two ID "
+            "namespaces of Entity Resolution that fill it"
+        )
+    sides = (
+        ("source", bridge.source, where.source_namespace_arn),
+        ("target", bridge.target, where.target_namespace_arn),
+    )
+    for called, side, arn in sides:
+        account = PARTNERS if catalog[side.table].name.startswith(f"{NAMESPACE}.") else OURS
+        yield Resource(account, "id_namespace", f"{name}_{called}", {"namespace": arn, "mayBeShown": side.shown})
+    yield Resource(OURS, "id_mapping_table", name, {"workflow": where.workflow_arn})
 
 
 def plan(wanted: Iterable[Resource], found: Iterable[Resource]) -> list[Change]:

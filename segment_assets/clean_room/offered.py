@@ -1,5 +1,7 @@
 """The rows behind a configured table: those of its catalog table, or an ID mapping table resolved from two."""
 
+import hashlib
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import pyarrow as pa
@@ -38,6 +40,17 @@ def of_lake(lake: Lake, sources: Mapping[str, Table]) -> ReadCatalog:
 def inputs(tables: Iterable[ConfiguredTable], sources: Mapping[str, Table]) -> list[Table]:
     """The catalog tables behind configured tables, by name."""
     return [sources[name] for name in sorted({s for t in tables for s in t.sources})]
+
+
+def versions(tables: Iterable[ConfiguredTable], lake: Lake, sources: Mapping[str, Table]) -> dict[str, str]:
+    """Of the ID mapping tables among configured tables: another one when, and only when, they may hold other rows."""
+    found = {}
+    for table in tables:
+        if table.bridge is not None:
+            of = {name: lake.state(sources[name]).version for name in table.sources}
+            said = json.dumps([table.bridge.described(), of], sort_keys=True)
+            found[table.name] = hashlib.sha256(said.encode()).hexdigest()[:32]
+    return found
 
 
 def schemas(collaboration: Collaboration, catalog: Mapping[str, pa.Schema]) -> dict[str, pa.Schema]:

@@ -93,6 +93,22 @@ class CleanRoom(ABC):
         """
         return
 
+    @property
+    def maps_ids(self) -> bool:
+        """Whether ID mapping tables are resolved here: then what left can be counted again."""
+        return True
+
+    def fill(self, versions: Mapping[str, str]) -> None:
+        """See that ID mapping tables hold the present data; nothing where each query resolves them anew.
+
+        Args:
+            versions: name of an ID mapping table -> hash of how it is resolved, and from which data.
+
+        Raises:
+            QueryFailedError: one could not be filled.
+        """
+        return
+
     def access(self, collaboration: Collaboration) -> Sequence[Standing]:
         """How the access budgets stand, of each table that has one."""
         return ()

@@ -80,6 +80,7 @@ class Outcome:
         keys_unique: every row has its own key.
         reused: the content was known, and nothing ran.
         cost: what was billed, by unit.
+        recounted: the groups that left were counted again; not where an ID mapping table's rows are out of reach.
     """
 
     written: Written
@@ -88,6 +89,7 @@ class Outcome:
     keys_unique: bool
     reused: bool
     cost: Mapping[str, float]
+    recounted: bool = True
 
 
 def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outcome:
@@ -117,7 +119,8 @@ def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outc
     if not reused:
         rows = _weighed(query, rows, entry, lake, room, run_id)
     table = results.with_unique_key(query.table, rows)
-    kept = _minimum_kept(query, lake, rows)
+    recounted = room.maps_ids or not any(t.bridge for t in runnable.tables(query.resolved))
+    kept = not recounted or _minimum_kept(query, lake, rows)
     unique = rows.num_rows < 2 or rows.group_by(list(table.key)).aggregate([]).num_rows == rows.num_rows
     if not (kept and unique):
         # Nothing that breaks the rules is written, not even for the runner.
@@ -131,7 +134,7 @@ def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outc
     known_of = {KEY: entry.content_key} | _of_the_partner(query, lake)
     written = lake.write(table, rows, run_id, inputs=known_of, as_of=as_of)
     _close(entry, "SUCCESS", lake, room, run_id)
-    return Outcome(written, rows, kept, unique, reused, cost)
+    return Outcome(written, rows, kept, unique, reused, cost, recounted)
 
 
 def _entry(query: ProtectedQuery, lake: Lake) -> budget.Entry:
@@ -156,6 +159,7 @@ def _execute(query: ProtectedQuery, lake: Lake, room: CleanRoom, key: str) -> pa
     def read(table: ConfiguredTable) -> pa.Table:
         return offered.rows(table, offered.of_lake(lake, query.sources))
 
+    room.fill(offered.versions(runnable.tables(query.resolved), lake, query.sources))
     rows = room.run(query.resolved, read, _newest(query, lake), key, query.of)
     return rows.cast(query.table.schema)
 

@@ -21,8 +21,9 @@ from segment_assets.clean_room.embedded import EmbeddedCleanRoom
 from segment_assets.clean_room.privacy.accounting import Price
 from segment_assets.clean_room.privacy.plan import Plan
 from segment_assets.clean_room.runnable import Runnable
+from segment_assets_tests.aws_double.cleanrooms_mapping import MappingTables
 from segment_assets_tests.aws_double.cleanrooms_members import ABILITIES, missing
-from segment_assets_tests.aws_double.cleanrooms_privacy import PrivateRules, limited, told_of
+from segment_assets_tests.aws_double.cleanrooms_privacy import limited, told_of
 from segment_assets_tests.aws_double.inside import in_role
 from segment_assets_tests.aws_double.service import AwsError, Caller
 
@@ -31,7 +32,7 @@ ENDED = ("SUCCESS", "FAILED", "CANCELLED", "TIMED_OUT")
 ID = "protectedQueryIdentifier"
 
 
-class CleanRooms(PrivateRules):
+class CleanRooms(MappingTables):
     """The service.
 
     Attributes:
@@ -178,6 +179,7 @@ class CleanRooms(PrivateRules):
             rule = rules.from_aws(told["type"], told["policy"]["v1"][told["type"].lower()]) if told else None
             receivers = self._receivers(association["id"])
             tables[name] = ConfiguredTable(name, association["id"], owner, allowed, rule, result_receivers=receivers)
+        tables |= self._bridges(of["id"])
         others = [account for account in self.members[of["id"]] if account != runner]
         templates = {t.arn: t for t in self._known_templates(of["id"])}
         return limited(Collaboration(of["name"], runner, others[0], tables, templates=templates))
@@ -209,6 +211,8 @@ class CleanRooms(PrivateRules):
 
     def _rows(self, caller: Caller, checked: Checked, noisy: tuple[Plan, Price] | None) -> pa.Table:
         def read(table: ConfiguredTable) -> pa.Table:
+            if table.source in self.mapped:
+                return self.mapped[table.source]
             association = self.associations[table.source]
             glue = self.tables[association["configuredTableId"]]["tableReference"]["glue"]
             iceberg = self._iceberg(caller, table.owner, glue, association["roleArn"])

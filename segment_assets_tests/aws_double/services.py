@@ -5,6 +5,7 @@ from typing import TypeVar
 from segment_assets_tests.aws_double.cleanrooms import CleanRooms
 from segment_assets_tests.aws_double.cloudwatch import CloudWatch
 from segment_assets_tests.aws_double.customer_profiles import CustomerProfiles
+from segment_assets_tests.aws_double.entity_resolution import EntityResolution
 from segment_assets_tests.aws_double.events import Events
 from segment_assets_tests.aws_double.firehose import Firehose
 from segment_assets_tests.aws_double.front import AwsDouble
@@ -18,6 +19,7 @@ OWN: tuple[type[FakeService], ...] = (
     CleanRooms,
     CloudWatch,
     CustomerProfiles,
+    EntityResolution,
     Events,
     Firehose,
     NeptuneData,
@@ -30,7 +32,10 @@ S = TypeVar("S", bound=FakeService)
 
 def own() -> list[FakeService]:
     """One of each, with nothing in it."""
-    return [service() for service in OWN]
+    found = [service() for service in OWN]
+    rooms = next(s for s in found if isinstance(s, CleanRooms))
+    rooms.resolution = next(s for s in found if isinstance(s, EntityResolution))
+    return found
 
 
 def the(double: AwsDouble, kind: type[S]) -> S:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_assets.clean_room import budget, protected_query
+from segment_assets.clean_room import budget, offered, protected_query
 from segment_assets.clean_room.collaboration import Collaboration
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError
 from segment_assets.clean_room.privacy.query import Outcome, PrivateQuery, close, entry_of, newest
@@ -48,6 +48,7 @@ def run(query: PrivateQuery, lake: Lake, room: CleanRoom, service: NoiseService,
         if reused:
             answer = Noisy(lake.read(query.table), json.loads(told.get(SENSITIVITY, "[]")))
         else:
+            room.fill(offered.versions(query.plan.tables, lake, query.sources))
             answer = service.ask(query.accepted, key, newest(query, lake), query.of)
     except QueryFailedError:
         close(entry, "FAILED", lake, room, run_id)
