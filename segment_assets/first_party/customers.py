@@ -29,7 +29,7 @@ from segment_assets.lake.arrivals import arrival_day
 from segment_assets.lake.parts import Part, PartWriter
 from segment_assets.landing_config import CustomersLanding
 from segment_assets.people import addresses
-from segment_assets.people.consent import STATEMENTS, appended, current_consent
+from segment_assets.people.consent import STATEMENTS, current_consent, query, told
 
 _LONG_AGO = -(2**62)
 
@@ -95,6 +95,7 @@ def read(store: ObjectStore, landing: CustomersLanding) -> Export:
             else:
                 good.add(before + position, what)
     contacts = good.contacts().newest()
+    pa.default_memory_pool().release_unused()
     used = contacts.records
     return Export(
         contacts,
@@ -125,7 +126,7 @@ def tables(export: Export, phone_region: str | None) -> dict[Table, pa.Table]:
     return {
         QUARANTINED_CUSTOMERS: export.quarantined,
         CONTACT_ADDRESSES: _readable(export.contacts),
-        CONSENT_STATE: _consent(export.contacts),
+        CONSENT_STATE: current_consent(_statements(export.contacts)),
         CUSTOMER_ENDPOINTS: pa.concat_tables(found),
         CUSTOMERS: pa.concat_tables(people),
     }
@@ -136,32 +137,37 @@ def write(lake: Lake, export: Export, phone_region: str | None, run_id: str) -> 
 
     All that is computed is computed before the first of them is replaced.
     """
-    with _in_files(lake, export.contacts, phone_region) as (found, people):
-        said = _consent(export.contacts).select(STATEMENTS.names)
-        small = {
-            QUARANTINED_CUSTOMERS: export.quarantined,
-            CONTACT_ADDRESSES: _readable(export.contacts),
-            CONSENT_STATE: appended(lake.read(CONSENT_STATE), said, export.as_of, export.reading),
-        }
-        large = {CUSTOMER_ENDPOINTS: found, CUSTOMERS: people}
+    with _in_files(lake, export, phone_region) as large:
+        small = {QUARANTINED_CUSTOMERS: export.quarantined, CONTACT_ADDRESSES: _readable(export.contacts)}
         written = {table: lake.write(table, rows, run_id, as_of=export.as_of) for table, rows in small.items()}
         return written | {t: lake.replace_all(t, part, run_id, as_of=export.as_of) for t, part in large.items()}
 
 
 @contextmanager
-def _in_files(lake: Lake, contacts: Contacts, region: str | None) -> Iterator[tuple[Part, Part]]:
-    """Rows of customer_endpoints and of customers: hashes of a million customers take a gigabyte."""
+def _in_files(lake: Lake, export: Export, region: str | None) -> Iterator[dict[Table, Part]]:
+    """Rows of the tables with hashes and of consent_state: those of a million customers take a gigabyte each."""
     lake.scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=lake.scratch) as folder:
-        found, people = (
-            PartWriter(Path(folder) / f"{t.short_name}.parquet", lake.file_schema(t), plain=_hashes(t))
-            for t in (CUSTOMER_ENDPOINTS, CUSTOMERS)
-        )
-        with found, people:
-            for some_endpoints, some_people in _hashed(contacts, region):
+        files = {
+            t: PartWriter(Path(folder) / f"{t.short_name}.parquet", lake.file_schema(t), plain=_hashes(t))
+            for t in (CONSENT_STATE, CUSTOMER_ENDPOINTS, CUSTOMERS)
+        }
+        with files[CONSENT_STATE] as consent:
+            for batch in _appended(lake, export):
+                consent.add(pa.Table.from_batches([batch]).select(CONSENT_STATE.schema.names))
+        with files[CUSTOMER_ENDPOINTS] as found, files[CUSTOMERS] as people:
+            for some_endpoints, some_people in _hashed(export.contacts, region):
                 found.add(some_endpoints)
                 people.add(some_people)
-        yield found.part(CUSTOMER_ENDPOINTS.schema), people.part(CUSTOMERS.schema)
+        yield {table: file.part(table.schema) for table, file in files.items()}
+
+
+def _appended(lake: Lake, export: Export) -> Iterator[pa.RecordBatch]:
+    """Rows of consent_state in key order: the lake's engine spills what does not fit in its memory."""
+    with lake.connect(statements=_statements(export.contacts)) as db:
+        said = db.sql(query("current_consent")).to_arrow_table()
+    with lake.connect(CONSENT_STATE, said=told(said, export.as_of, export.reading)) as db:
+        yield from db.sql(query("appended_consent")).to_arrow_reader(AT_ONCE)
 
 
 def _hashes(table: Table) -> list[str]:
@@ -235,9 +241,9 @@ def _customer(customer: str, own: list[tuple[Contact, str | None]]) -> tuple[obj
     )
 
 
-def _consent(contacts: Contacts) -> pa.Table:
+def _statements(contacts: Contacts) -> pa.Table:
     said = contacts.said()
-    return current_consent(said.append_column("purpose", pa.repeat(PURPOSE, said.num_rows)))
+    return said.append_column("purpose", pa.repeat(PURPOSE, said.num_rows)).select(STATEMENTS.names).cast(STATEMENTS)
 
 
 def _rows(table: Table, rows: Sequence[tuple[object, ...]]) -> pa.Table:

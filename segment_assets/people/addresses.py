@@ -7,6 +7,7 @@ Match and Meta Custom Audiences publish.
 import hashlib
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Literal
 
 import phonenumbers
@@ -126,6 +127,8 @@ def name_sha256(normalised: str | None) -> str | None:
     return sha256(f"name:{normalised}") if normalised else None
 
 
+# Of one customer the same address is hashed for an endpoint, a partner and an advertiser, one after the other.
+@lru_cache(maxsize=64)
 def sha256(text: str) -> str:
     """Hex SHA-256 of the text's UTF-8."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,7 +1,7 @@
 """Consent: of everything that was said, what holds now."""
 
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import duckdb
@@ -29,6 +29,7 @@ STATEMENTS = pa.schema(
 )
 
 
+@lru_cache(maxsize=1_024)
 def state_of(written: str | None) -> State:
     """`granted`, `denied`, or anything a yes or no is written as; all else is unknown."""
     text = (written or "").strip().lower().replace("-", "_").replace(" ", "_")
@@ -59,10 +60,15 @@ def appended(consent_state: pa.Table, said: pa.Table, told_on: date | None, read
         told_on: the export's day.
         reading: how it was read: the configuration that says what of it is consent.
     """
+    more = told(said, told_on, reading)
+    return _run("appended_consent", consent_state=consent_state.select(SAID.names).cast(SAID), said=more)
+
+
+def told(said: pa.Table, told_on: date | None, reading: str) -> pa.Table:
+    """What an export says, with its day and how it was read: the table `said` of the query `appended_consent`."""
     rows = len(said)
     more = said.append_column("told_on", pa.repeat(pa.scalar(told_on, pa.date32()), rows))
-    more = more.append_column("reading", pa.repeat(pa.scalar(reading, pa.string()), rows))
-    return _run("appended_consent", consent_state=consent_state.select(SAID.names).cast(SAID), said=more)
+    return more.append_column("reading", pa.repeat(pa.scalar(reading, pa.string()), rows))
 
 
 def holding(consent_state: pa.Table) -> pa.Table:
@@ -98,9 +104,10 @@ def _run(name: str, **tables: pa.Table) -> pa.Table:
     with duckdb.connect(config={"threads": 1}) as db:
         for table, rows in tables.items():
             db.register(table, rows)
-        return db.sql(_query(name)).to_arrow_table()
+        return db.sql(query(name)).to_arrow_table()
 
 
 @cache
-def _query(name: str) -> str:
+def query(name: str) -> str:
+    """A query of this package, for who runs it where memory is bounded: `current_consent`, `appended_consent`."""
     return to_duckdb(load("segment_assets.people", name))
