@@ -59,11 +59,29 @@ class InCollaboration:
         ]
 
     def budgets(self, kind: str) -> list[dict[str, Any]]:
-        """Every privacy budget of a type in the collaboration: of access, or of noise."""
-        of = {"collaborationIdentifier": self._membership["collaborationId"], "privacyBudgetType": kind}
-        pages = self._rooms.get_paginator("list_collaboration_privacy_budgets").paginate(**of)
+        """Every privacy budget of a type that we are told of: of access, or of noise.
+
+        Those of our own membership, and those that the collaboration shows of every member's; each once.
+        """
+        own = self._rooms.get_paginator("list_privacy_budgets").paginate(
+            membershipIdentifier=self._membership["id"], privacyBudgetType=kind
+        )
+        with telling("cleanrooms:ListPrivacyBudgets"):
+            found = {one["id"]: one["budget"] for page in own for one in page["privacyBudgetSummaries"]}
+        every = self._rooms.get_paginator("list_collaboration_privacy_budgets").paginate(
+            collaborationIdentifier=self._membership["collaborationId"], privacyBudgetType=kind
+        )
         with telling("cleanrooms:ListCollaborationPrivacyBudgets"):
-            return [one["budget"] for page in pages for one in page["collaborationPrivacyBudgetSummaries"]]
+            found |= {one["id"]: one["budget"] for page in every for one in page["collaborationPrivacyBudgetSummaries"]}
+        return list(found.values())
+
+    def preview(self, epsilon: int, users_noise_per_query: int) -> list[dict[str, Any]]:
+        """How many aggregates of each type a privacy budget of these numbers would pay for."""
+        numbers = {"epsilon": epsilon, "usersNoisePerQuery": users_noise_per_query}
+        asked = {"membershipIdentifier": self._membership["id"], "parameters": {"differentialPrivacy": numbers}}
+        with telling("cleanrooms:PreviewPrivacyImpact"):
+            told: dict[str, Any] = self._rooms.preview_privacy_impact(**asked)["privacyImpact"]
+        return list(told["differentialPrivacy"]["aggregations"])
 
     def _associations(self) -> dict[str, str]:
         """Id -> name of every table in the collaboration, the partner's too."""

@@ -10,6 +10,7 @@ from segment_assets.clean_room.circumstances import Run
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.privacy.ledger import PrivacyBudgetError
 from segment_assets.clean_room.privacy.service import NoiseService, Noisy
+from segment_assets.clean_room.privacy.template import BudgetTemplate
 from segment_assets.clean_room.runnable import Runnable
 
 Answered = tuple[pa.Table, dict[str, Any]]
@@ -20,6 +21,9 @@ class Room(Protocol):
 
     def budgets(self, kind: str) -> list[dict[str, Any]]:
         """Every privacy budget of a type in the collaboration."""
+
+    def preview(self, epsilon: int, users_noise_per_query: int) -> list[dict[str, Any]]:
+        """How many aggregates of each type a privacy budget of these numbers would pay for."""
 
     def begun(self, key: str) -> bool:
         """Whether a query of this content runs, or ended well and its result is there."""
@@ -45,6 +49,10 @@ class AwsNoise(NoiseService):
         """As Clean Rooms counts it: each type as if the whole budget went to it."""
         told = self._room.budgets("DIFFERENTIAL_PRIVACY")
         return [a for one in told for a in one["differentialPrivacy"]["aggregations"]]
+
+    def preview(self, template: BudgetTemplate) -> list[dict[str, Any]]:
+        """As Clean Rooms says before anything is spent, or made."""
+        return self._room.preview(template.epsilon, template.users)
 
     def admit(self, query: str, wanted: Mapping[str, int], key: str) -> None:
         """By what is left of each type. A mixture may still be too much: then Clean Rooms refuses it."""

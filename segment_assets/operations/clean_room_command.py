@@ -87,8 +87,10 @@ def budget(console: Console, *, as_json: bool = False) -> bool:
     standing, template = _privacy_budget(config, offered)
     service = _noise(config) if template and not standing else None
     paid_for = service.left() if service else []
+    preview = service.preview(template) if service and template else []
     if template:
         of_service = {"label": report.THEIRS, "template": template.to_aws(), "aggregations": paid_for}
+        of_service["preview"] = preview
         told["privacy_budget"] = report.statement(standing, template) if standing else of_service
     standings = _access(config, offered)
     if standings:
@@ -106,7 +108,7 @@ def budget(console: Console, *, as_json: bool = False) -> bool:
         for line in report.lines(standing, template):
             console.print(line, markup=False, soft_wrap=True)
     elif template:
-        for line in report.of_service(paid_for, template):
+        for line in report.of_service(paid_for, template, preview):
             console.print(line, markup=False, soft_wrap=True)
     return True
 

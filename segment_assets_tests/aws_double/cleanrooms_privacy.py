@@ -104,6 +104,34 @@ class PrivateRules(CustomRules):
             shown.append(_times() | named | {"budget": left})
         return self._page("collaborationPrivacyBudgetSummaries", shown, asked)
 
+    def preview_privacy_impact(
+        self,
+        caller: Caller,
+        membershipIdentifier: str,  # noqa: N803
+        parameters: dict[str, Any],
+    ) -> dict[str, Any]:
+        self._membership(caller, membershipIdentifier)
+        numbers = parameters["differentialPrivacy"]
+        told = template.of(numbers["epsilon"], numbers["usersNoisePerQuery"], "NONE")
+        every = aggregations(self.spent.statement("nobody's", told).price, 0.0)
+        shown = [{"type": one["type"], "maxCount": one["maxCount"]} for one in every]
+        return {"privacyImpact": {"differentialPrivacy": {"aggregations": shown}}}
+
+    def list_privacy_budgets(self, caller: Caller, membershipIdentifier: str, **asked: Any) -> dict[str, Any]:  # noqa: N803
+        """Those of budget templates that this membership made; the others' the collaboration shows."""
+        membership = self._membership(caller, membershipIdentifier)
+        own = {i for i, b in self.budgets.items() if b["membershipId"] == membership["id"]}
+        size, self.page_size = self.page_size, len(self.budgets) + 1
+        of = {"collaborationIdentifier": membership["collaborationId"]}
+        told = self.list_collaboration_privacy_budgets(caller, **of, privacyBudgetType=asked["privacyBudgetType"])
+        self.page_size = size
+        shown = [
+            {k: v for k, v in one.items() if k != "creatorAccountId"} | _of(membership)
+            for one in told["collaborationPrivacyBudgetSummaries"]
+            if one["id"] in own
+        ]
+        return self._page("privacyBudgetSummaries", shown, asked)
+
     def _noise_of(self, collaboration: str) -> dict[str, dict[str, Any]]:
         """The one budget for noise, by its id; none where nobody made it."""
         return {

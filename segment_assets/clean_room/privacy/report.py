@@ -70,15 +70,29 @@ def lines(standing: Statement, template: BudgetTemplate) -> Iterator[str]:
     yield "  A release of group keys that are not declared takes as much as one COUNT."
 
 
-def of_service(left: Sequence[Mapping[str, Any]], template: BudgetTemplate) -> Iterator[str]:
-    """How a budget stands that a service keeps."""
+def of_service(
+    left: Sequence[Mapping[str, Any]], template: BudgetTemplate, preview: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    """How a budget stands that a service keeps.
+
+    Args:
+        left: what it holds; empty where there is none yet.
+        template: as declared.
+        preview: what it would hold as declared, by the service's own word.
+    """
+    declared = f"epsilon {template.epsilon} and noise of {template.users} persons"
     if not left:
         yield "Clean Rooms has no privacy budget of this collaboration yet: `segment-assets aws apply` makes it."
+        yield f"It would pay for this, as declared ({declared}):"
+        for one in preview:
+            yield f"  {one['type']:<15} {one['maxCount']:>6,}"
         return
-    users = template.users
-    yield f"privacy budget ({THEIRS}): epsilon {template.epsilon} and noise of {users} persons are declared"
+    yield f"privacy budget ({THEIRS}): {declared} are declared"
+    would = {one["type"]: one["maxCount"] for one in preview}
     for one in left:
-        yield f"  {one['type']:<15} {one['remainingCount']:>6,} of {one['maxCount']:>6,} left"
+        other = would.get(one["type"], one["maxCount"])
+        said = "" if other == one["maxCount"] else f"; as declared it would be {other:,}"
+        yield f"  {one['type']:<15} {one['remainingCount']:>6,} of {one['maxCount']:>6,} left{said}"
 
 
 def explained(plan: Plan) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from segment_assets.clean_room.circumstances import Run
 from segment_assets.clean_room.custom.check import Accepted
+from segment_assets.clean_room.privacy.template import BudgetTemplate
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class NoiseService(ABC):
 
         Empty where the collaboration has no privacy budget.
         """
+
+    @abstractmethod
+    def preview(self, template: BudgetTemplate) -> list[dict[str, Any]]:
+        """What a budget as it is declared would pay for, by type of aggregate, in AWS's shape: `type`, `maxCount`."""
 
     @abstractmethod
     def admit(self, query: str, wanted: Mapping[str, int], key: str) -> None:

@@ -251,10 +251,33 @@ def test_a_number_with_noise_takes_the_type_of_the_result():
 
 
 def test_what_is_left_is_told_as_clean_rooms_counts_it(there):
-    told = list(of_service(there.room().noise.left(), template.of(20, 10)))
+    noise, declared = there.room().noise, template.of(20, 10)
+    told = list(of_service(noise.left(), declared, noise.preview(declared)))
     assert THEIRS in told[0]
     assert len(told) == 6
-    assert "aws apply" in next(iter(of_service([], template.of(20, 10))))
+    assert "aws apply" in next(iter(of_service([], declared, [])))
+
+
+def test_what_a_budget_would_pay_for_is_asked_before_it_is_made(there):
+    noise = there.room().noise
+    kept = {one["type"]: one["maxCount"] for one in noise.left()}
+    assert {one["type"]: one["maxCount"] for one in noise.preview(template.of(20, 10))} == kept
+    smaller = noise.preview(template.of(5, 10))
+    assert all(one["maxCount"] < kept[one["type"]] for one in smaller)
+    told = list(of_service([], template.of(5, 10), smaller))
+    assert len(told) == 7
+    assert told[1] == "It would pay for this, as declared (epsilon 5 and noise of 10 persons):"
+    assert "as declared it would be" in list(of_service(noise.left(), template.of(5, 10), smaller))[1]
+
+
+def test_a_budget_of_our_own_membership_and_one_of_the_collaboration_are_told_once(there):
+    [ident] = there.service.budgets
+    other = dict(there.service.budgets[ident])
+    asked = there.room().budgets("DIFFERENTIAL_PRIVACY")
+    assert len(asked) == 1
+    there.service.budgets[ident]["membershipId"] = there.room()._membership["id"]
+    assert there.room().budgets("DIFFERENTIAL_PRIVACY") == asked
+    there.service.budgets[ident] = other
 
 
 def test_the_command_tells_what_clean_rooms_has_left(there, tmp_path, monkeypatch):
@@ -270,6 +293,9 @@ def test_the_command_tells_what_clean_rooms_has_left(there, tmp_path, monkeypatc
     told = CliRunner().invoke(cli.main, [*command, "--json"], catch_exceptions=False).output
     budget = json.loads(told)["privacy_budget"]
     assert (budget["label"], len(budget["aggregations"])) == (THEIRS, 5)
+    assert {p["type"]: p["maxCount"] for p in budget["preview"]} == {
+        a["type"]: a["maxCount"] for a in budget["aggregations"]
+    }
 
 
 def test_a_template_is_run_by_its_arn_and_a_join_with_our_own_table_too(there, tmp_path):
