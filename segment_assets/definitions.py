@@ -63,10 +63,10 @@ def platform(config: Segmentation, settings: deployment.Settings) -> dg.Definiti
     )
 
 
-def _load() -> dg.Definitions:
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What Dagster loads; whoever imports `platform` for a file of their own does not build this as well."""
     config = load()
-    return platform(config, deployment.settings(config))
-
-
-defs = _load()
-keep_what_is_loaded()
+    loaded = platform(config, deployment.settings(config))
+    keep_what_is_loaded()
+    return loaded

@@ -21,7 +21,8 @@ def test_configuration_and_libraries_are_part_of_a_code_version() -> None:
 
 def test_loading_the_embedded_definitions_imports_no_aws_library_and_no_scikit_learn() -> None:
     script = (
-        "import sys, warnings; warnings.simplefilter('ignore'); import segment_assets.definitions; "
+        "import sys, warnings; warnings.simplefilter('ignore'); from segment_assets.definitions import defs; "
+        "defs(); "
         "print([m for m in ('boto3', 'botocore', 'dagster_aws', 'sklearn', 'skops', 'opendp') if m in sys.modules])"
     )
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout

@@ -87,10 +87,12 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[AwsDouble, Aws]]:
         for name, value in aws.environment().items():
             monkeypatch.setenv(name, value)
         accounts.forget()
-        boto3.DEFAULT_SESSION = None
+        # With the loader that all our sessions share: one of its own reads the models of AWS's services anew.
+        boto3.DEFAULT_SESSION = accounts.session()
         make_buckets(places(aws))
         yield aws, places(aws)
         accounts.forget()
+        boto3.DEFAULT_SESSION = None
 
 
 def forget_moto() -> None:
