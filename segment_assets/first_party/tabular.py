@@ -58,6 +58,8 @@ def read(key: str, content: bytes, wanted: Collection[str], place: str, *, heade
     """
     for rows in _rows(content, wanted, place, header):
         if missing := [name for name in wanted if rows.names and name not in rows.names]:
+            if not "".join(rows.names).isprintable():  # UTF-16, as Excel calls Unicode text; such names can't be shown
+                raise LandingError(f"segmentation.yaml: {place}: {key} is no UTF-8 in its first line: save it as UTF-8")
             near = nearest_column(missing[0], rows.names)
             raise LandingError(f'segmentation.yaml: {place}: {key} has no column "{missing[0]}" {near}')
         if twice := [name for name in wanted if rows.names.count(name) > 1]:

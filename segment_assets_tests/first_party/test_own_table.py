@@ -283,3 +283,10 @@ def test_an_address_in_a_property_stays_in_the_raw_zone(lake, landing):
     normalise(lake, WHERE)
     kept = {r["user_id"]: r["properties"] for r in lake.read(ENGAGEMENT_EVENTS).to_pylist()}
     assert kept == {"C1": [], "C2": [], "C3": [("shop", "A+ shop")]}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_a_table_in_another_unicode_is_told_in_words_that_can_be_printed(encoding):
+    with pytest.raises(LandingError, match=r"t\.csv is no UTF-8 in its first line: save it as UTF-8") as told:
+        list(tabular.read("t.csv", CSV.encode(encoding), ["who"], "landing.events.table"))
+    str(told.value).encode()
