@@ -1,11 +1,12 @@
 """Landing objects to committed, normalised, deduplicated, quarantined Iceberg tables, beside two peers in the same run.
 
-    python -m benchmarks.ingest [RECORDS] [--skewed]
+    python -m benchmarks.ingest [RECORDS...] [--skewed] [--alone]
 
 The floor: the same bytes decompressed and cut into lines, with as many processes. The peer: the same work in pandas.
 Every way runs in a process of its own, in an empty folder.
 """
 
+import argparse
 import gzip
 import hashlib
 import json
@@ -163,16 +164,16 @@ WAYS = {"decompress and split": floor, "ours": ours, "pandas": in_pandas}
 
 def main() -> None:
     """Measure the three in turn and print them, with the ratios."""
-    if sys.argv[1:2] == ["--way"]:
-        way, landing, out = sys.argv[2:]
+    asked = _arguments().parse_args()
+    if asked.way:
+        way, landing, out = asked.way
         print(WAYS[way](Path(landing), Path(out)))
         return
-    numbers = [int(a) for a in sys.argv[1:] if a.isdigit()] or [1_000_000]
-    wanted = [way for way in WAYS if "--alone" not in sys.argv or way == "ours"]
-    for records in numbers:
+    wanted = ["ours"] if asked.alone else list(WAYS)
+    for records in asked.records or [1_000_000]:
         with tempfile.TemporaryDirectory() as folder:
             landing = Path(folder) / "landing"
-            size = events.write(landing, records, skewed="--skewed" in sys.argv)
+            size = events.write(landing, records, skewed=asked.skewed)
             here = [sys.executable, "-m", "benchmarks.ingest", "--way"]
             found = {way: measured([*here, way, str(landing), f"{folder}/{way}"]) for way in wanted}
         table = Table(title=f"{records:,} records, {size / 1e9:.2f} GB", title_justify="left", box=None)
@@ -182,6 +183,17 @@ def main() -> None:
             cells = (f"{m.seconds:.1f}", f"{m.cpu:.1f}", f"{m.cpu / records * 1e6:.1f}", f"{m.peak:,}", m.told)
             table.add_row(way, *cells, f"{m.seconds / found['ours'].seconds:.2f}")
         Console(width=110).print(table)
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.ingest", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("records", type=int, nargs="*", help="how many; several are measured in turn")
+    parser.add_argument("--skewed", action="store_true", help="most of them on one day")
+    parser.add_argument("--alone", action="store_true", help="ours, without floor and peer")
+    parser.add_argument("--way", nargs=3, metavar=("WAY", "LANDING", "OUT"), help="one way, in this process")
+    return parser
 
 
 if __name__ == "__main__":

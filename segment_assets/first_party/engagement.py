@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from functools import partial
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -204,8 +205,18 @@ def account(lake: Lake) -> Account:
     """Count where every good record went."""
     tree = bind(load("segment_assets.first_party", "event_account"), {"window": WINDOW})
     with lake.connect(RAW_EVENTS, ENGAGEMENT_EVENTS) as db:
-        counts = db.sql(to_duckdb(tree)).to_arrow_table().to_pylist()[0]
-    return Account(**{name: int(count or 0) for name, count in counts.items()})
+        [counts] = db.sql(to_duckdb(tree)).to_arrow_table().to_pylist()
+    by_day: dict[date, list[dict[str, Any]]] = {}
+    for place in counts.pop("others") or ():
+        by_day.setdefault(place["arrival_date"], []).append(place)
+    probes = sum(_probes(lake, day, places) for day, places in by_day.items())
+    return Account(probes=probes, **{name: int(count or 0) for name, count in counts.items()})
+
+
+def _probes(lake: Lake, day: date, places: list[dict[str, Any]]) -> int:
+    tree, told = bind(load("segment_assets.first_party", "probes"), {"day": day}), pa.Table.from_pylist(places)
+    with lake.connect(RAW_EVENTS, between=(day, day), places=told) as db:
+        return int(db.sql(to_duckdb(tree)).to_arrow_table()["probes"][0].as_py())
 
 
 def _made_from(raw: Mapping[str, str], day: date, code: str) -> str:

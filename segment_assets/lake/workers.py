@@ -4,6 +4,7 @@ import atexit
 import gc
 import os
 import resource
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -37,6 +38,9 @@ def spread(work: Callable[[Part], Result], parts: Iterable[Part], *, worthwhile:
         return
     from joblib import Parallel, delayed  # 0.3 s, and most runs have little to do
 
+    # A worker may leave, idle, at the moment that work comes; another is started. As an error the warning would end the
+    # thread that does so, and this would wait for ever.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
     jobs = (delayed(_measured)(work, part) for part in parts)
     pool = Parallel(
         PROCESSES,
