@@ -15,6 +15,9 @@ from segment_assets.clean_room.collaboration import CollaborationError
 from segment_assets.clean_room.embedded import EmbeddedCleanRoom
 from segment_assets.clean_room.id_mapping import Bridge, Side
 from segment_assets.clean_room.lint import lint
+from segment_assets.clean_room.privacy import query as private_query
+from segment_assets.clean_room.privacy.query import PrivateQuery
+from segment_assets.clean_room.reasons import QueryRefusedError
 from segment_assets.clean_room.tables import DIFFERENCING, RELEASED_GROUPS
 from segment_assets.lake import Lake, embedded
 from segment_assets.sql import Source
@@ -245,3 +248,82 @@ def test_what_does_not_fit_the_tables_is_one_sentence(changes, told):
 def test_what_makes_no_bridge_is_refused_when_the_file_is_read(changes: dict[str, Any], told):
     with pytest.raises(ValidationError, match=told):
         bridge_world.config(**changes)
+
+
+NOISY = {
+    "table": "partner_audience",
+    "allowed_columns": ["email_sha256", "age_band"],
+    "custom": {
+        "allowed_analyses": ["ANY_QUERY"],
+        "allowed_authors": ["grocer"],
+        "user_column": "email_sha256",
+        "privacy": {"rows_per_person": 1},
+    },
+}
+COUNTED = "SELECT COUNT(DISTINCT t.email_sha256) AS n FROM noisy t JOIN people m ON t.email_sha256 = m.{theirs} "
+COUNTED += "JOIN ours_free o ON o.customer_id = m.{ours}"
+
+
+def with_noise(text: str, noisy: dict[str, Any] = NOISY, **changes: Any) -> list[PrivateQuery]:
+    config = bridge_world.config(**changes)
+    plain = config.collaboration.model_dump(mode="json", by_alias=True, exclude_none=True)
+    plain["configured_tables"]["noisy"] = noisy
+    plain["privacy_budget"] = {"epsilon": 20, "users_noise_per_query": 10}
+    plain["queries"] = {"q": {"sql": text, "description": "How many."}}
+    return clean_room_assets.private_queries(config, type(config.collaboration).model_validate(plain))
+
+
+TURNED = {"source": bridge_world.BRIDGE["target"], "target": bridge_world.BRIDGE["source"]}
+
+
+def test_under_noise_the_protected_table_is_the_source_by_its_user_column(lake, tmp_path):
+    [query] = with_noise(COUNTED.format(theirs="source_id", ours="target_id"), **TURNED)
+    private_query.run(query, lake, EmbeddedCleanRoom(tmp_path / "clean_room" / "scratch", "500MB"), "r")
+    [row] = lake.read(query.table).to_pylist()
+    assert abs(row["n"] - 60) < 60
+
+
+def test_one_person_of_the_target_decides_over_the_rows_of_others_and_is_refused_under_noise():
+    """The runner gives each of its rows one person's mail, and for the second rule another's phone."""
+    bridge = Bridge(Side("ours", "id"), Side("theirs", "id"), ((("mail", "mail"),), (("phone", "phone"),)))
+    ours = rows(*((f"s{i}", "the one", f"p{i}", None) for i in range(50)))
+    others = rows(*((f"t{i}", f"m{i}", f"p{i}", None) for i in range(50)))
+    known = id_mapping.resolved(bridge, ours, others)
+    assert len(set(known["target_id"].to_pylist())) == 50
+    with_one = pa.concat_tables([others, rows(("one", "the one", None, None))])
+    assert set(id_mapping.resolved(bridge, ours, with_one)["target_id"].to_pylist()) == {"one"}
+    with pytest.raises(QueryRefusedError, match="people: make partner_audience its source, by email_sha256"):
+        with_noise(COUNTED.format(theirs="target_id", ours="source_id"))
+    turned = TURNED | {"source": TURNED["source"] | {"id": "age_band"}}
+    with pytest.raises(QueryRefusedError, match="as its target one person would decide"):
+        with_noise(COUNTED.format(theirs="source_id", ours="target_id"), **turned)
+
+
+def test_one_person_of_a_source_moves_its_own_partner_alone():
+    bridge = Bridge(Side("theirs", "id"), Side("ours", "id"), ((("mail", "mail"),), (("phone", "phone"),)))
+    theirs = rows(*((f"t{i}", f"m{i % 3}", f"p{i % 5}", None) for i in range(12)))
+    ours = rows(*((f"s{i}", f"m{i}", f"p{i}", None) for i in range(4)))
+    whole = dict(zip(*id_mapping.resolved(bridge, theirs, ours).to_pydict().values(), strict=True))
+    for i in range(12):
+        without = id_mapping.resolved(bridge, pa.concat_tables([theirs.slice(0, i), theirs.slice(i + 1)]), ours)
+        left = dict(zip(*without.to_pydict().values(), strict=True))
+        assert left == {k: v for k, v in whole.items() if k != f"t{i}"}
+
+
+def test_a_share_is_not_measured_under_noise_and_says_so():
+    config = bridge_world.config()
+    plain = config.collaboration.model_dump(mode="json", by_alias=True, exclude_none=True)
+    plain["configured_tables"]["noisy"] = NOISY
+    plain["privacy_budget"] = {"epsilon": 20, "users_noise_per_query": 10}
+    text = "SELECT COUNT(DISTINCT t.email_sha256) AS n FROM noisy t JOIN shared o ON o.email_sha256 = t.email_sha256"
+    plain["configured_tables"]["shared"] = {
+        "table": "customers",
+        "allowed_columns": ["email_sha256"],
+        "custom": {"allowed_analyses": ["ANY_QUERY"], "allowed_authors": ["grocer"]},
+        "largest_share": 0.5,
+    }
+    plain["queries"] = {"q": {"sql": text, "description": "How many."}}
+    with pytest.raises(
+        CollaborationError, match="reads shared, whose largest_share is not measured in queries with noise"
+    ):
+        clean_room_assets.private_queries(config, type(config.collaboration).model_validate(plain))

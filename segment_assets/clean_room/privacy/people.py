@@ -4,8 +4,11 @@ The checker allows no nested query that gives up the user identifier; here it is
 runs, because all noise is worth nothing where one person moves the rows of others.
 """
 
+from collections.abc import Iterable
+
 from sqlglot import exp
 
+from segment_assets.clean_room.collaboration import ConfiguredTable
 from segment_assets.clean_room.custom import privacy
 from segment_assets.clean_room.custom.privacy_joins import protected
 from segment_assets.clean_room.custom.scopes import Query, Relation, Resolution, Source
@@ -37,6 +40,27 @@ def person(query: Query, resolution: Resolution) -> exp.Expr:
     if not columns:
         raise NotPrivateError("the last SELECT reads no table under differential privacy")
     return columns[0] if len(columns) == 1 else exp.func("COALESCE", *columns)
+
+
+def refuse_bridges(tables: Iterable[ConfiguredTable]) -> None:
+    """ID mapping tables through which one person could move the rows of others.
+
+    An id of the source is mapped by its own rows alone. An id of the target is not: whoever shares an address with
+    another takes the partners away from it, and a runner who gives each of its rows one person's address and, for a
+    later rule, another's, would see by all the others whether that one is there.
+
+    Raises:
+        NotPrivateError: a table under differential privacy is not the source of a bridge by its user column.
+    """
+    every = list(tables)
+    for private in filter(privacy.is_private, every):
+        column = private.rule.user_column if isinstance(private.rule, Custom) else None
+        for table in every:
+            if (bridge := table.bridge) and (bridge.source.table, bridge.source.id) != (private.source, column):
+                raise NotPrivateError(
+                    f"{table.name}: make {private.source} its source, by {column}: as its target one person would "
+                    "decide over the rows of others"
+                )
 
 
 def is_person(node: exp.Expr, resolution: Resolution) -> bool:
