@@ -169,6 +169,15 @@ def test_a_stream_may_hold_every_kind(example_files):
     assert {e["source"] for e in found} == {"pinpoint", "ses", "eum", "eum_social", "connect_campaign"}
 
 
+def test_events_of_several_kinds_stay_in_the_order_of_their_records(example_files):
+    names = ("pinpoint_events_app", "ses_events", "eum_sms_events")
+    every = [(example_files / f"{name}.jsonl").read_bytes().splitlines() for name in names]
+    mixed = b"\n".join(record for records in zip(*every, strict=False) for record in records)
+    found, _ = read_stream(EVERY, mixed, KEY)
+    assert len({e["source"] for e in found[:3]}) == 3
+    assert [e["raw_ordinal"] for e in found] == sorted(e["raw_ordinal"] for e in found)
+
+
 def test_what_no_kind_knows_is_quarantined():
     assert refused({"ProfileId": "x", "UpdatedAt": "2026-09-21T15:00:00Z", "Event": "JOINED"}) == ["unknown_kind"]
     assert refused({"eventType": "Send"}, [KINDS["ses"]]) == ["missing_key"]

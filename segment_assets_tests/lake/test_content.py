@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_assets.lake import content_hash
+from segment_assets.lake.table import column
 
 SCHEMA = pa.schema(
     [
@@ -57,3 +58,14 @@ def test_what_lies_under_a_null_does_not_matter() -> None:
     plain = pa.array([1, None], pa.int64())
     masked = pa.Array.from_buffers(pa.int64(), 2, [pa.py_buffer(b"\x01"), pa.py_buffer(bytes([1] + [0] * 7 + [9] * 8))])
     assert content_hash(pa.table({"a": plain})) == content_hash(pa.table({"a": masked}))
+
+
+def test_of_a_column_that_another_is_a_hash_of_only_the_lengths_count() -> None:
+    schema = pa.schema([("id", pa.string()), column("said", pa.string(), "What the id is a hash of", said_by="id")])
+
+    def version(id_: str, said: str) -> str:
+        return content_hash(pa.table({"id": [id_], "said": [said]}, schema=schema))
+
+    assert version("7", '{"a":1,"b":2}') == version("7", '{"b":2,"a":1}')
+    assert version("7", '{"a":1,"b":2}') != version("7", '{"a":1, "b":2}')
+    assert version("7", '{"a":1,"b":2}') != version("8", '{"a":1,"b":2}')

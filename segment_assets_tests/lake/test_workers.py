@@ -1,5 +1,6 @@
 import os
 import threading
+import warnings
 
 import pyarrow as pa
 import pytest
@@ -9,6 +10,14 @@ from segment_assets.lake.workers import one_ahead, spread
 
 def process(part: int) -> tuple[int, int]:
     return part, os.getpid()
+
+
+def test_a_worker_that_leaves_as_work_comes_is_no_error_where_warnings_are():
+    # joblib warns in the thread that starts another worker: as an error it would end that thread, and all would wait.
+    list(spread(process, range(2), worthwhile=True))
+    warnings.warn("A worker stopped while some jobs were given to the executor.", UserWarning, stacklevel=1)
+    with pytest.raises(UserWarning, match="another"):
+        warnings.warn("another", UserWarning, stacklevel=1)
 
 
 def test_results_come_in_the_order_of_the_parts_from_other_processes() -> None:

@@ -87,5 +87,7 @@ def _texts(records: Sequence[bytes]) -> pa.Array:
     """Decoded records, so they are UTF-8: a third of the time of an array that is looked at again."""
     ends = np.zeros(len(records) + 1, np.int64)
     np.cumsum(list(map(len, records)), out=ends[1:])
-    whole = pa.LargeStringArray.from_buffers(len(records), pa.py_buffer(ends), pa.py_buffer(b"".join(records)))
-    return whole.cast(pa.string())
+    data = pa.py_buffer(b"".join(records))
+    if ends[-1] > np.iinfo(np.int32).max:
+        return pa.LargeStringArray.from_buffers(len(records), pa.py_buffer(ends), data).cast(pa.string())
+    return pa.StringArray.from_buffers(len(records), pa.py_buffer(ends.astype(np.int32)), data)
