@@ -52,7 +52,7 @@ def check(
     else:
         _tell(console, found)
         if near:
-            console.print("This would be accepted:", soft_wrap=True)
+            console.print("This would be accepted; whether it asks what you mean is yours to see:", soft_wrap=True)
             console.print(near, markup=False, soft_wrap=True)
     return found.verdict.decision != "REJECT"
 
