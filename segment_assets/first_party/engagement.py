@@ -31,8 +31,8 @@ CHUNK = 500_000
 PART = 6_000
 # The largest day that is put in order at once: its events take 1 KB each.
 WHOLE_DAY = 60_000
-# Records among which copies are looked for at once: DuckDB holds 200 bytes of each.
-AT_ONCE = 100_000
+# Records among which copies are looked for at once: DuckDB holds 200 bytes of each. Each time all ids are read.
+AT_ONCE = 250_000
 
 
 @dataclass(frozen=True)
