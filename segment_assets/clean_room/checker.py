@@ -107,6 +107,9 @@ def check(text: str, collaboration: Collaboration, state: Circumstances = PLAIN)
         found, resolved, accepted = _check(text, collaboration, state)
     except RecursionError:
         found = [Finding("PARSE_ERROR", "the query is nested too deeply")]
+    if any(f.code == "TABLE_NOT_ASSOCIATED" for f in found):
+        # Which columns it would have can't be known: one mistake is told once.
+        found = [f for f in found if f.code != "COLUMN_UNKNOWN"]
     judged = verdict(found, strict=state.strict)
     if judged.decision == "REJECT":
         return Checked(text, judged)

@@ -226,3 +226,8 @@ def test_a_refused_aggregate_is_called_as_its_author_wrote_it(tmp_path):
     query.write_text("SELECT country, APPROX_COUNT_DISTINCT(customer_id) FROM customers_overlap GROUP BY country")
     told = CliRunner().invoke(main, ["clean-room", "check", str(query), "--config", str(segmentation.DEMO_FILE)])
     assert 'APPROX_COUNT_DISTINCT of "customer_id" is not in aggregateColumns' in told.output
+
+
+def test_of_a_table_that_is_not_offered_no_column_is_said_to_be_wrong(offered):  # noqa: F811
+    found = check("SELECT o.state, COUNT(x.kind) FROM open o JOIN elsewhere x ON o.person = x.who", offered)
+    assert [f.code for f in found.verdict.findings] == ["TABLE_NOT_ASSOCIATED"]
