@@ -8,6 +8,7 @@ is.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -19,6 +20,7 @@ from segment_assets.id_mapping_config import IdMappingSide
 from segment_assets.lake import column
 
 SOURCE, TARGET = "source_id", "target_id"
+_ENGINE: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "1GB", "threads": 2}  # it spills beyond
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def resolved(bridge: Bridge, source: pa.Table, target: pa.Table) -> pa.Table:
         source: at least the columns that `Bridge.columns` names of it.
         target: likewise.
     """
-    with duckdb.connect() as db:
+    with TemporaryDirectory() as spill, duckdb.connect(config=_ENGINE | {"temp_directory": spill}) as db:
         db.register("source", source)
         db.register("target", target)
         pairs = " UNION ALL ".join(_pairs(bridge))
