@@ -104,5 +104,5 @@ def test_a_second_rule_and_a_second_membership_are_conflicts(world):
 
 def test_what_is_not_built_says_so(world):
     ours, _ = both(world)
-    with pytest.raises(ClientError, match=r"NotImplementedException.*ListPrivacyBudgets is not built"):
-        ours.list_privacy_budgets(membershipIdentifier=of(ours)["id"], privacyBudgetType="ACCESS_BUDGET")
+    with pytest.raises(ClientError, match=r"NotImplementedException.*ListProtectedJobs is not built"):
+        ours.list_protected_jobs(membershipIdentifier=of(ours)["id"])
