@@ -5,6 +5,7 @@
 Every way runs in a process of its own, in an empty folder: first what was never there, then the same export again.
 """
 
+import argparse
 import gzip
 import json
 import sys
@@ -112,7 +113,7 @@ def main(numbers: list[int]) -> None:
             with tempfile.TemporaryDirectory() as folder:
                 landing, out = Path(folder) / "landing", Path(folder) / "out"
                 size = generate(landing, form, number)
-                command = [sys.executable, "-m", "benchmarks.customers", "build", str(landing), str(out), form]
+                command = [sys.executable, "-m", "benchmarks.customers", "--build", str(landing), str(out), form]
                 first, again = measured(command), measured(command)
             assert first.told == again.told == str(number)
             row = (f"{number:,}", f"{size / 2**20:.0f}", f"{first.cpu:.1f}", f"{first.cpu / number * 1e6:.0f}")
@@ -121,9 +122,19 @@ def main(numbers: list[int]) -> None:
     Console(width=120).print(table)
 
 
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.customers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("customers", type=int, nargs="*", help="how many; several are measured in turn")
+    parser.add_argument("--build", nargs=3, metavar=("LANDING", "OUT", "FORMAT"), help="one way, in this process")
+    return parser
+
+
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["build", landing, out, form]:
-            print(build(Path(landing), Path(out), form))
-        case numbers:
-            main([int(number) for number in numbers] or [100_000, 1_000_000])
+    asked = _arguments().parse_args()
+    if asked.build:
+        landing_, out_, form_ = asked.build
+        print(build(Path(landing_), Path(out_), form_))
+    else:
+        main(asked.customers or [100_000, 1_000_000])
