@@ -141,9 +141,13 @@ class _Chunk:
         self.folder.mkdir()
         staged = {day: self._staged(day) for day in days}
         copied = copies(self.lake, days, self.good)
-        shares = [share for day in days for share in self._shares(day, staged[day], copied)]
-        found: dict[date, list[Part]] = {day: [] for day in days}
-        for day, part in spread(finish, shares, worthwhile=sum(self.good.get(day, 0) for day in days) > PART):
+        # Copies within a day were left out when it was read whole.
+        others = set(copied.filter(pc.less(copied["copied_from"], copied["arrival_date"]))["arrival_date"].to_pylist())
+        ready = {day: its[0] for day, its in staged.items() if len(its) == 1 and day not in others}
+        found = {day: [part] if day in ready and (part := staged_events.whole(ready[day])) else [] for day in days}
+        rest = [day for day in days if not found[day]]
+        shares = [share for day in rest for share in self._shares(day, staged[day], copied)]
+        for day, part in spread(finish, shares, worthwhile=sum(self.good.get(day, 0) for day in rest) > PART):
             found[day].append(part)
         return {day: joined(ENGAGEMENT_EVENTS.schema, parts) for day, parts in found.items()}
 
@@ -168,7 +172,7 @@ class _Chunk:
 
 
 def copies(lake: Lake, days: list[date], good: Mapping[date, int]) -> pa.Table:
-    """Which records of the days are copies of earlier ones: arrival_date, event_id, object_key, position.
+    """Which records of the days are copies of earlier ones: arrival_date, event_id, object_key, position, copied_from.
 
     Args:
         lake: with raw events.

@@ -10,10 +10,7 @@ import pyarrow.compute as pc
 
 from segment_assets.first_party import staged_events
 from segment_assets.first_party.formats import Format
-from segment_assets.lake import content_hash
-from segment_assets.lake.parts import Part, PartWriter
-
-_PLAIN = ("event_id", "message_id", "address_hash")  # nearly every value is another
+from segment_assets.lake.parts import Part
 
 
 @dataclass(frozen=True)
@@ -51,9 +48,8 @@ def finish(share: Share) -> tuple[date, Part]:
     ids = events["event_id"]
     if events.num_rows > 1 and pc.any(pc.equal(ids[1:], ids[:-1])).as_py():
         raise ValueError(f"engagement_events: an event is twice on {share.day}; nothing was written")
-    with PartWriter(share.folder / f"{share.day}-{share.number:06}.parquet", share.fields, plain=_PLAIN) as writer:
-        writer.add(events)
-    return share.day, Part(writer.files, writer.rows, content_hash(events))
+    path = share.folder / f"{share.day}-{share.number:06}.parquet"
+    return share.day, staged_events.for_table(path, share.fields, events)
 
 
 def _without(events: pa.Table, copies: pa.Table) -> pa.Table:

@@ -70,8 +70,10 @@ def _day(form: Format, unit: Unit, day: date, objects: list[tuple[str, bytes]]) 
     # The records are given up before their events are put in order: a day of either may be 60 MB.
     parts = raw.part(), refused.part()
     del raw, refused
-    path = unit.folder / f"{unit.number:06}-{day}.arrow"
-    staged_events.write(path, pa.concat_tables(e for e in events if e is not None), unit.shares)
+    path, found = unit.folder / f"{unit.number:06}-{day}.arrow", pa.concat_tables(e for e in events if e is not None)
+    if unit.shares == 1 and found.num_rows:
+        return Read(day, len(objects), *parts, staged_events.write_day(path, found))
+    staged_events.write(path, found, unit.shares)
     return Read(day, len(objects), *parts, path)
 
 

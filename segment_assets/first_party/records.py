@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -37,11 +37,13 @@ class Piece(NamedTuple):
         content: the bytes.
         event_id: first 32 hex digits of the SHA-256 of the canonical JSON; None where there is a reason.
         reason: why the bytes are no JSON object; None where they are.
+        value: what the JSON says; None where the bytes must be asked.
     """
 
     content: bytes
     event_id: str | None
     reason: str | None
+    value: dict[str, Any] | None = None
 
 
 def _exact(text: str) -> msgspec.Raw:
@@ -51,8 +53,16 @@ def _exact(text: str) -> msgspec.Raw:
     return msgspec.Raw(repr(value).encode())
 
 
+def _usual(text: str) -> float:
+    value = float(text)
+    if value == 0 or 0.0001 <= abs(value) < 1e16:
+        return value
+    raise MalformedError("not_finite")  # or spelled in another way: it is read again, closely
+
+
 # Python's own spelling of floats, so that the bytes equal those of `json.dumps`: msgspec's differ at 1e16 and 1e-7.
 _decode = msgspec.json.Decoder(float_hook=_exact).decode
+_decode_usual = msgspec.json.Decoder(float_hook=_usual).decode
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -91,16 +101,16 @@ def pieces(content: bytes, is_record: Callable[[object], bool]) -> Iterator[Piec
     """
     at = 0
     while at < len(content):
-        end = content.find(b"\n", at) + 1 or len(content)
-        line = content[at:end].strip(b" \t\r\n")
-        at, start = end, at
+        end = content.find(b"\n", at)
+        line = content[at : end if end >= 0 else None].strip(b" \t\r")
+        start, at = at, end + 1 or len(content)
         if not line:
             continue
         try:
             # Nearly every line is one record: `canonical` without its questions.
-            value = _decode(line)
-            if type(value) is dict and end - start < MAX_RECORD:
-                yield Piece(line, event_id(_encode(value)), None)
+            value = _decode_usual(line)
+            if type(value) is dict and at - start < MAX_RECORD:
+                yield Piece(line, event_id(_encode(value)), None, value)
                 continue
         except (MalformedError, RecursionError, ValueError, TypeError):
             pass

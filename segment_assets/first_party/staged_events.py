@@ -1,8 +1,11 @@
 """Events between the two steps: what raw events mean, on disk from when they are read until copies are left out.
 
 It saves reading every record a second time. It is no record itself: where it is gone, is of another mapping, or raw
-events were written since, they are read again. A file has its events in shares of the id, so that a day larger than
-memory is put in order a share at a time.
+events were written since, they are read again.
+
+Of a day that one process read, the file is already one for the table: unless a copy came on an earlier day, it is taken
+as it is. Of a larger day there are several files, each with its events in shares of the id, so that it is put in order
+a share at a time.
 """
 
 import os
@@ -15,10 +18,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
+from segment_assets.lake import content_hash
+from segment_assets.lake.parts import Part, PartWriter, with_field_ids
 
 FOLDER = "staged_events"
+_PLAIN = ("event_id", "message_id", "address_hash")  # nearly every value is another
 _BITS = 16  # of the id that say which share it is in
 
 
@@ -34,17 +41,50 @@ def write(path: Path, events: pa.Table, shares: int) -> None:
             file.write_batch(batch)
 
 
+def write_day(path: Path, events: pa.Table) -> Path:
+    """A file of all events of a day, as the table is to have them, but for copies of other days.
+
+    Args:
+        path: where; what is written has the version in its name besides.
+        events: one at least, by object and position: of copies the first stays.
+    """
+    events = events.take(pc.sort_indices(events["event_id"])).combine_chunks()
+    ids = events["event_id"]
+    if pc.any(copied := pc.equal(ids[1:], ids[:-1])).as_py():
+        events = events.filter(pa.chunked_array([[True], pc.invert(copied).combine_chunks()])).combine_chunks()
+    part = for_table(path, with_field_ids(events.schema), events)
+    return path.rename(path.with_name(f"{path.stem}.{part.version}.parquet"))
+
+
+def for_table(path: Path, fields: pa.Schema, events: pa.Table) -> Part:
+    """Events in a file that is ready for the table, with the field ids of its columns."""
+    with PartWriter(path, fields, plain=_PLAIN) as writer:
+        writer.add(events)
+    return Part(writer.files, writer.rows, content_hash(events))
+
+
+def whole(path: Path) -> Part | None:
+    """What `write_day` wrote; None where it is another file."""
+    version = path.stem.partition(".")[2]
+    return Part((path,), pq.read_metadata(path).num_rows, version) if path.suffix == ".parquet" else None
+
+
 def read(paths: Sequence[Path], share: int) -> pa.Table:
     """One share of the events in some files."""
-    batches = []
-    for path in paths:
-        with pa.OSFile(str(path)) as source:
-            batches.append(pa.ipc.open_file(source).get_batch(share))
-    return pa.Table.from_batches(batches, ENGAGEMENT_EVENTS.schema)
+    return pa.concat_tables(_share(path, share) for path in paths)
+
+
+def _share(path: Path, share: int) -> pa.Table:
+    if whole(path):
+        return pq.read_table(path, partitioning=None).cast(ENGAGEMENT_EVENTS.schema)
+    with pa.OSFile(str(path)) as source:
+        return pa.Table.from_batches([pa.ipc.open_file(source).get_batch(share)], ENGAGEMENT_EVENTS.schema)
 
 
 def shares_of(path: Path) -> int:
     """How many shares a file has."""
+    if whole(path):
+        return 1
     with pa.OSFile(str(path)) as source:
         return int(pa.ipc.open_file(source).num_record_batches)
 
@@ -68,7 +108,7 @@ def keep(scratch: Path, files: Mapping[date, Sequence[Path]], versions: Mapping[
         made = root / f".{day}-{os.getpid()}"
         made.mkdir(parents=True, exist_ok=True)
         for number, path in enumerate(paths):
-            path.rename(made / f"{number:06}.arrow")
+            path.rename(made / f"{number:06}{''.join(path.suffixes)}")
         try:
             made.rename(_folder(root, day, versions[str(day)], code))
         except OSError:  # another process keeps the same
@@ -77,7 +117,8 @@ def keep(scratch: Path, files: Mapping[date, Sequence[Path]], versions: Mapping[
 
 def kept(scratch: Path, day: date, version: str, code: str) -> list[Path]:
     """The files of a day that was kept at this version, for this code; none where it was not."""
-    return sorted(_folder(scratch / FOLDER, day, version, code).glob("*.arrow"))
+    folder = _folder(scratch / FOLDER, day, version, code)
+    return sorted([*folder.glob("*.arrow"), *folder.glob("*.parquet")])
 
 
 def forget(scratch: Path, days: Sequence[date]) -> None:

@@ -80,9 +80,12 @@ class Origin:
     hours: pa.Array
 
 
+_TYPES = {field.name: field.type for field in ENGAGEMENT_EVENTS.schema}
+
+
 def type_of(column: str) -> pa.DataType:
     """Of a column of engagement_events."""
-    return ENGAGEMENT_EVENTS.schema.field(column).type
+    return _TYPES[column]
 
 
 def to_columns(events: Sequence[Event]) -> dict[str, pa.Array]:

@@ -49,6 +49,7 @@ class PartWriter:
         self.path, self.schema, self.rows = path, schema, 0
         self._coded = [name for name in schema.names if name not in plain]
         self._waiting: list[pa.Table] = []
+        self._held = 0  # bytes of what is waiting
         self._file: pq.ParquetWriter | None = None
 
     def __enter__(self) -> Self:
@@ -67,7 +68,8 @@ class PartWriter:
         if rows.num_rows:
             self._waiting.append(rows)
             self.rows += rows.num_rows
-        if sum(waiting.nbytes for waiting in self._waiting) > GROUP:
+            self._held += rows.nbytes
+        if self._held > GROUP:
             self._write()
 
     @property
@@ -93,7 +95,7 @@ class PartWriter:
             )
         rows = pa.concat_tables(self._waiting).cast(self.schema)
         self._file.write_table(rows, row_group_size=max(rows.num_rows, 1))
-        self._waiting = []
+        self._waiting, self._held = [], 0
 
 
 def version_of(schema: pa.Schema, files: Sequence[Path]) -> str:

@@ -26,6 +26,8 @@ def read_stream(kinds: Sequence[Kind], content: bytes, key: str) -> tuple[list[d
     )
     events = form.normalise(raw)
     assert events.schema.equals(ENGAGEMENT_EVENTS.schema)
+    at_once = pa.concat_tables(part.events for part in form.read_day(key, DAY, content) if part.events is not None)
+    assert at_once.equals(events), "read with their records they are what the kept records say"
     return events.to_pylist(), delivered.quarantined.to_pylist()
 
 

@@ -272,6 +272,23 @@ def test_what_is_no_event_is_quarantined_with_its_reason_and_place(record, reaso
     assert [(b["position"], b["reason"]) for b in bad] == [(1, reason)]
 
 
+def test_numbers_of_any_spelling_are_read_alike():
+    spelled = [b"1E-9", b"0.00001", b"1e16", b"123456789012345678", b"5", b"5.0", b"-0.0", b"1.5e2"]
+    whole = json.dumps(event()).encode()
+    rows, bad = read(b"\n".join(whole[:-1] + b',"metrics":{"n":%s}}' % number for number in spelled))
+    assert bad == []
+    assert [dict(r["metrics"])["n"] for r in rows] == [float(number) for number in spelled]
+    reference = (
+        json.dumps(event() | {"metrics": {"n": json.loads(n)}}, sort_keys=True, separators=(",", ":")) for n in spelled
+    )
+    assert [r["event_id"] for r in rows] == [sha256(record)[:32] for record in reference]
+
+
+def test_of_a_key_that_is_there_twice_the_last_counts_as_in_the_id():
+    rows, bad = read(b'{"event_type":3,' + json.dumps(event("cart.add")).encode()[1:])
+    assert (bad, [r["source_event_type"] for r in rows]) == ([], ["cart.add"])
+
+
 def test_an_endpoint_that_is_no_json_costs_the_user_and_not_the_event():
     broken = {"custom": {"endpoint": '{"User":'}}
     (row,), _ = read(text(event("_campaign.send", client_context=broken)))

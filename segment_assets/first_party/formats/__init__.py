@@ -62,17 +62,15 @@ class Format(Protocol):
         ...
 
 
-def delivered(
-    good: list[tuple[int, str, bytes, int]], bad: list[tuple[int, Piece]], events: pa.Table | None = None
-) -> Delivered:
+def delivered(good: Sequence[Sequence[Any]], bad: list[tuple[int, Piece]], events: pa.Table | None = None) -> Delivered:
     """Lists as tables.
 
     Args:
-        good: position, event_id, record, arrival in microseconds.
+        good: positions, event ids, records and arrivals in microseconds, a list of each; nothing where there is none.
         bad: position and the piece with its reason.
         events: what the good ones mean.
     """
-    positions, ids, records, arrived = zip(*good, strict=True) if good else ((), (), (), ())
+    positions, ids, records, arrived = good or ((), (), (), ())
     times = pa.array(arrived, pa.timestamp("us")).cast(pa.date32(), safe=False)
     rows = [pa.array(positions, pa.int64()), pa.array(ids, pa.string()), _texts(records), times]
     refused = [[p for p, _ in bad], [piece.reason for _, piece in bad], [piece.content for _, piece in bad]]

@@ -59,14 +59,16 @@ def told_of(outcome: str | None) -> str | None:
     return without_addresses(outcome) if outcome else None
 
 
-@lru_cache(maxsize=16_384)
 def hashed(kind: AddressType, written: str | None) -> str | None:
-    """The hash that joins events to endpoints; None where it is no address.
+    """The hash that joins events to endpoints; None where it is no address."""
+    return address_hash("email", normalise_email(written)) if kind == "email" else _of_phone(written)
 
-    A customer gets many messages: parsing a telephone number takes 60 microseconds, asking again 0.1. An entry is about
-    350 bytes, in each process.
-    """
-    return address_hash(kind, normalise_email(written) if kind == "email" else normalise_phone(written))
+
+# A customer gets many messages: to parse a number takes 60 us, asking again 0.1; for an e-mail address it would take as
+# long to remember it in vain as to hash it. An entry is about 350 bytes, in each process.
+@lru_cache(maxsize=16_384)
+def _of_phone(written: str | None) -> str | None:
+    return address_hash("phone", normalise_phone(written))
 
 
 def suppresses(name: str, bounced: bool, feedback: str | None) -> bool:

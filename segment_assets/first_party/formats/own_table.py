@@ -60,7 +60,7 @@ class OwnTable:
                 good.append((position, event_id(record), record, self._arrived(row)))
             except MalformedError as refused:
                 bad.append((position, Piece(record, None, refused.reason)))
-        return delivered(good, bad)
+        return delivered(list(zip(*good, strict=True)), bad)
 
     def read_day(self, key: str, day: date, content: bytes) -> Iterator[Delivered]:
         """Never asked for: rows tell their days themselves."""

@@ -16,7 +16,11 @@ from segment_assets.first_party.formats.pinpoint_shape import PROBE, Record
 from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
 from segment_assets.first_party.records import MalformedError
 
-_decode: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
+_json: Callable[[bytes], Any] = msgspec.json.Decoder().decode
+
+
+def _record(value: Any) -> Record:
+    return msgspec.convert(value, Record)
 
 
 def _is_mine(top: Mapping[str, Any]) -> bool:
@@ -24,7 +28,12 @@ def _is_mine(top: Mapping[str, Any]) -> bool:
 
 
 def _read(record: bytes) -> Record:
-    read = read_as(_decode, record)
+    return _said(_json(record))
+
+
+def _said(value: Any) -> Record:
+    # A third of the time of decoding the bytes again.
+    read = read_as(_record, value)
     if not read.event_type:
         raise MalformedError("missing_key")
     cost(read)
@@ -36,12 +45,8 @@ def _received(read: Record) -> int:
     return in_this_century(read.arrival_timestamp * 1000)
 
 
-def _is_probe(read: Record) -> bool:
-    return read.event_type == PROBE
-
-
 def _events(records: Sequence[Record], ends_of_hours: Sequence[int | None]) -> dict[str, pa.Array]:
     return to_columns(records)
 
 
-PINPOINT = Kind(_is_mine, _read, _received, _events, is_probe=_is_probe, in_envelopes=False)
+PINPOINT = Kind(_is_mine, _read, _received, _events, said=_said, probe=PROBE, in_envelopes=False)

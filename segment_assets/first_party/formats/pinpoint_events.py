@@ -99,13 +99,9 @@ def to_columns(records: Sequence[Record]) -> dict[str, pa.Array]:
     ]
     occurred, received = _times(records, meanings)
     columns: dict[str, Iterable[Any]] = {
-        "source": ["pinpoint"] * len(records),
-        "source_event_type": [record.event_type for record in records],
-        "event_name": [meaning.name for meaning in meanings],
         "channel": _channels(meanings, attributes, endpoints),
         "occurred_at": occurred,
         "received_at": received,
-        "occurred_at_quality": ["arrival" if meaning.when_it_arrived else "exact" for meaning in meanings],
         "account_id": list(map(_account, records)),
         "app_id": [(a.app_id or None) if (a := record.application) else None for record in records],
         "endpoint_id": [(c.client_id or None) if (c := record.client) else None for record in records],
@@ -119,23 +115,38 @@ def to_columns(records: Sequence[Record]) -> dict[str, pa.Array]:
         "activity_id": _either(attributes.text("campaign_activity_id"), attributes.text("journey_activity_id")),
         "journey_id": attributes.text("journey_id"),
         "journey_run_id": attributes.text("journey_run_id"),
-        "segment_ref": [None] * len(records),
         "outcome": _outcomes(mails, attributes),
         "country": _either(
             attributes.text("iso_country_code"), [_country(*row) for row in zip(records, endpoints, strict=True)]
         ),
         "cost_usd": list(map(cost, records)),
-        "is_engagement": [meaning.engages for meaning in meanings],
         "is_suppression": [
             meaning.suppresses and not (meaning.name == "complaint" and _taken_back(mail))
             for meaning, mail in zip(meanings, mails, strict=True)
         ],
     }
     return {
+        **_by_type([record.event_type for record in records]),
         **{name: pa.array(values, type_of(name)) for name, values in columns.items()},
+        "source": pa.repeat("pinpoint", len(records)),
+        "segment_ref": pa.nulls(len(records), type_of("segment_ref")),
         "properties": properties(attributes.each, [mail.click.link if mail.click else None for mail in mails]),
         "metrics": metrics([record.metrics for record in records], _COST),
     }
+
+
+def _by_type(types: Sequence[str]) -> dict[str, pa.Array]:
+    """The columns that follow from the type of event alone."""
+    coded = pa.array(types, type_of("source_event_type")).dictionary_encode()
+    distinct = coded.dictionary.to_pylist()
+    known = list(map(_meaning, distinct))
+    columns: dict[str, list[Any]] = {
+        "source_event_type": distinct,
+        "event_name": [meaning.name for meaning in known],
+        "occurred_at_quality": ["arrival" if meaning.when_it_arrived else "exact" for meaning in known],
+        "is_engagement": [meaning.engages for meaning in known],
+    }
+    return {name: pa.array(values, type_of(name)).take(coded.indices) for name, values in columns.items()}
 
 
 def _either(first: Sequence[str | None], second: Sequence[str | None]) -> Sequence[str | None]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from segment_assets.first_party.compression import decompress
 from segment_assets.first_party.formats import Delivered, delivered, due_parquet
@@ -25,6 +26,7 @@ from segment_assets.lake.arrivals import arrival_day, arrival_hour
 
 # Records held as Python's values until they are columns: 2 MB of text, as much as a core has fast memory for.
 AT_ONCE = 1_000
+S = TypeVar("S")
 T = TypeVar("T")
 _top: Callable[[bytes | str], dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -37,10 +39,6 @@ def _same(record: bytes) -> bytes:
     return record
 
 
-def _never(record: Any) -> bool:
-    return False
-
-
 @dataclass(frozen=True, eq=False)
 class Kind:
     """One kind of record, and what it means.
@@ -51,7 +49,8 @@ class Kind:
         received: when a record arrived by its own account, in microseconds; raises MalformedError where it says none.
         events: what records mean, as columns of engagement_events, given for each the end of the hour in its object's
             key where that names one. The caller adds where they came from.
-        is_probe: whether a record tests the stream and is no event.
+        said: `decode` of a record that is JSON's values already; None where the kind needs the bytes.
+        probe: source_event_type of records that test the stream and are no events.
         parts: a record that carries several events as one record for each.
         core: the part of a record whose content says which event it is: what copies of it have in common.
         in_envelopes: whether SNS or EventBridge may stand around a record.
@@ -60,8 +59,9 @@ class Kind:
     is_mine: Callable[[Mapping[str, Any]], bool]
     decode: Callable[[bytes], Any]
     received: Callable[[Any], int]
-    events: Callable[[list[Any], list[int | None]], Mapping[str, pa.Array]]
-    is_probe: Callable[[Any], bool] = _never
+    events: Callable[[Sequence[Any], Sequence[int | None]], Mapping[str, pa.Array]]
+    said: Callable[[dict[str, Any]], Any] | None = None
+    probe: str | None = None
     parts: Callable[[bytes], list[bytes]] = _whole
     core: Callable[[bytes], bytes] = _same
     in_envelopes: bool = True
@@ -100,42 +100,46 @@ class Stream:
 
     def normalise(self, raw: pa.Table) -> pa.Table:
         """One event per record, by the rules of its kind."""
-        found = []
+        found: list[_Found] = []
         for position, id_, text in zip(*(raw[n].to_pylist() for n in ("position", "event_id", "record")), strict=True):
             inner = self._opened(text.encode())
             kind = self._kind(inner)
-            found.append(_Found(position, id_, b"", kind, kind.decode(inner), 0))
-        return _events(found, *(raw[name].combine_chunks() for name in ("arrival_date", "object_key")))
+            found.append((position, id_, b"", kind, kind.decode(inner), 0))
+        return _events(_rows(found), *(raw[name].combine_chunks() for name in ("arrival_date", "object_key")))
 
     def _read(self, key: str, day: date | None, content: bytes) -> Iterator[Delivered]:
-        parts = enumerate(self._parts(content))
+        pieces, first = self._parts(content), 0
         while True:
-            pieces = list(islice(parts, AT_ONCE))
-            good, bad = [], []
-            for position, piece in pieces:
+            good: list[_Found] = []
+            bad: list[tuple[int, Piece]] = []
+            for position, piece in enumerate(islice(pieces, AT_ONCE), first):
                 try:
                     good.append(self._found(position, piece))
                 except MalformedError as refused:
                     bad.append((position, piece._replace(reason=refused.reason)))
-            events = None
+            rows, events = _rows(good), None
             if day:
                 places = (pa.scalar(day, pa.date32()), pa.scalar(key, pa.string()))
-                events = _events(good, *(pa.repeat(place, len(good)) for place in places))
-            yield delivered([(f.position, f.event_id, f.content, f.arrived) for f in good], bad, events)
-            if len(pieces) < AT_ONCE:
+                events = _events(rows, *(pa.repeat(place, len(good)) for place in places))
+            yield delivered((rows.positions, rows.ids, rows.contents, rows.arrived), bad, events)
+            first += AT_ONCE
+            if len(good) + len(bad) < AT_ONCE:
                 return
 
     def _found(self, position: int, piece: Piece) -> "_Found":
-        if piece.event_id is None:
-            raise MalformedError(str(piece.reason))
         id_, inner, kind = piece.event_id, piece.content, self.kinds[0]
+        if id_ is None:
+            raise MalformedError(str(piece.reason))
         if not self._bare:
             inner = self._opened(inner)
             kind = self._kind(inner)
             core = kind.core(inner)
             id_ = id_ if core is piece.content else event_id(canonical(core))
+        elif kind.said and piece.value is not None:
+            record = kind.said(piece.value)
+            return position, id_, inner, kind, record, kind.received(record)
         record = kind.decode(inner)
-        return _Found(position, id_, piece.content, kind, record, kind.received(record))
+        return position, id_, piece.content, kind, record, kind.received(record)
 
     def _parts(self, content: bytes) -> Iterator[Piece]:
         every = _pieces(content, self._is_record)
@@ -180,12 +184,12 @@ class OneByOne:
 
     event: Callable[[Any, int | None], Event]
 
-    def __call__(self, records: list[Any], ends: list[int | None]) -> Mapping[str, pa.Array]:
+    def __call__(self, records: Sequence[Any], ends: Sequence[int | None]) -> Mapping[str, pa.Array]:
         """As `Kind.events`."""
         return to_columns(list(map(self.event, records, ends)))
 
 
-def read_as(decode: Callable[[bytes], T], record: bytes) -> T:
+def read_as(decode: Callable[[S], T], record: S) -> T:
     """A record in the form of its kind.
 
     Raises:
@@ -220,18 +224,26 @@ def _pieces(content: bytes, is_record: Callable[[Any], bool]) -> Iterator[Piece]
         yield broken
 
 
-class _Found(NamedTuple):
-    """A record that is one: where it was, what it says, when it arrived (microseconds)."""
-
-    position: int
-    event_id: str
-    content: bytes
-    kind: Kind
-    record: Any
-    arrived: int
+# A record that is one: its position, event id, bytes, kind, fields, and arrival in microseconds.
+_Found = tuple[int, str, bytes, Kind, Any, int]
 
 
-def _events(found: list[_Found], days: pa.Array, keys: pa.Array) -> pa.Table:
+class _Rows(NamedTuple):
+    """Records that are ones, column by column."""
+
+    positions: Sequence[int]
+    ids: Sequence[str]
+    contents: Sequence[bytes]
+    kinds: Sequence[Kind]
+    records: Sequence[Any]
+    arrived: Sequence[int]
+
+
+def _rows(found: list[_Found]) -> _Rows:
+    return _Rows(*zip(*found, strict=True)) if found else _Rows((), (), (), (), (), ())
+
+
+def _events(found: _Rows, days: pa.Array, keys: pa.Array) -> pa.Table:
     """What records mean, in their order, without probes.
 
     Args:
@@ -239,19 +251,26 @@ def _events(found: list[_Found], days: pa.Array, keys: pa.Array) -> pa.Table:
         days: of each, when it arrived.
         keys: of each, the object it was in.
     """
-    every = pa.array([f.position for f in found], pa.int64()), pa.array([f.event_id for f in found], pa.string())
+    every = pa.array(found.positions, pa.int64()), pa.array(found.ids, pa.string())
     ends, hours = _hours(keys)
-    tables, order = [ENGAGEMENT_EVENTS.empty()], []
-    for kind in {f.kind: None for f in found}:
-        rows = [n for n, f in enumerate(found) if f.kind is kind and not kind.is_probe(f.record)]
-        meaning = kind.events([found[n].record for n in rows], [ends[n] for n in rows])
-        tables.append(placed(meaning, Origin(*(_of(values, rows) for values in (days, keys, *every, hours)))))
+    tables, order = [], []
+    for kind in dict.fromkeys(found.kinds):
+        rows = [n for n, own in enumerate(found.kinds) if own is kind]
+        meaning = kind.events([found.records[n] for n in rows], [ends[n] for n in rows])
+        events = placed(meaning, Origin(*(_of(values, rows) for values in (days, keys, *every, hours))))
+        if kind.probe:
+            is_event = pc.not_equal(events["source_event_type"], kind.probe)
+            if not pc.all(is_event).as_py():
+                events, rows = events.filter(is_event), np.array(rows)[is_event.to_numpy()].tolist()
+        tables.append(events)
         order += rows
+    if not tables:
+        return ENGAGEMENT_EVENTS.empty()
     events = pa.concat_tables(tables)
-    return events if order == sorted(order) else events.take(np.argsort(order))
+    return events.take(np.argsort(order)) if len(tables) > 1 else events
 
 
-def _of(values: pa.Array, rows: list[int]) -> pa.Array:
+def _of(values: pa.Array, rows: Sequence[int]) -> pa.Array:
     return values if len(values) == len(rows) else values.take(pa.array(rows, pa.int64()))
 
 

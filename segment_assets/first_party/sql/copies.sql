@@ -11,7 +11,7 @@ ordered AS (
          LAG(arrival_date) OVER (PARTITION BY event_id ORDER BY arrival_date, object_key, position) AS copied_from
   FROM near
 )
-SELECT o.arrival_date, o.event_id, o.object_key, o.position
+SELECT o.arrival_date, o.event_id, o.object_key, o.position, o.copied_from
 FROM ordered AS o
 INNER JOIN wanted_days AS w ON w.arrival_date = o.arrival_date
 WHERE DATEDIFF(o.arrival_date, o.copied_from) <= :window
