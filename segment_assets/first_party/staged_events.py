@@ -48,7 +48,8 @@ def write_day(path: Path, events: pa.Table) -> Path:
         path: where; what is written has the version in its name besides.
         events: one at least, by object and position: of copies the first stays.
     """
-    events = events.take(pc.sort_indices(events["event_id"])).combine_chunks()
+    events = events.combine_chunks()
+    events = events.take(pc.sort_indices(events["event_id"]))
     ids = events["event_id"]
     if pc.any(copied := pc.equal(ids[1:], ids[:-1])).as_py():
         events = events.filter(pa.chunked_array([[True], pc.invert(copied).combine_chunks()])).combine_chunks()

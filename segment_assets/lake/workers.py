@@ -41,7 +41,7 @@ def spread(work: Callable[[Part], Result], parts: Iterable[Part], *, worthwhile:
     # A worker may leave, idle, at the moment that work comes; another is started. As an error the warning would end the
     # thread that does so, and this would wait for ever.
     warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
-    jobs = (delayed(_measured)(work, part) for part in parts)
+    jobs = (delayed(_measured)(work, part) for part in _as_asked(parts))
     pool = Parallel(
         PROCESSES,
         backend="loky",
@@ -55,6 +55,16 @@ def spread(work: Callable[[Part], Result], parts: Iterable[Part], *, worthwhile:
         yield result
 
 
+def _as_asked(parts: Iterable[Part]) -> Iterator[Part]:
+    """The parts, in the context of who asks for the first: joblib asks for most of them in a thread of its own.
+
+    In the context stands which step is at work, and so in whose name objects are read.
+    """
+    context, rest = copy_context(), iter(parts)
+    while part := context.run(list, islice(rest, 1)):
+        yield part[0]
+
+
 def one_ahead(items: Iterable[Result]) -> Generator[Result, None, None]:
     """The items, while the next one is already worked out: workers parse what comes while this process writes."""
     with ThreadPoolExecutor(1) as thread:
@@ -63,7 +73,7 @@ def one_ahead(items: Iterable[Result]) -> Generator[Result, None, None]:
         def more() -> list[Result]:
             return list(islice(rest, 1))
 
-        # With the context of who asks: in it stands which step is at work, and so in whose name objects are read.
+        # With the context of who asks, as in `_as_asked`.
         coming = thread.submit(copy_context().run, more)
         while item := coming.result():
             coming = thread.submit(copy_context().run, more)

@@ -1,6 +1,7 @@
 import os
 import threading
 import warnings
+from contextvars import ContextVar
 
 import pyarrow as pa
 import pytest
@@ -24,6 +25,22 @@ def test_results_come_in_the_order_of_the_parts_from_other_processes() -> None:
     done = list(spread(process, range(7), worthwhile=True))
     assert [part for part, _ in done] == list(range(7))
     assert os.getpid() not in {where for _, where in done}
+
+
+STEP = ContextVar("step", default="nobody")
+
+
+def test_every_part_is_fetched_in_the_name_of_the_step_that_asks() -> None:
+    names = []
+
+    def parts():
+        for number in range(8):  # more than are asked for before the first is done
+            names.append(STEP.get())
+            yield number
+
+    STEP.set("raw_events")
+    list(spread(process, parts(), worthwhile=True))
+    assert names == ["raw_events"] * 8
 
 
 def test_small_work_stays_here() -> None:
