@@ -6,15 +6,19 @@ up to three days late. The same arguments give the same bytes.
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from os import cpu_count
 from pathlib import Path
 from random import Random
 
+import msgspec
 from isal import igzip
 
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 PER_DAY = 20_000
-OBJECT_BYTES = 5_000_000  # Firehose's default buffer, before compression
+PER_OBJECT = 2_600  # 5 MB before compression: Firehose's default buffer
 SKEWED = 0.8  # of all records, on one day
 _BROKEN = (
     lambda r: r[: len(r) // 2],
@@ -40,36 +44,27 @@ def write(folder: Path, records: int, *, skewed: bool = False, seed: int = 0) ->
     days = max(records // PER_DAY, 1)
     big = int(records * SKEWED) if skewed and days > 1 else 0
     each = (records - big) // days
-    total, done = 0, 0
+    objects, first = [], 0
     for day in range(days):
-        number = each + (big if day == days // 2 else 0) + (records - big - each * days if day == days - 1 else 0)
-        total += _day(folder, day, done, number, seed)
-        done += number
-    return total
+        end = first + each + (big if day == days // 2 else 0) + (records - big - each * days if day == days - 1 else 0)
+        objects += [(day, start, min(start + PER_OBJECT, end)) for start in range(first, end, PER_OBJECT)]
+        first = end
+    with ProcessPoolExecutor(cpu_count()) as pool:
+        return sum(pool.map(partial(_object, folder, seed), objects, chunksize=8))
 
 
-def _day(folder: Path, day: int, first: int, number: int, seed: int) -> int:
-    total, part, size, chance = 0, [], 0, Random(f"{seed} {day}")
-    for n, record in enumerate(_records(day, first, number, chance)):
-        part.append(record)
-        size += len(record) + 1
-        if size >= OBJECT_BYTES:
-            total += _object(folder, day, n, part)
-            part, size = [], 0
-    return total + (_object(folder, day, number, part) if part else 0)
-
-
-def _object(folder: Path, day: int, number: int, records: list[bytes]) -> int:
+def _object(folder: Path, seed: int, which: tuple[int, int, int]) -> int:
+    day, first, end = which
     at = FIRST_DAY + timedelta(days=day)
-    path = folder / f"events/{at:%Y/%m/%d}/12/events-1-{at:%Y-%m-%d}-12-00-00-{number:09}.gz"
+    path = folder / f"events/{at:%Y/%m/%d}/12/events-1-{at:%Y-%m-%d}-12-00-00-{first:09}.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = b"\n".join(records) + b"\n"
+    content = b"\n".join(_records(day, first, end, Random(f"{seed} {first}"))) + b"\n"
     path.write_bytes(igzip.compress(content, 1, mtime=0))
     return len(content)
 
 
-def _records(day: int, first: int, number: int, chance: Random) -> Iterator[bytes]:
-    for n in range(first, first + number):
+def _records(day: int, first: int, end: int, chance: Random) -> Iterator[bytes]:
+    for n in range(first, end):
         record = _record(day, n, chance)
         draw = chance.random()
         if draw < 0.001:
@@ -114,4 +109,4 @@ def _record(day: int, n: int, chance: Random) -> bytes:
         "facets": {"email_channel": {"mail_event": mail}} if kind.startswith("_email") else None,
         "awsAccountId": "111122223333",
     }  # fmt: skip
-    return json.dumps({k: v for k, v in record.items() if v is not None}, separators=(",", ":")).encode()
+    return msgspec.json.encode({k: v for k, v in record.items() if v is not None})

@@ -7,9 +7,12 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
+
+Json = dict[str, Any]
+T = TypeVar("T")
 
 # Firehose takes records of up to 1,024,000 bytes; what is larger is no event.
 MAX_RECORD = 1_024_000
@@ -37,31 +40,36 @@ class Piece(NamedTuple):
         content: the bytes.
         event_id: first 32 hex digits of the SHA-256 of the canonical JSON; None where there is a reason.
         reason: why the bytes are no JSON object; None where they are.
-        value: what the JSON says; None where the bytes must be asked.
+        value: what the JSON says, where that is known; otherwise `value_of` tells it.
     """
 
     content: bytes
     event_id: str | None
     reason: str | None
-    value: dict[str, Any] | None = None
+    value: Json | None = None
 
 
 def _exact(text: str) -> msgspec.Raw:
+    return msgspec.Raw(repr(_finite(text)).encode())
+
+
+def _finite(text: str) -> float:
     value = float(text)
     if value - value != 0:
         raise MalformedError("not_finite")
-    return msgspec.Raw(repr(value).encode())
+    return value
 
 
 def _usual(text: str) -> float:
     value = float(text)
     if value == 0 or 0.0001 <= abs(value) < 1e16:
         return value
-    raise MalformedError("not_finite")  # or spelled in another way: it is read again, closely
+    raise MalformedError("not_finite")  # or spelled in another way: the record is looked at once more
 
 
 # Python's own spelling of floats, so that the bytes equal those of `json.dumps`: msgspec's differ at 1e16 and 1e-7.
 _decode = msgspec.json.Decoder(float_hook=_exact).decode
+_decode_finite = msgspec.json.Decoder(float_hook=_finite).decode
 _decode_usual = msgspec.json.Decoder(float_hook=_usual).decode
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -72,19 +80,36 @@ def canonical(record: bytes) -> bytes:
     Raises:
         MalformedError: not_an_object, not_json, not_utf8, not_finite, too_deep or too_large.
     """
+    return _checked(record, lambda record: _encode(_object(_decode(record))))
+
+
+def value_of(record: bytes) -> Json:
+    """What the record says, as Python's values; raises as `canonical`."""
+    return _checked(record, lambda record: _object(_decode_finite(record)))
+
+
+def _checked(record: bytes, made: Callable[[bytes], T]) -> T:
     if len(record) > MAX_RECORD:
         raise MalformedError("too_large")
     try:
-        value = _decode(record)
-        if not isinstance(value, dict):
-            raise MalformedError("not_an_object")
-        return _encode(value)
+        return made(record)
     except MalformedError:
         raise
     except RecursionError as deep:
         raise MalformedError("too_deep") from deep
     except (ValueError, TypeError) as bad:
         raise MalformedError(_why(record)) from bad
+
+
+def _object(value: Any) -> Json:
+    if not isinstance(value, dict):
+        raise MalformedError("not_an_object")
+    return value
+
+
+def id_of(value: Json) -> str:
+    """The id of a record that is decoded already."""
+    return event_id(canonical(_encode(value)))
 
 
 def event_id(canonical_json: bytes) -> str:

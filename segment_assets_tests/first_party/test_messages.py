@@ -266,6 +266,23 @@ def test_an_envelope_changes_nothing_but_the_bytes_that_were_delivered():
     assert plain == by_sns == by_bridge
 
 
+@pytest.mark.parametrize("kinds", [EVERY, [KINDS["ses"]], [KINDS["connect"]]], ids=["every", "ses", "connect"])
+@pytest.mark.parametrize(
+    ("inside", "reason"), [("{broken", "not_json"), ('{"a":1e999}', "not_finite"), ('{"a":"\\ud800"}', "not_utf8")]
+)
+def test_what_lies_broken_in_an_envelope_is_refused_and_the_records_beside_it_are_kept(kinds, inside, reason):
+    around = {"Type": "Notification", "MessageId": "1", "TopicArn": "arn:aws:sns:x", "Message": inside}
+    sound = ses("Send") | {"campaign_event_type": "Send", "campaign_event_timestamp": "2026-09-21T14:13:20Z"}
+    content = "\n".join(json.dumps(record) for record in (sound, around, sound)).encode()
+    found, bad = read_stream(kinds, content, KEY)
+    assert ([e["raw_ordinal"] for e in found], [(b["position"], b["reason"]) for b in bad]) == ([0, 2], [(1, reason)])
+
+
+@pytest.mark.parametrize("detail", [None, [1], "text", {}])
+def test_an_event_of_eventbridge_without_details_is_of_no_kind(detail):
+    assert refused({"detail-type": "Email Sent", "source": "aws.ses", "detail": detail}) == ["unknown_kind"]
+
+
 @pytest.mark.parametrize(
     ("kind", "name"),
     [

@@ -3,11 +3,10 @@
 https://docs.aws.amazon.com/connect/latest/adminguide/customer-profiles-object-type-mappings-campaign-event.html
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, field
 
 from segment_assets.first_party.formats import end_user_messaging
 from segment_assets.first_party.formats.messages import (
@@ -21,13 +20,12 @@ from segment_assets.first_party.formats.messages import (
 )
 from segment_assets.first_party.formats.ses_shape import Bounce, Click, Complaint, Delivery, Reject
 from segment_assets.first_party.formats.stream import Kind, OneByOne, in_this_century, read_as
-from segment_assets.first_party.records import MalformedError
+from segment_assets.first_party.records import Json, MalformedError
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import ENGAGEMENT, Event
 from segment_assets.people.addresses import AddressType
 
 Text = str | None
-_NOTHING = msgspec.Raw()
 # Channel -> the object type's name and our channel.
 CHANNELS = {
     "EMAIL": ("Campaign-Email", "email"),
@@ -71,35 +69,32 @@ class Campaign(Struct, gc=False):
 class Profiles(Struct, gc=False):
     """What Customer Profiles' event stream puts around an object of a profile."""
 
-    object: msgspec.Raw = field(default=_NOTHING, name="Object")
+    object: Any = field(default=UNSET, name="Object")
     object_type: Text = field(default=None, name="ObjectTypeName")
     change: Text = field(default=None, name="EventType")
     timestamp: Text = field(default=None, name="EventTimestamp")
 
 
 Said = tuple[Profiles, Campaign | None]
-_profiles: Callable[[bytes], Profiles] = msgspec.json.Decoder(Profiles).decode
-_campaign: Callable[[bytes], Campaign] = msgspec.json.Decoder(Campaign).decode
 
 
 def _is_mine(top: Mapping[str, Any]) -> bool:
     return "campaign_event_type" in top or ("ObjectTypeName" in top and "Object" in top)
 
 
-def _core(record: bytes) -> bytes:
+def _core(record: Json) -> Json:
     """The same event may come by two ways: what is inside the profile stream's envelope says which it is."""
-    around = read_as(_profiles, record)
-    return bytes(around.object) if around.object != _NOTHING else record
+    inner = record.get("Object")
+    return inner if isinstance(inner, dict) else record
 
 
-def _read(record: bytes) -> Said:
-    around = read_as(_profiles, record)
-    inner = bytes(around.object) if around.object != _NOTHING else record
-    if around.object != _NOTHING and b'"campaign_event_type"' not in inner:
+def _read(record: Json) -> Said:
+    around, inner = read_as(Profiles, record), _core(record)
+    if around.object is not UNSET and "campaign_event_type" not in inner:
         if not around.object_type:
             raise MalformedError("missing_key")
         return around, None
-    return around, read_as(_campaign, inner)
+    return around, read_as(Campaign, inner)
 
 
 def _received(said: Said) -> int:
@@ -112,7 +107,7 @@ def _received(said: Said) -> int:
 
 def _event(said: Said, end_of_hour: int | None) -> Event:
     around, read = said
-    known = microseconds(around.timestamp) if around.object != _NOTHING else None
+    known = microseconds(around.timestamp) if around.object is not UNSET else None
     if read is None:
         return _other(around, known or 0)
     occurred = microseconds(read.timestamp) or 0

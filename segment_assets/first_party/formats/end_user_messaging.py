@@ -3,16 +3,15 @@
 https://docs.aws.amazon.com/sms-voice/latest/userguide/configuration-sets-event-format.html
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from msgspec import Struct, field
 
 from segment_assets.first_party.formats.messages import dollars, first, hashed, properties
 from segment_assets.first_party.formats.stream import Kind, OneByOne, in_this_century, read_as
-from segment_assets.first_party.records import MalformedError
+from segment_assets.first_party.records import Json, MalformedError
 from segment_assets.first_party.vocabulary import ENGAGEMENT, Event
 
 CHANNELS = {"TEXT": "sms", "MEDIA": "mms", "VOICE": "voice", "RCS": "rcs"}
@@ -43,15 +42,12 @@ class Record(Struct, gc=False):
     fee: float | None = field(default=None, name="totalCarrierFee")
 
 
-_decode: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
-
-
 def _is_mine(top: Mapping[str, Any]) -> bool:
     return "eventType" in top and "eventTimestamp" in top and "mail" not in top
 
 
-def _read(record: bytes) -> Record:
-    read = read_as(_decode, record)
+def _read(record: Json) -> Record:
+    read = read_as(Record, record)
     if not read.type:
         raise MalformedError("missing_key")
     _cost(read)

@@ -4,37 +4,21 @@ A stream may reach Firehose through either. What copies of an event have in comm
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
 """
 
-from collections.abc import Callable
-
-import msgspec
-from msgspec import Struct, field
+from segment_assets.first_party.records import Json, value_of
 
 # Whose events lie whole in EventBridge's `detail`.
-_WHOLE_IN_DETAIL = frozenset(("aws.ses", "aws.sms-voice"))
-_NOTHING = msgspec.Raw()
+_WHOLE_IN_DETAIL = ("aws.ses", "aws.sms-voice")
 
 
-class _Envelope(Struct, gc=False):
-    type: str | None = field(default=None, name="Type")
-    message: str | None = field(default=None, name="Message")
-    topic: str | None = field(default=None, name="TopicArn")
-    source: str | None = None
-    detail: msgspec.Raw = _NOTHING
+def opened(record: Json) -> Json:
+    """The record without its envelope; itself where it has none.
 
-
-_decode: Callable[[bytes], _Envelope] = msgspec.json.Decoder(_Envelope).decode
-
-
-def opened(record: bytes) -> bytes:
-    """The record without its envelope; itself where it has none."""
-    if b'"TopicArn"' not in record and b'"detail"' not in record:
-        return record
-    try:
-        envelope = _decode(record)
-    except msgspec.DecodeError:
-        return record
-    if envelope.type == "Notification" and envelope.topic and envelope.message and envelope.message.startswith("{"):
-        return opened(envelope.message.encode())
-    if envelope.source in _WHOLE_IN_DETAIL and envelope.detail != _NOTHING:
-        return bytes(envelope.detail)
+    Raises:
+        MalformedError: what lies in SNS's envelope begins as JSON and is none.
+    """
+    if record.get("Type") == "Notification" and record.get("TopicArn"):
+        message = record.get("Message")
+        return opened(value_of(message.encode())) if isinstance(message, str) and message.startswith("{") else record
+    if "detail" in record and record.get("source") in _WHOLE_IN_DETAIL and isinstance(record["detail"], dict):
+        return record["detail"]
     return record

@@ -5,35 +5,23 @@ As JSON, or in the Parquet layout of the Digital User Engagement database.
 Shapes: https://docs.aws.amazon.com/pinpoint/latest/developerguide/event-streams-data-app.html and its neighbours.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 
 from segment_assets.first_party.formats.pinpoint_events import cost, to_columns
 from segment_assets.first_party.formats.pinpoint_shape import PROBE, Record
 from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
-from segment_assets.first_party.records import MalformedError
-
-_json: Callable[[bytes], Any] = msgspec.json.Decoder().decode
-
-
-def _record(value: Any) -> Record:
-    return msgspec.convert(value, Record)
+from segment_assets.first_party.records import Json, MalformedError
 
 
 def _is_mine(top: Mapping[str, Any]) -> bool:
     return "event_type" in top and ("event_timestamp" in top or "arrival_timestamp" in top)
 
 
-def _read(record: bytes) -> Record:
-    return _said(_json(record))
-
-
-def _said(value: Any) -> Record:
-    # A third of the time of decoding the bytes again.
-    read = read_as(_record, value)
+def _read(record: Json) -> Record:
+    read = read_as(Record, record)
     if not read.event_type:
         raise MalformedError("missing_key")
     cost(read)
@@ -49,4 +37,4 @@ def _events(records: Sequence[Record], ends_of_hours: Sequence[int | None]) -> d
     return to_columns(records)
 
 
-PINPOINT = Kind(_is_mine, _read, _received, _events, said=_said, probe=PROBE, in_envelopes=False)
+PINPOINT = Kind(_is_mine, _read, _received, _events, probe=PROBE, in_envelopes=False)

@@ -3,10 +3,8 @@
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-firehose-contents.html
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-import msgspec
 
 from segment_assets.first_party.formats.messages import (
     MAIL_EVENTS,
@@ -20,11 +18,10 @@ from segment_assets.first_party.formats.messages import (
 )
 from segment_assets.first_party.formats.ses_shape import Preferences, Record, Subscription
 from segment_assets.first_party.formats.stream import Kind, OneByOne, in_this_century, read_as
-from segment_assets.first_party.records import MalformedError
+from segment_assets.first_party.records import Json, MalformedError
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import ENGAGEMENT, Event
 
-_decode: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
 _CONFIGURATION_SET = "ses:configuration-set"
 
 
@@ -32,8 +29,8 @@ def _is_mine(top: Mapping[str, Any]) -> bool:
     return "mail" in top and ("eventType" in top or "notificationType" in top)
 
 
-def _read(record: bytes) -> Record:
-    read = read_as(_decode, record)
+def _read(record: Json) -> Record:
+    read = read_as(Record, record)
     if not read.type:
         raise MalformedError("missing_key")
     return read

@@ -19,24 +19,23 @@ import pyarrow.compute as pc
 from segment_assets.first_party.compression import decompress
 from segment_assets.first_party.formats import Delivered, delivered, due_parquet
 from segment_assets.first_party.formats.envelopes import opened
-from segment_assets.first_party.records import MalformedError, Piece, canonical, event_id, pieces
+from segment_assets.first_party.records import (
+    Json,
+    MalformedError,
+    Piece,
+    canonical,
+    event_id,
+    id_of,
+    pieces,
+    value_of,
+)
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST, Event, Origin, placed, to_columns
 from segment_assets.lake.arrivals import arrival_day, arrival_hour
 
 # Records held as Python's values until they are columns: 2 MB of text, as much as a core has fast memory for.
 AT_ONCE = 1_000
-S = TypeVar("S")
 T = TypeVar("T")
-_top: Callable[[bytes | str], dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-
-
-def _whole(record: bytes) -> list[bytes]:
-    return [record]
-
-
-def _same(record: bytes) -> bytes:
-    return record
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,25 +44,23 @@ class Kind:
 
     Attributes:
         is_mine: whether a JSON object with these keys at its top is of this kind.
-        decode: the fields of a record that are looked at; raises MalformedError where it is none.
+        read: the fields of a record that are looked at; raises MalformedError where it is none.
         received: when a record arrived by its own account, in microseconds; raises MalformedError where it says none.
         events: what records mean, as columns of engagement_events, given for each the end of the hour in its object's
             key where that names one. The caller adds where they came from.
-        said: `decode` of a record that is JSON's values already; None where the kind needs the bytes.
         probe: source_event_type of records that test the stream and are no events.
-        parts: a record that carries several events as one record for each.
+        parts: a record that carries several events as the JSON of one record for each.
         core: the part of a record whose content says which event it is: what copies of it have in common.
         in_envelopes: whether SNS or EventBridge may stand around a record.
     """
 
     is_mine: Callable[[Mapping[str, Any]], bool]
-    decode: Callable[[bytes], Any]
+    read: Callable[[Json], Any]
     received: Callable[[Any], int]
     events: Callable[[Sequence[Any], Sequence[int | None]], Mapping[str, pa.Array]]
-    said: Callable[[dict[str, Any]], Any] | None = None
     probe: str | None = None
-    parts: Callable[[bytes], list[bytes]] = _whole
-    core: Callable[[bytes], bytes] = _same
+    parts: Callable[[Json], list[bytes]] | None = None
+    core: Callable[[Json], Json] | None = None
     in_envelopes: bool = True
 
 
@@ -79,9 +76,6 @@ class Stream:
     def __init__(self, kinds: Sequence[Kind]) -> None:
         self.kinds = tuple(kinds)
         self._envelopes = any(kind.in_envelopes for kind in self.kinds)
-        # Nothing stands around Pinpoint's records, and each is one event: five calls less for each.
-        only = self.kinds[0]
-        self._bare = len(self.kinds) == 1 and not self._envelopes and (only.parts, only.core) == (_whole, _same)
 
     def pieces(self, key: str, content: bytes) -> Iterator[bytes]:
         """The object as it is: Firehose writes at most some megabytes."""
@@ -102,19 +96,22 @@ class Stream:
         """One event per record, by the rules of its kind."""
         found: list[_Found] = []
         for position, id_, text in zip(*(raw[n].to_pylist() for n in ("position", "event_id", "record")), strict=True):
-            inner = self._opened(text.encode())
-            kind = self._kind(inner)
-            found.append((position, id_, b"", kind, kind.decode(inner), 0))
+            kind, inner = self._meant(value_of(text.encode()))
+            found.append((position, id_, b"", kind, kind.read(inner), 0))
         return _events(_rows(found), *(raw[name].combine_chunks() for name in ("arrival_date", "object_key")))
 
     def _read(self, key: str, day: date | None, content: bytes) -> Iterator[Delivered]:
-        pieces, first = self._parts(content), 0
+        told, first = self._told(content), 0
         while True:
             good: list[_Found] = []
             bad: list[tuple[int, Piece]] = []
-            for position, piece in enumerate(islice(pieces, AT_ONCE), first):
+            for position, (piece, kind, value) in enumerate(islice(told, AT_ONCE), first):
+                if piece.event_id is None or kind is None:
+                    bad.append((position, piece))
+                    continue
                 try:
-                    good.append(self._found(position, piece))
+                    record = kind.read(value)
+                    good.append((position, piece.event_id, piece.content, kind, record, kind.received(record)))
                 except MalformedError as refused:
                     bad.append((position, piece._replace(reason=refused.reason)))
             rows, events = _rows(good), None
@@ -126,48 +123,32 @@ class Stream:
             if len(good) + len(bad) < AT_ONCE:
                 return
 
-    def _found(self, position: int, piece: Piece) -> "_Found":
-        id_, inner, kind = piece.event_id, piece.content, self.kinds[0]
-        if id_ is None:
-            raise MalformedError(str(piece.reason))
-        if not self._bare:
-            inner = self._opened(inner)
-            kind = self._kind(inner)
-            core = kind.core(inner)
-            id_ = id_ if core is piece.content else event_id(canonical(core))
-        elif kind.said and piece.value is not None:
-            record = kind.said(piece.value)
-            return position, id_, inner, kind, record, kind.received(record)
-        record = kind.decode(inner)
-        return position, id_, piece.content, kind, record, kind.received(record)
-
-    def _parts(self, content: bytes) -> Iterator[Piece]:
-        every = _pieces(content, self._is_record)
-        return every if self._bare else self._apart(every)
-
-    def _apart(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
-        for piece in pieces:
-            if piece.event_id is None:
-                yield piece
-                continue
+    def _told(self, content: bytes) -> Iterator["_Told"]:
+        for piece in _pieces(content, self._is_record):
             try:
-                inner = self._opened(piece.content)
-                parts = self._kind(inner).parts(inner)
-            except MalformedError:
-                parts = []
-            # One event: the record stays as it was delivered, envelope and all.
-            yield from [Piece(p, event_id(canonical(p)), None) for p in parts] if len(parts) > 1 else [piece]
+                yield from self._apart(piece)
+            except MalformedError as refused:
+                yield piece._replace(reason=refused.reason), None, {}
 
-    def _opened(self, record: bytes) -> bytes:
-        return opened(record) if self._envelopes else record
+    def _apart(self, piece: Piece) -> list["_Told"]:
+        """What a piece says: mostly one thing."""
+        if piece.event_id is None:
+            return [(piece, None, {})]
+        value = value_of(piece.content) if piece.value is None else piece.value
+        kind, inner = self._meant(value)
+        if kind.parts and len(parts := kind.parts(inner)) > 1:
+            return [(Piece(part, event_id(canonical(part)), None), kind, value_of(part)) for part in parts]
+        # One event: the record stays as it was delivered, envelope and all.
+        core = kind.core(inner) if kind.core else inner
+        return [(piece if core is value else piece._replace(event_id=id_of(core)), kind, inner)]
 
-    def _kind(self, record: bytes) -> Kind:
+    def _meant(self, value: Json) -> tuple[Kind, Json]:
+        inner = opened(value) if self._envelopes else value
         if len(self.kinds) == 1:
-            return self.kinds[0]
-        top = _top(record)
+            return self.kinds[0], inner
         for kind in self.kinds:
-            if kind.is_mine(top):
-                return kind
+            if kind.is_mine(inner):
+                return kind, inner
         raise MalformedError("unknown_kind")
 
     def _is_record(self, value: Any) -> bool:
@@ -189,14 +170,14 @@ class OneByOne:
         return to_columns(list(map(self.event, records, ends)))
 
 
-def read_as(decode: Callable[[S], T], record: S) -> T:
+def read_as(form: type[T], record: Json) -> T:
     """A record in the form of its kind.
 
     Raises:
         MalformedError: missing_key or wrong_type.
     """
     try:
-        return decode(record)
+        return msgspec.convert(record, form)
     except msgspec.ValidationError as bad:
         raise MalformedError("missing_key" if "missing required field" in str(bad) else "wrong_type") from bad
 
@@ -224,6 +205,8 @@ def _pieces(content: bytes, is_record: Callable[[Any], bool]) -> Iterator[Piece]
         yield broken
 
 
+# A piece, its kind, and what it says without its envelope; no kind where it says nothing.
+_Told = tuple[Piece, Kind | None, Json]
 # A record that is one: its position, event id, bytes, kind, fields, and arrival in microseconds.
 _Found = tuple[int, str, bytes, Kind, Any, int]
 

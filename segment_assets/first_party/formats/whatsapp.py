@@ -4,20 +4,19 @@ https://docs.aws.amazon.com/social-messaging/latest/userguide/managing-event-des
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
 from msgspec import Struct, field
 
 from segment_assets.first_party.formats.messages import hashed, told_of
 from segment_assets.first_party.formats.stream import Kind, OneByOne, in_this_century, read_as
-from segment_assets.first_party.records import MalformedError
+from segment_assets.first_party.records import Json, MalformedError, value_of
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import ENGAGEMENT, Event
 
 NAMES = {"sent": "send", "delivered": "delivered", "read": "read", "failed": "fail"}
-_BRIDGE = b"aws.social-messaging"
+_BRIDGE = "aws.social-messaging"
 Text = str | None
 
 
@@ -87,20 +86,14 @@ class Record(Struct, gc=False):
 
 
 Said = tuple[Record, Status | Message | Detail]
-_decode: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode
-_entry: Callable[[bytes], Entry] = msgspec.json.Decoder(Entry).decode
 
 
 def _is_mine(top: Mapping[str, Any]) -> bool:
-    return "whatsAppWebhookEntry" in top or ("detail" in top and _BRIDGE in _bytes(top.get("source")))
+    return "whatsAppWebhookEntry" in top or ("detail" in top and top.get("source") == _BRIDGE)
 
 
-def _bytes(value: Any) -> bytes:
-    return value.encode() if isinstance(value, str) else bytes(value or b"")
-
-
-def _read(record: bytes) -> Said:
-    read = read_as(_decode, record)
+def _read(record: Json) -> Said:
+    read = read_as(Record, record)
     return read, _what(read)
 
 
@@ -123,10 +116,7 @@ def _what(read: Record) -> Status | Message | Detail:
         return read.detail
     if not read.entry:
         raise MalformedError("missing_key")
-    try:
-        entry = read_as(_entry, read.entry.encode())
-    except msgspec.DecodeError as bad:
-        raise MalformedError("not_json") from bad
+    entry = read_as(Entry, value_of(read.entry.encode()))
     said = [one for change in entry.changes for one in (change.value.statuses or change.value.messages or ())]
     if not said:
         raise MalformedError("missing_key")
@@ -169,17 +159,14 @@ def _failure(what: Status | Message | Detail) -> str | None:
     return next((text for error in errors or () if (text := error.message or error.title)), None)
 
 
-def _parts(record: bytes) -> list[bytes]:
+def _parts(record: Json) -> list[bytes]:
     """Meta may say several things in one webhook: each becomes a record of its own, in the same form."""
     try:
-        whole = json.loads(record)
-        if not isinstance(written := whole.get("whatsAppWebhookEntry"), str):
-            return [record]
-        parts = list(_alone(json.loads(written)))
+        parts = list(_alone(json.loads(record["whatsAppWebhookEntry"])))
     except (ValueError, RecursionError, TypeError, AttributeError, KeyError):
-        return [record]
+        return []
     return [
-        json.dumps(whole | {"whatsAppWebhookEntry": json.dumps(part)}, ensure_ascii=False).encode() for part in parts
+        json.dumps(record | {"whatsAppWebhookEntry": json.dumps(part)}, ensure_ascii=False).encode() for part in parts
     ]
 
 
