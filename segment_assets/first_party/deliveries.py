@@ -37,6 +37,8 @@ CHUNK = 500_000_000
 PART = 8_000_000
 # The largest day that one process reads alone, for it holds the day's records.
 WHOLE_DAY = 32_000_000
+# Of a larger day as much is read at a time, and put in order at a time: each is held several times over.
+SHARE = 16_000_000
 
 
 class Parts(dict[date, Part]):
@@ -269,14 +271,14 @@ def _units(days: Mapping[date, list[StoredObject]]) -> Iterator[tuple[list[tuple
     held = 0
     for day, objects in days.items():
         whole = sum(map(weight, objects))
-        shares = max(ceil(whole / WHOLE_DAY), 1)
+        shares = ceil(whole / SHARE) if whole > WHOLE_DAY else 1
         if unit and (shares > 1 or held + whole > WHOLE_DAY):
             yield unit, 1
             unit, held = [], 0
         for stored in objects:
             unit.append((day, stored))
             held += weight(stored)
-            if shares > 1 and held > PART:
+            if shares > 1 and held >= SHARE:
                 yield unit, shares
                 unit, held = [], 0
         if unit and (shares > 1 or held > PART):

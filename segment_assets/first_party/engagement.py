@@ -29,8 +29,8 @@ WINDOW = 4
 CHUNK = 500_000
 # Records that are read again at a time, and of which more are worth a second process.
 PART = 6_000
-# The largest day that is put in order at once: its events take 1 KB each.
-WHOLE_DAY = 60_000
+# Events that are put in order at once: they take 1 KB each.
+WHOLE_DAY = 30_000
 # Records among which copies are looked for at once: DuckDB holds 200 bytes of each. Each time all ids are read.
 AT_ONCE = 250_000
 
