@@ -141,10 +141,7 @@ class _Chunk:
         self.folder.mkdir()
         staged = {day: self._staged(day) for day in days}
         copied = copies(self.lake, days, self.good)
-        # Copies within a day were left out when it was read whole.
-        others = set(copied.filter(pc.less(copied["copied_from"], copied["arrival_date"]))["arrival_date"].to_pylist())
-        ready = {day: its[0] for day, its in staged.items() if len(its) == 1 and day not in others}
-        found = {day: [part] if day in ready and (part := staged_events.whole(ready[day])) else [] for day in days}
+        found = {day: self._ready(day, staged[day], copied) for day in days}
         rest = [day for day in days if not found[day]]
         shares = [share for day in rest for share in self._shares(day, staged[day], copied)]
         for day, part in spread(finish, shares, worthwhile=sum(self.good.get(day, 0) for day in rest) > PART):
@@ -161,6 +158,18 @@ class _Chunk:
             for number, rows in enumerate(_records(self.lake, day))
         )
         return list(spread(partial(stage, self.form), parts, worthwhile=records > PART))
+
+    def _ready(self, day: date, staged: list[Path], copied: pa.Table) -> list[Part]:
+        """The day's file as it was written when the day was read whole; none where a copy came on an earlier day.
+
+        Copies within the day were left out then.
+        """
+        from_before = pc.and_(
+            pc.equal(copied["arrival_date"], pa.scalar(day, pa.date32())),
+            pc.less(copied["copied_from"], copied["arrival_date"]),
+        )
+        whole = staged_events.whole(staged[0]) if len(staged) == 1 else None
+        return [whole] if whole and not pc.any(from_before).as_py() else []
 
     def _shares(self, day: date, staged: list[Path], copied: pa.Table) -> Iterator[Share]:
         its = copied.filter(pc.equal(copied["arrival_date"], pa.scalar(day, pa.date32())))

@@ -233,9 +233,14 @@ def test_several_processes_and_chunks_make_the_same_tables_as_one(tmp_path, land
     if large:  # than what is read, or put in order, at once
         monkeypatch.setattr(deliveries, "PART", 1_000)
         monkeypatch.setattr(deliveries, "WHOLE_DAY", 5_000)
+        monkeypatch.setattr(deliveries, "SHARE", 2_000)
         monkeypatch.setattr(engagement, "WHOLE_DAY", 20)
         monkeypatch.setattr(engagement, "AT_ONCE", 25)
     load_days(together, landing, code="code" if large else "")
+    if large:
+        kept = list((together.scratch / staged_events.FOLDER).iterdir())
+        assert len(kept) == 3
+        assert all(len(list(day.glob("*.arrow"))) > 1 for day in kept), "each day is read in parts"
     normalise(together)
     for table in (RAW_EVENTS, QUARANTINED_RECORDS, ARRIVAL_DAYS, ENGAGEMENT_EVENTS):
         assert together.state(table).version == alone.state(table).version
