@@ -3,9 +3,10 @@
 No row goes from process to process, and nothing here needs a catalog.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from functools import partial
+from itertools import accumulate, count, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,11 +14,12 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segment_assets.lake.content import content_hash_of
+from segment_assets.lake.content import ROWS, group_hash, of_groups
+from segment_assets.lake.workers import spread
 
 # Arrow bytes of a row group: what is held until it is written.
 GROUP = 8_000_000
-BATCH = 8_000  # rows of a column that are read again at a time: 16 MB of text
+_FEW = 30  # groups of rows that are hashed before another process would have started
 _ID = b"PARQUET:field_id"
 
 
@@ -99,15 +101,30 @@ class PartWriter:
 
 
 def version_of(schema: pa.Schema, files: Sequence[Path]) -> str:
-    """The content hash of rows in files, in their order; some rows of one column are held at a time."""
+    """The content hash of rows in files, in their order, each read once; of many rows by several processes."""
+    ends = list(accumulate((pq.read_metadata(path).num_rows for path in files), initial=0))
+    starts = range(0, max(ends[-1], 1), ROWS)
+    groups = (_cut(files, ends, start, start + ROWS) for start in starts)
+    return of_groups(spread(partial(_hash, schema), groups, worthwhile=len(starts) > _FEW))
 
-    def chunks(name: str) -> Iterator[pa.Array]:
-        for path in files:
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(BATCH, columns=[name], use_threads=False):
-                    yield batch.column(0)
 
-    return content_hash_of(schema, sum(pq.read_metadata(path).num_rows for path in files), chunks)
+def _cut(files: Sequence[Path], ends: Sequence[int], start: int, end: int) -> list[tuple[Path, int, int]]:
+    """Which rows of which files lie between two rows of all: the files, and first and last row in each."""
+    found = ((path, max(start - a, 0), min(end, b) - a) for path, (a, b) in zip(files, pairwise(ends), strict=True))
+    return [(path, first, last) for path, first, last in found if first < last]
+
+
+def _hash(schema: pa.Schema, cut: list[tuple[Path, int, int]]) -> str:
+    rows = [_read(path, first, last).cast(schema) for path, first, last in cut]
+    return group_hash(pa.concat_tables([schema.empty_table(), *rows]))
+
+
+def _read(path: Path, first: int, last: int) -> pa.Table:
+    with pq.ParquetFile(path) as file:
+        sizes = (file.metadata.row_group(n).num_rows for n in range(file.num_row_groups))
+        ends = list(accumulate(sizes, initial=0))
+        wanted = [n for n, (a, b) in enumerate(pairwise(ends)) if a < last and b > first]
+        return file.read_row_groups(wanted, use_threads=False).slice(first - ends[wanted[0]], last - first)
 
 
 def joined(schema: pa.Schema, parts: Sequence[Part]) -> Part:

@@ -6,7 +6,9 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_assets.lake import content_hash
+from segment_assets.lake import content_hash, parts
+from segment_assets.lake.content import ROWS
+from segment_assets.lake.parts import PartWriter, version_of, with_field_ids
 from segment_assets.lake.table import column
 
 SCHEMA = pa.schema(
@@ -69,3 +71,21 @@ def test_of_a_column_that_another_is_a_hash_of_only_the_lengths_count() -> None:
     assert version("7", '{"a":1,"b":2}') == version("7", '{"b":2,"a":1}')
     assert version("7", '{"a":1,"b":2}') != version("7", '{"a":1, "b":2}')
     assert version("7", '{"a":1,"b":2}') != version("8", '{"a":1,"b":2}')
+
+
+def test_of_many_rows_neither_chunks_nor_files_matter_but_their_order_does(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(parts, "GROUP", 1)  # a row group for each time
+    schema = with_field_ids(pa.schema([("number", pa.int64()), ("map", pa.map_(pa.string(), pa.string()))]))
+    numbers = range(2 * ROWS + 10)
+    table = pa.table({"number": numbers, "map": [[("n", str(n))] * (n % 3) for n in numbers]}, schema=schema)
+    first, second, rest = table.slice(0, ROWS), table.slice(ROWS, ROWS), table.slice(2 * ROWS)
+    pieces = [table.slice(0, 5), table.slice(5, ROWS), table.slice(ROWS + 5)]
+    files = []
+    for number, piece in enumerate(pieces):
+        with PartWriter(tmp_path / f"{number}.parquet", schema) as writer:
+            for start in range(0, piece.num_rows, 1_000):
+                writer.add(piece.slice(start, 1_000))
+        files += writer.files
+    assert content_hash(table) == content_hash(pa.concat_tables(pieces)) == version_of(schema, files)
+    assert content_hash(table) != content_hash(pa.concat_tables([second, first, rest]))
+    assert len({content_hash(t) for t in (table, table.slice(0, 2 * ROWS), first, table.slice(0, 0))}) == 4
