@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from segment_assets.first_party import staged_events
 from segment_assets.first_party.formats import Delivered, Format
 from segment_assets.first_party.reading import Read, Unit, placed, repeat
 from segment_assets.first_party.reading import read as read_unit
@@ -37,7 +38,7 @@ CHUNK = 500_000_000
 PART = 8_000_000
 # The largest day that one process reads alone, for it holds the day's records.
 WHOLE_DAY = 32_000_000
-# Of a larger day as much is read at a time, and put in order at a time: each is held several times over.
+# Of a larger day as much is read at a time, and half of it put in order at a time: each is held several times over.
 SHARE = 16_000_000
 
 
@@ -271,7 +272,7 @@ def _units(days: Mapping[date, list[StoredObject]]) -> Iterator[tuple[list[tuple
     held = 0
     for day, objects in days.items():
         whole = sum(map(weight, objects))
-        shares = ceil(whole / SHARE) if whole > WHOLE_DAY else 1
+        shares = min(ceil(2 * whole / SHARE), staged_events.SHARES) if whole > WHOLE_DAY else 1
         if unit and (shares > 1 or held + whole > WHOLE_DAY):
             yield unit, 1
             unit, held = [], 0

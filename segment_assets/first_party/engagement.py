@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_assets.first_party import staged_events
-from segment_assets.first_party.engagement_days import Again, Share, finish, stage
+from segment_assets.first_party.engagement_days import Again, Finer, Share, divide, finish, stage
 from segment_assets.first_party.formats import Format
 from segment_assets.first_party.staging import private_folder
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, RAW_EVENTS
@@ -29,10 +29,10 @@ WINDOW = 4
 CHUNK = 500_000
 # Records that are read again at a time, and of which more are worth a second process.
 PART = 6_000
-# Events that are put in order at once: they take 1 KB each.
-WHOLE_DAY = 30_000
+# Events that are put in order at once: they take 1 KB each, several times over.
+WHOLE_DAY = 20_000
 # Records among which copies are looked for at once: DuckDB holds 200 bytes of each. Each time all ids are read.
-AT_ONCE = 250_000
+AT_ONCE = 500_000
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,9 @@ class _Chunk:
         if kept := staged_events.kept(self.lake.scratch, day, self.raw[str(day)], self.code):
             return kept
         records = self.good.get(day, 0)
+        shares = min(max(ceil(records / WHOLE_DAY), 1), staged_events.SHARES)
         parts = (
-            Again(rows, self.folder / f"{day}-{number:06}.arrow", max(ceil(records / WHOLE_DAY), 1))
+            Again(rows, self.folder / f"{day}-{number:06}.arrow", shares)
             for number, rows in enumerate(_records(self.lake, day))
         )
         return list(spread(partial(stage, self.form), parts, worthwhile=records > PART))
@@ -173,11 +174,31 @@ class _Chunk:
 
     def _shares(self, day: date, staged: list[Path], copied: pa.Table) -> Iterator[Share]:
         its = copied.filter(pc.equal(copied["arrival_date"], pa.scalar(day, pa.date32())))
-        shares = staged_events.shares_of(staged[0]) if staged else 0
-        for number in range(shares):
+        batches = self._batches(day, staged) if staged else []
+        shares = len(batches)
+        for number, (files, batch) in enumerate(batches):
             start, end = (staged_events.floor(n, shares) for n in (number, number + 1))
             mine = pc.and_(pc.greater_equal(its["event_id"], start), pc.less(its["event_id"], end))
-            yield Share(day, number, staged, its.filter(mine).combine_chunks(), self.fields, self.folder)
+            few = its.filter(mine).combine_chunks()
+            yield Share(day, number, shares, files, batch, few, self.fields, self.folder)
+
+    def _batches(self, day: date, staged: list[Path]) -> list[tuple[list[Path], int]]:
+        """Where each share of the day lies: in which batch of which files. Too large ones are divided."""
+        shares, events = staged_events.shares_of(staged[0]), self.good.get(day, 0)
+        into = ceil(events / shares / WHOLE_DAY)
+        if into <= 1:
+            return [(staged, share) for share in range(shares)]
+        # As many files as hold about as many events of a share as are put in order at once.
+        each = ceil(WHOLE_DAY * shares * len(staged) / events)
+        some = [staged[start : start + each] for start in range(0, len(staged), each)]
+        finer = (
+            Finer(files, share, into, into * shares, self.folder / f"{day}-{share:03}-{number:03}.arrow")
+            for share in range(shares)
+            for number, files in enumerate(some)
+        )
+        made = list(spread(divide, finer, worthwhile=events > PART))
+        by_share = [made[start : start + len(some)] for start in range(0, len(made), len(some))]
+        return [(files, batch) for files in by_share for batch in range(into)]
 
 
 def copies(lake: Lake, days: list[date], good: Mapping[date, int]) -> pa.Table:

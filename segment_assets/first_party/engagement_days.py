@@ -20,7 +20,9 @@ class Share:
     Attributes:
         day: the day.
         number: which share of the ids.
-        staged: files of `staged_events`, with all of the day.
+        shares: of how many.
+        staged: files of `staged_events`, with all of the share.
+        batch: where in each of them.
         copies: which of them are copies: event_id, object_key, position.
         fields: columns of the table, with field ids.
         folder: where the file goes.
@@ -28,19 +30,21 @@ class Share:
 
     day: date
     number: int
+    shares: int
     staged: list[Path]
+    batch: int
     copies: pa.Table
     fields: pa.Schema
     folder: Path
 
 
 def finish(share: Share) -> tuple[date, Part]:
-    """The share's rows of engagement_events; their version is that of the share.
+    """The share's rows of engagement_events; their version is empty where the day has other shares.
 
     Raises:
         ValueError: an id is there twice, though copies were left out.
     """
-    events = staged_events.read(share.staged, share.number)
+    events = staged_events.read(share.staged, share.batch)
     events = _without(events, share.copies)
     if len(share.staged) > 1:  # each of them is in order
         events = events.take(pc.sort_indices(events["event_id"]))
@@ -49,7 +53,7 @@ def finish(share: Share) -> tuple[date, Part]:
     if events.num_rows > 1 and pc.any(pc.equal(ids[1:], ids[:-1])).as_py():
         raise ValueError(f"engagement_events: an event is twice on {share.day}; nothing was written")
     path = share.folder / f"{share.day}-{share.number:06}.parquet"
-    return share.day, staged_events.for_table(path, share.fields, events)
+    return share.day, staged_events.for_table(path, share.fields, events, whole=share.shares == 1)
 
 
 def _without(events: pa.Table, copies: pa.Table) -> pa.Table:
@@ -63,6 +67,32 @@ def _without(events: pa.Table, copies: pa.Table) -> pa.Table:
     stays = np.ones(events.num_rows, bool)
     stays[suspects[np.array(is_copy)]] = False
     return events.filter(pa.array(stays))
+
+
+@dataclass(frozen=True)
+class Finer:
+    """A share that is too large to be put in order at once, or what some files hold of it: it is divided.
+
+    Attributes:
+        staged: the files.
+        number: which share of the ids.
+        into: how many shares it becomes.
+        shares: how many all ids become.
+        path: where the file of `staged_events` goes.
+    """
+
+    staged: list[Path]
+    number: int
+    into: int
+    shares: int
+    path: Path
+
+
+def divide(finer: Finer) -> Path:
+    """The file, with a batch for each of the shares."""
+    only = range(finer.number * finer.into, (finer.number + 1) * finer.into)
+    staged_events.write(finer.path, staged_events.read(finer.staged, finer.number), finer.shares, only)
+    return finer.path
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ events were written since, they are read again.
 
 Of a day that one process read, the file is already one for the table: unless a copy came on an earlier day, it is taken
 as it is. Of a larger day there are several files, each with its events in shares of the id, so that it is put in order
-a share at a time.
+a share at a time; of a day of millions each share is divided once more.
 """
 
 import os
@@ -27,14 +27,27 @@ from segment_assets.lake.parts import Part, PartWriter, with_field_ids
 FOLDER = "staged_events"
 _PLAIN = ("event_id", "message_id", "address_hash")  # nearly every value is another
 _BITS = 16  # of the id that say which share it is in
+# Shares of a file, at most: a batch of a few rows takes as long as one of hundreds.
+SHARES = 128
+# A batch is small: to hand its columns to several threads takes longer than the work.
+_WRITTEN = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+_READ = pa.ipc.IpcReadOptions(use_threads=False)
 
 
-def write(path: Path, events: pa.Table, shares: int) -> None:
-    """A file of events in the order of their ids, a batch for each share."""
+def write(path: Path, events: pa.Table, shares: int, only: range | None = None) -> None:
+    """A file of events in the order of their ids, a batch for each share.
+
+    Args:
+        path: where.
+        events: in any order.
+        shares: into how many all ids are divided.
+        only: those of the events; default: all.
+    """
+    only = only or range(shares)
     events = events.take(pc.sort_indices(events["event_id"]))
-    ends = np.searchsorted(events["event_id"].to_numpy(), [floor(share, shares) for share in range(1, shares)])
+    ends = np.searchsorted(events["event_id"].to_numpy(), [floor(share, shares) for share in only[1:]])
     starts = [0, *ends.tolist(), events.num_rows]
-    with pa.ipc.new_file(path, ENGAGEMENT_EVENTS.schema, options=_OPTIONS) as file:
+    with pa.ipc.new_file(path, ENGAGEMENT_EVENTS.schema, options=_WRITTEN) as file:
         for start, end in pairwise(starts):
             rows = events.slice(start, end - start).combine_chunks()
             [batch] = rows.to_batches() or [pa.RecordBatch.from_pylist([], ENGAGEMENT_EVENTS.schema)]
@@ -53,15 +66,22 @@ def write_day(path: Path, events: pa.Table) -> Path:
     ids = events["event_id"]
     if pc.any(copied := pc.equal(ids[1:], ids[:-1])).as_py():
         events = events.filter(pa.chunked_array([[True], pc.invert(copied).combine_chunks()])).combine_chunks()
-    part = for_table(path, with_field_ids(events.schema), events)
+    part = for_table(path, with_field_ids(events.schema), events, whole=True)
     return path.rename(path.with_name(f"{path.stem}.{part.version}.parquet"))
 
 
-def for_table(path: Path, fields: pa.Schema, events: pa.Table) -> Part:
-    """Events in a file that is ready for the table, with the field ids of its columns."""
+def for_table(path: Path, fields: pa.Schema, events: pa.Table, *, whole: bool) -> Part:
+    """Events in a file that is ready for the table.
+
+    Args:
+        path: where.
+        fields: the table's columns, with their field ids.
+        events: in the order of the table.
+        whole: whether they are all of a day; of other parts the version is empty, for nobody asks for it.
+    """
     with PartWriter(path, fields, plain=_PLAIN) as writer:
         writer.add(events)
-    return Part(writer.files, writer.rows, content_hash(events))
+    return Part(writer.files, writer.rows, content_hash(events) if whole else "")
 
 
 def whole(path: Path) -> Part | None:
@@ -79,7 +99,8 @@ def _share(path: Path, share: int) -> pa.Table:
     if whole(path):
         return pq.read_table(path, partitioning=None).cast(ENGAGEMENT_EVENTS.schema)
     with pa.OSFile(str(path)) as source:
-        return pa.Table.from_batches([pa.ipc.open_file(source).get_batch(share)], ENGAGEMENT_EVENTS.schema)
+        batch = pa.ipc.open_file(source, options=_READ).get_batch(share)
+        return pa.Table.from_batches([batch], ENGAGEMENT_EVENTS.schema)
 
 
 def shares_of(path: Path) -> int:
@@ -137,4 +158,3 @@ def _folder(root: Path, day: date, version: str, code: str) -> Path:
     return root / f"{day}.{version}.{code}"
 
 
-_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")

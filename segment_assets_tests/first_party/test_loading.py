@@ -218,7 +218,7 @@ def test_splitting_order_and_replay_change_nothing(tmp_path_factory, days, data)
     assert outcome(split=data.draw(st.integers(1, 3)), order=order, replay=1) == whole
 
 
-@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("large", ["", "large", "so large that shares are divided"])
 def test_several_processes_and_chunks_make_the_same_tables_as_one(tmp_path, landing, monkeypatch, large):
     for day in (1, 2, 3):
         put(landing, day, "a", *(event(day=day, number=n) for n in range(40)), b"{broken")
@@ -236,6 +236,9 @@ def test_several_processes_and_chunks_make_the_same_tables_as_one(tmp_path, land
         monkeypatch.setattr(deliveries, "SHARE", 2_000)
         monkeypatch.setattr(engagement, "WHOLE_DAY", 20)
         monkeypatch.setattr(engagement, "AT_ONCE", 25)
+    if "divided" in large:
+        monkeypatch.setattr(staged_events, "SHARES", 3)
+        monkeypatch.setattr(engagement, "WHOLE_DAY", 5)
     load_days(together, landing, code="code" if large else "")
     if large:
         kept = list((together.scratch / staged_events.FOLDER).iterdir())
