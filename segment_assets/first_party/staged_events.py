@@ -156,5 +156,3 @@ def _of(root: Path, days: Sequence[date]) -> Iterator[Path]:
 
 def _folder(root: Path, day: date, version: str, code: str) -> Path:
     return root / f"{day}.{version}.{code}"
-
-
