@@ -32,7 +32,7 @@ PART = 6_000
 # Events that are put in order at once: they take 1 KB each, several times over.
 WHOLE_DAY = 20_000
 # Records among which copies are looked for at once: DuckDB holds 200 bytes of each. Each time all ids are read.
-AT_ONCE = 500_000
+AT_ONCE = 250_000
 
 
 @dataclass(frozen=True)
