@@ -34,7 +34,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Read:
-    """What a unit holds of one day. Versions are those of whole days; empty where a day is in several units.
+    """What a unit holds of one day. Versions are those of whole days; empty where the day is too large for one unit.
 
     Attributes:
         day: the day.

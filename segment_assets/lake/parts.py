@@ -25,12 +25,12 @@ _ID = b"PARQUET:field_id"
 
 @dataclass(frozen=True)
 class Part:
-    """All rows of one partition.
+    """All rows of one partition, or some.
 
     Attributes:
         files: Parquet files of them, in row order; none where there is no row.
         rows: how many.
-        version: their content hash.
+        version: their content hash; empty where they are some of a partition's, whose own is found by `joined`.
     """
 
     files: tuple[Path, ...]
@@ -128,8 +128,8 @@ def _read(path: Path, first: int, last: int) -> pa.Table:
 
 
 def joined(schema: pa.Schema, parts: Sequence[Part]) -> Part:
-    """Parts of one partition, in order, as one; the hash of several is found by reading them."""
-    if len(parts) == 1:
+    """Parts of one partition, in order, as one; a hash that none of them has is found by reading them."""
+    if len(parts) == 1 and parts[0].version:
         return parts[0]
     files = tuple(file for part in parts for file in part.files)
     return Part(files, sum(part.rows for part in parts), version_of(schema, files))

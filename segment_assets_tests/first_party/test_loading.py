@@ -249,6 +249,19 @@ def test_several_processes_and_chunks_make_the_same_tables_as_one(tmp_path, land
         assert together.state(table).version == alone.state(table).version
 
 
+def test_a_large_day_in_one_object_has_a_version_of_its_own(lake, landing, monkeypatch):
+    monkeypatch.setattr(deliveries, "WHOLE_DAY", 100)
+    monkeypatch.setattr(deliveries, "SHARE", 100)
+    put(landing, 1, "a", *(event(number=n) for n in range(20)))
+    load_days(lake, landing)
+    normalise(lake)
+    before = lake.state(RAW_EVENTS).versions["2026-01-01"]
+    put(landing, 1, "a", *(event(number=n) for n in range(5)))
+    load_days(lake, landing)
+    assert before != lake.state(RAW_EVENTS).versions["2026-01-01"]
+    assert normalise(lake)[0].events == 5
+
+
 def test_what_was_read_is_kept_for_the_next_step_until_it_is_taken(lake, landing, monkeypatch):
     put(landing, 1, "a", event(number=1), event(number=1), event("_test.event_stream"))
     put(landing, 2, "a", event(number=1), event(number=2))
