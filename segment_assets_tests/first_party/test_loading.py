@@ -2,13 +2,16 @@ import gzip
 import json
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segment_assets.first_party import deliveries, engagement, staged_events
 from segment_assets.first_party.engagement import WINDOW, departures, stale_days
+from segment_assets.first_party.engagement_days import Finer, divide
 from segment_assets.first_party.tables import (
     ARRIVAL_DAYS,
     ENGAGEMENT_EVENTS,
@@ -260,6 +263,24 @@ def test_a_large_day_in_one_object_has_a_version_of_its_own(lake, landing, monke
     load_days(lake, landing)
     assert before != lake.state(RAW_EVENTS).versions["2026-01-01"]
     assert normalise(lake)[0].events == 5
+
+
+def test_a_share_that_is_divided_keeps_every_event_within_the_bounds_of_the_finer_ones(tmp_path):
+    ids = [f"{n * 2_654_435_761 % 2**32:032x}"[::-1] for n in range(60)]
+    columns = [pa.array(ids) if f.name == "event_id" else pa.nulls(60, f.type) for f in ENGAGEMENT_EVENTS.schema]
+    events = pa.table(columns, schema=ENGAGEMENT_EVENTS.schema)
+    files = [tmp_path / "a.arrow", tmp_path / "b.arrow"]
+    for file, half in zip(files, (events.slice(0, 30), events.slice(30)), strict=True):
+        staged_events.write(file, half, 3)
+    found = []
+    for share in range(3):
+        finer = divide(Finer(files, share, 4, 12, tmp_path / f"{share}.arrow"))
+        for batch in range(4):
+            start, end = (staged_events.floor(4 * share + batch + n, 12) for n in (0, 1))
+            found.append(staged_events.read([finer], batch)["event_id"].to_pylist())
+            assert all(start <= id_ < end for id_ in found[-1])
+    assert sum(map(bool, found)) > 6
+    assert list(chain.from_iterable(found)) == sorted(ids)
 
 
 def test_what_was_read_is_kept_for_the_next_step_until_it_is_taken(lake, landing, monkeypatch):
