@@ -1,5 +1,7 @@
 """What custom rules need beside tables: analysis templates, rules of associations, and access budgets."""
 
+import shutil
+import weakref
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,14 +16,20 @@ from segment_assets_tests.aws_double.service import AwsError, Caller
 
 
 class CustomRules(Tables):
-    """Stores are by id; what each query used of a table is in a ledger, by association."""
+    """Stores are by id; what each query used of a table is in a ledger, by association.
+
+    Attributes:
+        folder: where ledgers lie; gone with the service.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.templates: dict[str, dict[str, Any]] = {}
         self.association_rules: dict[str, dict[str, Any]] = {}
         self.budgets: dict[str, dict[str, Any]] = {}
-        self.ledger = AccessLedger(Path(mkdtemp(prefix="cleanrooms-")) / "access.db")
+        self.folder = Path(mkdtemp(prefix="cleanrooms-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self.ledger = AccessLedger(self.folder / "access.db")
 
     def create_analysis_template(self, caller: Caller, membershipIdentifier: str, **asked: Any) -> dict[str, Any]:  # noqa: N803
         membership = self._membership(caller, membershipIdentifier)

@@ -4,8 +4,6 @@ AWS reads how much of one person counts off the data; the double takes fixed lim
 """
 
 from dataclasses import replace
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 from sqlglot import exp
@@ -36,7 +34,7 @@ class PrivateRules(CustomRules):
 
     def __init__(self) -> None:
         super().__init__()
-        self.spent = Ledger(Path(mkdtemp(prefix="cleanrooms-")) / "privacy.db")
+        self.spent = Ledger(self.folder / "privacy.db")
 
     def create_privacy_budget_template(
         self,
