@@ -13,8 +13,10 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from segment_assets.first_party.compression import Content
 from segment_assets.first_party.contact_rows import AT_ONCE, Contacts, ContactWriter
 from segment_assets.first_party.contacts import PURPOSE, Contact
+from segment_assets.first_party.contents import content_of
 from segment_assets.first_party.formats import endpoints, own_customers
 from segment_assets.first_party.records import Piece
 from segment_assets.first_party.tables import (
@@ -88,12 +90,13 @@ def read(store: ObjectStore, landing: CustomersLanding) -> Export:
     delivered = 0
     for stored in objects:
         before = delivered
-        for position, what in _records(store, stored.key, landing):
-            delivered += 1
-            if isinstance(what, Piece):
-                bad.append((stored.key, position, what.reason, what.content))
-            else:
-                good.add(before + position, what)
+        with content_of(store, stored) as content:
+            for position, what in _records(stored.key, content, landing):
+                delivered += 1
+                if isinstance(what, Piece):
+                    bad.append((stored.key, position, what.reason, what.content))
+                else:
+                    good.add(before + position, what)
     contacts = good.contacts().newest()
     pa.default_memory_pool().release_unused()
     used = contacts.records
@@ -108,8 +111,7 @@ def read(store: ObjectStore, landing: CustomersLanding) -> Export:
     )
 
 
-def _records(store: ObjectStore, key: str, landing: CustomersLanding) -> endpoints.Read:
-    content = store.read(key)
+def _records(key: str, content: Content, landing: CustomersLanding) -> endpoints.Read:
     if landing.table:
         return own_customers.read(key, content, landing.table)
     return endpoints.read(key, content, landing)

@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 from segment_assets.first_party import staged_events
 from segment_assets.first_party.engagement_days import Again, Finer, Share, divide, finish, stage
 from segment_assets.first_party.formats import Format
-from segment_assets.first_party.staging import private_folder
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, RAW_EVENTS
 from segment_assets.lake import Lake, Written, combined
 from segment_assets.lake.parts import Part, joined
+from segment_assets.lake.private import private_folder
 from segment_assets.lake.workers import one_ahead, spread
 from segment_assets.sql import bind, load, to_duckdb
 

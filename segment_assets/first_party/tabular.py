@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segment_assets.config_file import nearest_column
-from segment_assets.first_party.compression import decompress
+from segment_assets.first_party.compression import Content, head
+from segment_assets.first_party.contents import Plain, first_byte, records_in
 from segment_assets.first_party.errors import LandingError
-from segment_assets.first_party.records import KEPT_IN_QUARANTINE, Piece, pieces
+from segment_assets.first_party.records import KEPT_IN_QUARANTINE, Piece, refused
 
 _DELIMITERS = ",;\t|"
 
@@ -43,19 +44,29 @@ class Rows:
         return len(self.good) + len(self.bad) >= AT_ONCE
 
 
-def read(key: str, content: bytes, wanted: Collection[str], place: str, *, header: bool = True) -> Iterator[Rows]:
+def read(key: str, content: Content, wanted: Collection[str], place: str, *, header: bool = True) -> Iterator[Rows]:
     """Rows in file order, some thousand at a time; positions count from 0 over good and bad rows.
 
     Args:
         key: the object's key, for the message.
-        content: the object's bytes.
+        content: what the object holds.
         wanted: columns that must be there.
         place: path in segmentation.yaml of the mapping, for the message.
         header: whether the first line of a CSV names the columns; otherwise they are called 1, 2, ...
 
     Raises:
-        LandingError: a wanted column is missing.
+        LandingError: a wanted column is missing, or the first line is none of a table.
     """
+    try:
+        yield from _with_columns(key, content, wanted, place, header)
+    except csv.Error as too_long:  # of other lines it is told beside their rows
+        raise LandingError(
+            f"segmentation.yaml: {place}: {key} begins with a text of over {csv.field_size_limit():,} characters, "
+            "which is no column's name: write a header, or a JSON object per line"
+        ) from too_long
+
+
+def _with_columns(key: str, content: Content, wanted: Collection[str], place: str, header: bool) -> Iterator[Rows]:
     for rows in _rows(content, wanted, place, header):
         if missing := [name for name in wanted if rows.names and name not in rows.names]:
             if not "".join(rows.names).isprintable():  # UTF-16, as Excel calls Unicode text; such names can't be shown
@@ -70,20 +81,18 @@ def read(key: str, content: bytes, wanted: Collection[str], place: str, *, heade
         yield rows
 
 
-def _rows(content: bytes, wanted: Collection[str], place: str, header: bool) -> Iterator[Rows]:
-    if content.startswith(b"PAR1"):
+def _rows(content: Content, wanted: Collection[str], place: str, header: bool) -> Iterator[Rows]:
+    if head(content, 4) == b"PAR1":
         return _parquet(content, wanted, place)
-    plain, broken = decompress(content)
-    plain = plain.removeprefix(b"\xef\xbb\xbf")
-    if plain[:64].lstrip()[:1] == b"{":
-        return _json(plain, broken, wanted)
-    return _separated(plain, broken, wanted, header)
+    if first_byte(content) == b"{":
+        return _json(content, wanted)
+    return _separated(content, wanted, header)
 
 
-def _parquet(content: bytes, wanted: Collection[str], place: str) -> Iterator[Rows]:
+def _parquet(content: Content, wanted: Collection[str], place: str) -> Iterator[Rows]:
     position = 0
     try:
-        file = pq.ParquetFile(io.BytesIO(content))
+        file = pq.ParquetFile(io.BytesIO(content) if isinstance(content, bytes) else content, pre_buffer=False)
         names = list(file.schema_arrow.names)
         yield Rows(names)
         if nested := [f.name for f in file.schema_arrow if f.name in wanted and pa.types.is_nested(f.type)]:
@@ -101,7 +110,7 @@ def _parquet(content: bytes, wanted: Collection[str], place: str) -> Iterator[Ro
                 position += batch.num_rows
     except (pa.ArrowException, duckdb.Error, OSError) as unreadable:
         del unreadable  # its text may quote data
-        yield Rows([], bad=[(position, Piece(content[:KEPT_IN_QUARANTINE], None, "bad_parquet"))])
+        yield Rows([], bad=[(position, refused(head(content), "bad_parquet"))])
 
 
 def _text_of(column: pa.Field) -> str:
@@ -113,15 +122,14 @@ def _text_of(column: pa.Field) -> str:
     return f"CASE WHEN {whole} THEN CAST(CAST({name} AS BIGINT) AS VARCHAR) ELSE CAST({name} AS VARCHAR) END"
 
 
-def _json(plain: bytes, broken: Piece | None, wanted: Collection[str]) -> Iterator[Rows]:
+def _json(content: Content, wanted: Collection[str]) -> Iterator[Rows]:
     """JSON lines, or objects one after another, each a row of its own keys; rows of equal keys stand together.
 
     A key that a record lacks is empty there, so unlike a column of a header it can't be told from a misspelt one.
     """
     yield Rows([])
     by_names: dict[tuple[str, ...], Rows] = {}
-    position = -1
-    for position, piece in enumerate(pieces(plain, lambda value: isinstance(value, dict))):
+    for position, piece in enumerate(records_in(content, lambda value: isinstance(value, dict))):
         row = {} if piece.reason else json.loads(piece.content, parse_int=str, parse_float=str)
         names = tuple(sorted({*row, *wanted}))
         rows = by_names.setdefault(names, Rows(list(names)))
@@ -131,8 +139,6 @@ def _json(plain: bytes, broken: Piece | None, wanted: Collection[str]) -> Iterat
             rows.good.append((position, _without_blanks(tuple(_json_text(row.get(name)) for name in names))))
         if rows.full:
             yield by_names.pop(names)
-    if broken:
-        by_names.setdefault((), Rows([])).bad.append((position + 1, broken))
     yield from by_names.values()
 
 
@@ -140,7 +146,8 @@ def _json_text(value: object) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def _separated(plain: bytes, broken: Piece | None, wanted: Collection[str], header: bool) -> Iterator[Rows]:
+def _separated(content: Content, wanted: Collection[str], header: bool) -> Iterator[Rows]:
+    plain = Plain(content)
     lines = _Lines(plain)
     delimiter = _delimiter(lines.first, wanted if header else ())
     reader = csv.reader(lines, delimiter=delimiter)
@@ -167,16 +174,16 @@ def _separated(plain: bytes, broken: Piece | None, wanted: Collection[str], head
         if rows.full:
             yield rows
             rows = Rows(names)
-    if broken:
-        rows.bad.append((position, broken))
+    if plain.broken:
+        rows.bad.append((position, plain.broken))
     yield rows
 
 
 class _Lines:
     """A text's lines as csv.reader takes them, and those it took since last asked."""
 
-    def __init__(self, plain: bytes) -> None:
-        text = io.TextIOWrapper(io.BytesIO(plain), "utf-8-sig", "surrogateescape", newline="")
+    def __init__(self, plain: Plain) -> None:
+        text = io.TextIOWrapper(io.BufferedReader(plain), "utf-8-sig", "surrogateescape", newline="")
         self.first = next(text, "")
         self.taken: list[str] = []
         self._rest = chain([self.first] if self.first else [], text)

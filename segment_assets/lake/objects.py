@@ -4,6 +4,7 @@ import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,14 @@ class ObjectStore(ABC):
     @abstractmethod
     def read(self, key: str) -> bytes:
         """The object's bytes.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
+
+    @abstractmethod
+    def file(self, key: str) -> AbstractContextManager[Path]:
+        """The object as a file, which is there as long as it is asked for: for what is too large to be held.
 
         Raises:
             FileNotFoundError: there is no such object.
@@ -81,6 +90,14 @@ class FolderStore(ObjectStore):
     def read(self, key: str) -> bytes:
         """The file's bytes."""
         return self._path(key).read_bytes()
+
+    @contextmanager
+    def file(self, key: str) -> Iterator[Path]:
+        """The file itself."""
+        path = self._path(key)
+        if not path.is_file():
+            raise FileNotFoundError(self.uri(key))
+        yield path
 
     def write(self, key: str, content: bytes) -> None:
         """Write beside, then rename: a reader never sees half an object."""

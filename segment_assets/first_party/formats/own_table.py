@@ -8,6 +8,7 @@ import msgspec
 import pyarrow as pa
 
 from segment_assets.first_party import tabular
+from segment_assets.first_party.compression import Content
 from segment_assets.first_party.formats import Delivered, delivered
 from segment_assets.first_party.records import MalformedError, Piece, event_id
 from segment_assets.first_party.tabular import Rows
@@ -34,19 +35,20 @@ _decode: Callable[[str], Row] = msgspec.json.Decoder(Row).decode
 
 
 class OwnTable:
-    """CSV or Parquet files of events.
+    """CSV, JSON lines or Parquet files of events.
 
     The record of a row is a JSON object of all its columns as text, so equal rows are copies of one event.
     """
 
     own_days = True
+    by_piece = False
 
     def __init__(self, mapping: EventTable) -> None:
         self.mapping = mapping
         named = (mapping.customer, mapping.time, mapping.event, mapping.received)
         self.columns = [*(n for n in named if n), *mapping.metrics.values(), *mapping.properties.values()]
 
-    def pieces(self, key: str, content: bytes) -> Iterator[Rows]:
+    def pieces(self, key: str, content: Content) -> Iterator[Rows]:
         """Some thousand rows at a time."""
         return tabular.read(key, content, self.columns, PLACE)
 
@@ -62,7 +64,7 @@ class OwnTable:
                 bad.append((position, Piece(record, None, refused.reason)))
         return delivered(list(zip(*good, strict=True)), bad)
 
-    def read_day(self, key: str, day: date, content: bytes) -> Iterator[Delivered]:
+    def read_day(self, key: str, day: date, content: Content) -> Iterator[Delivered]:
         """Never asked for: rows tell their days themselves."""
         raise NotImplementedError("rows of a table of one's own tell their days themselves")
 
