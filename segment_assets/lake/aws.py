@@ -99,7 +99,7 @@ class Bucket(ObjectStore):
     def file(self, key: str) -> Iterator[Path]:
         """A copy, in a private folder."""
         with private_folder(self._scratch) as folder:
-            path = folder / key.rpartition("/")[2]
+            path = folder / "object"
             with self._reading(key):
                 self._s3.download_file(self.name, self.prefix + key, str(path))
             yield path
