@@ -156,6 +156,7 @@ def _quick(line: bytes) -> Iterator[bytes]:
 
 _JSON = json.JSONDecoder()
 _LOOK = 65_536  # bytes that are looked at closely at first
+_TOKEN = 16  # of a number, a name or an escape that is cut, an error is told before the end
 _SPACE = re.compile(r"[ \t\r\n]*")
 _MAYBE_START = re.compile(r'\n|\}[ \t\r\n]*(?=\{)|(?=\{[ \t\r\n]*")')
 
@@ -182,7 +183,9 @@ def _closely(text: str, is_record: Callable[[object], bool], *, whole: bool) -> 
             if isinstance(value, str):
                 # No record; and a quote too many before a record makes its first bytes a text: `"{"`.
                 end = _next_start(text, at, is_record)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as bad:
+            if not whole and _is_cut(bad, text, at):
+                return [], None
             end = _next_start(text, at, is_record)
         if end == len(text) and not whole:
             return [], None
@@ -191,6 +194,13 @@ def _closely(text: str, is_record: Callable[[object], bool], *, whole: bool) -> 
         if "\n" in text[end - 1 : at]:
             break
     return found, len(text[:at].encode("utf-8", "surrogateescape"))
+
+
+def _is_cut(bad: ValueError | RecursionError, text: str, at: int) -> bool:
+    """Whether what can't be decoded may go on behind the text; it does not where it is longer than any record."""
+    if not isinstance(bad, json.JSONDecodeError) or len(text) - at > MAX_RECORD:
+        return False
+    return bad.msg.startswith("Unterminated string") or bad.pos >= len(text) - _TOKEN
 
 
 def _next_start(text: str, broken: int, is_record: Callable[[object], bool]) -> int:

@@ -21,7 +21,7 @@ RAW_EVENTS = Table(
         [
             *_PROVENANCE,
             column("event_id", _TEXT, "First 32 hex digits of the SHA-256 of the canonical JSON", required=True),
-            # Two spellings of one record, equally long, are one content: the id is the hash of what both say.
+            # The id is a hash of what the record says, but not of an envelope around it: a checksum sees that.
             column("record", _TEXT, "The record's JSON as delivered", required=True, said_by="event_id"),
         ]
     ),

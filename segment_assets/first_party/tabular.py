@@ -105,12 +105,23 @@ def _parquet(content: Content, wanted: Collection[str], place: str) -> Iterator[
             for batch in file.iter_batches(AT_ONCE):
                 db.register("own_table", pa.Table.from_batches([batch]))
                 texts = db.sql(f"SELECT {texts_of} FROM own_table").to_arrow_table()
-                values = zip(*(column.to_pylist() for column in texts.columns), strict=True)
-                yield Rows(names, good=[(i, _without_blanks(v)) for i, v in enumerate(values, position)])
+                yield _texts(names, texts, position)
                 position += batch.num_rows
     except (pa.ArrowException, duckdb.Error, OSError) as unreadable:
         del unreadable  # its text may quote data
         yield Rows([], bad=[(position, refused(head(content), "bad_parquet"))])
+
+
+def _texts(names: list[str], texts: pa.Table, position: int) -> Rows:
+    try:
+        values = zip(*(column.to_pylist() for column in texts.columns), strict=True)
+        return Rows(names, good=[(i, _without_blanks(v)) for i, v in enumerate(values, position)])
+    except UnicodeDecodeError:
+        if texts.num_rows == 1:
+            return Rows(names, bad=[(position, refused(b"", "not_utf8"))])
+    half = texts.num_rows // 2
+    first, rest = _texts(names, texts.slice(0, half), position), _texts(names, texts.slice(half), position + half)
+    return Rows(names, first.good + rest.good, first.bad + rest.bad)
 
 
 def _text_of(column: pa.Field) -> str:

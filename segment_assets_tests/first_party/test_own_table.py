@@ -1,4 +1,5 @@
 import gzip
+import json
 import re
 from datetime import date, datetime
 from functools import partial
@@ -258,6 +259,38 @@ def test_a_whole_number_that_became_a_float_by_a_null_beside_it_is_a_whole_numbe
     pq.write_table(pa.table({"who": ids, "when": ["2026-01-01"] * 5}), sink)
     found = list(tabular.read("x", sink.getvalue().to_pybytes(), ["who", "when"], "here"))
     assert [v[0] for rows in found for _, v in rows.good] == ["17", None, "2.5", "nan", "1e+300"]
+
+
+def test_of_two_unmapped_columns_of_one_name_neither_is_lost():
+    content = b"who,when,what,paid,shop,note,note\nC1,2026-01-01,x,,A,left,right\nC1,2026-01-01,x,,A,other,right\n"
+    form = OwnTable(MAPPING)
+    [found] = [form.read("x", rows) for rows in form.pieces("x", content)]
+    assert [json.loads(r)["note (2)"] for r in found.records["record"].to_pylist()] == ["right", "right"]
+    assert len(set(found.records["event_id"].to_pylist())) == 2
+
+
+@pytest.mark.parametrize("written", ["1_000", "\uff11\uff12", "0x10", "12 EUR"])
+def test_what_only_python_takes_for_a_number_is_none(written):
+    form = OwnTable(MAPPING)
+    content = f"who,when,what,paid,shop\nC1,2026-01-01,x,{written},A\n".encode()
+    [found] = [form.read("x", rows) for rows in form.pieces("x", content)]
+    assert found.quarantined["reason"].to_pylist() == ["not_a_number"]
+
+
+def test_a_row_of_parquet_that_is_no_utf8_costs_no_other():
+    sink = pa.BufferOutputStream()
+    who = pa.StringArray.from_buffers(3, *pa.array([b"C1", b"\xff", b"C3"]).buffers()[1:])
+    pq.write_table(pa.table({"who": who, "when": ["2026-01-01"] * 3}), sink)
+    found = list(tabular.read("x", sink.getvalue().to_pybytes(), ["who", "when"], "here"))
+    assert [(at, values[0]) for rows in found for at, values in rows.good] == [(0, "C1"), (2, "C3")]
+    assert [(at, piece.reason) for rows in found for at, piece in rows.bad] == [(1, "not_utf8")]
+
+
+def test_a_list_of_json_that_fills_a_line_is_refused_in_a_sentence():
+    content = json.dumps([{"who": "Dana", "when": "2026-01-01", "n": n} for n in range(4_000)]).encode()
+    with pytest.raises(LandingError, match="or a JSON object per line") as told:
+        list(OwnTable(MAPPING).pieces("events/o.csv", content))
+    assert "Dana" not in str(told.value)
 
 
 def test_a_mapped_column_of_lists_is_refused_in_a_sentence():

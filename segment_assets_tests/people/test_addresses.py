@@ -17,6 +17,7 @@ from segment_assets.people.addresses import (
     phone_sha256_e164,
     postal_sha256,
     sha256,
+    without_addresses,
     without_tag,
 )
 
@@ -52,8 +53,20 @@ def test_a_number_without_a_country_is_never_guessed():
 def test_addresses_are_found_in_free_text():
     assert looks_like_an_address("write to dana@example.org, please")
     assert looks_like_an_address("+1 (425) 555-0142")
+    assert looks_like_an_address("call +49 151 23456789, please")
+    assert looks_like_an_address("https://shop.example/leave/dana%40example.org/now")
+    assert looks_like_an_address("tel:4915123456789")
+    assert looks_like_an_address("https://wa.me/4915123456789")
     assert not looks_like_an_address("sku A-100 @ 3.50")
+    assert not looks_like_an_address("50% off, A+ rated, 2026-01-01T10:00:00+0000")
     assert not looks_like_an_address("20260921")
+
+
+@pytest.mark.parametrize(
+    "written", ["'dana'@example.org", '"dana"@example.org', "dana%40example.org", "dana@example.org"]
+)
+def test_of_an_answer_no_part_of_an_address_is_left(written):
+    assert without_addresses(f"550 <{written}> is unknown") == "550 <[address]> is unknown"
 
 
 @given(st.emails(), st.sampled_from(["", " ", "\t"]))

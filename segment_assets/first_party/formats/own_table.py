@@ -1,5 +1,6 @@
 """One's own table of events, by a column mapping: a row per event, of whatever days the rows are."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
 from math import isfinite
@@ -10,7 +11,7 @@ import pyarrow as pa
 from segment_assets.first_party import tabular
 from segment_assets.first_party.compression import Content
 from segment_assets.first_party.formats import Delivered, delivered
-from segment_assets.first_party.records import MalformedError, Piece, event_id
+from segment_assets.first_party.records import MalformedError, event_id, refused
 from segment_assets.first_party.tabular import Rows
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import (
@@ -54,14 +55,14 @@ class OwnTable:
 
     def read(self, key: str, rows: Rows) -> Delivered:
         """Every row; a row is good when it has a customer, an event, times of this century and numbers as metrics."""
-        good, bad = [], rows.bad
+        good, bad, names = [], rows.bad, _apart(rows.names)
         for position, values in rows.good:
-            row = dict(zip(rows.names, values, strict=True))
+            row = dict(zip(names, values, strict=True))
             record = _encode(row)
             try:
                 good.append((position, event_id(record), record, self._arrived(row)))
-            except MalformedError as refused:
-                bad.append((position, Piece(record, None, refused.reason)))
+            except MalformedError as malformed:
+                bad.append((position, refused(record, malformed.reason)))
         return delivered(list(zip(*good, strict=True)), bad)
 
     def read_day(self, key: str, day: date, content: Content) -> Iterator[Delivered]:
@@ -122,9 +123,21 @@ class OwnTable:
         return times[-1] or 0
 
 
+def _apart(names: list[str]) -> list[str]:
+    """A name that repeats is numbered, so that no column of a row is lost: `shop`, `shop (2)`."""
+    if len(set(names)) == len(names):
+        return names
+    seen, apart = Counter[str](), []
+    for name in names:
+        seen[name] += 1
+        apart.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return apart
+
+
 def _number(written: str | None) -> None:
     try:
-        value = float(written or 0)
+        # Python would also take `1_000` and digits of other scripts.
+        value = float((written or "0").encode("ascii").replace(b"_", b"no"))
     except ValueError as bad:
         raise MalformedError("not_a_number") from bad
     if not isfinite(value):

@@ -27,6 +27,7 @@ from segment_assets.first_party.records import (
     canonical,
     event_id,
     id_of,
+    refused,
     value_of,
 )
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
@@ -118,8 +119,8 @@ class Stream:
                 try:
                     record = kind.read(value)
                     good.append((position, piece.event_id, piece.content, kind, record, kind.received(record)))
-                except MalformedError as refused:
-                    bad.append((position, piece._replace(reason=refused.reason)))
+                except MalformedError as malformed:
+                    bad.append((position, refused(piece.content, malformed.reason)))
             rows, events = _rows(good), None
             if day:
                 places = (pa.scalar(day, pa.date32()), pa.scalar(key, pa.string()))
@@ -133,8 +134,8 @@ class Stream:
         for piece in _pieces(content, self._is_record):
             try:
                 yield from self._apart(piece)
-            except MalformedError as refused:
-                yield piece._replace(reason=refused.reason), None, {}
+            except MalformedError as malformed:
+                yield refused(piece.content, malformed.reason), None, {}
 
     def _apart(self, piece: Piece) -> list["_Told"]:
         """What a piece says: mostly one thing."""
