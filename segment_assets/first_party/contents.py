@@ -78,10 +78,7 @@ def records_in(content: Content, is_record: Callable[[object], bool]) -> Iterato
 
 
 def blocks(parts: Iterator[bytes | Piece]) -> Iterator[bytes | Piece]:
-    """The same bytes in blocks of some megabytes, each of whole records, and the last part, where it is a piece.
-
-    What comes in one part stays one block.
-    """
+    """The same bytes in blocks of some megabytes, each of whole records, and the last part, where it is a piece."""
     held, enough = bytearray(), BLOCK
     for part in parts:
         if isinstance(part, Piece):

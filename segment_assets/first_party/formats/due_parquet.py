@@ -18,8 +18,6 @@ from segment_assets.first_party.records import MalformedError, Piece, canonical,
 # As a list of pairs an empty map can't be told from a list.
 _MAPS = frozenset(("sdk", "platform", "session", "attributes", "custom", "link_tags"))
 _MAGIC = b"PAR1"
-
-
 # Rows that are held at a time.
 _AT_ONCE = 5_000
 
