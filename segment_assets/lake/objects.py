@@ -6,7 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+_md5 = partial(hashlib.md5, usedforsecurity=False)
 
 
 @dataclass(frozen=True, order=True)
@@ -137,5 +140,6 @@ class FolderStore(ObjectStore):
         stat = path.stat()
         seen = (key, stat.st_size, stat.st_mtime_ns)
         if seen not in self._etags:
-            self._etags[seen] = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+            with path.open("rb") as file:
+                self._etags[seen] = hashlib.file_digest(file, _md5).hexdigest()
         return StoredObject(key, stat.st_size, self._etags[seen])
