@@ -76,6 +76,7 @@ def check(
     found += disallowed.check(resolution, collaboration)
     found += mapping.check(resolution)
     if limits.private:
+        found += privacy.beside_a_minimum(every)
         found += privacy.budget(resolution, state)
         found += privacy.check(resolution)
     found += encryption.check(resolution, collaboration, state)

@@ -28,6 +28,18 @@ def is_private(table: ConfiguredTable) -> bool:
     return isinstance(table.rule, Custom) and table.rule.user_column is not None
 
 
+def beside_a_minimum(tables: Collection[ConfiguredTable]) -> Iterator[Finding]:
+    """A table whose minimum could not be kept: a group shows by the people of the table with noise alone."""
+    noisy_one = next((t.name for t in tables if is_private(t)), None)
+    for table in tables:
+        if noisy_one and isinstance(table.rule, Custom) and table.rule.threshold:
+            message = (
+                f"{table.name} has a minimum of people and {noisy_one} is under differential privacy: "
+                "no row can keep both, so ask them in two queries"
+            )
+            yield Finding("MIXED_RULE_TYPES", message, rule=f"{table.name}.aggregationThresholds")
+
+
 def budget(resolution: Resolution, state: Circumstances) -> Iterator[Finding]:
     """No budget template, or not enough left for the aggregates of the final SELECT."""
     if state.privacy_budget is None:
