@@ -42,6 +42,10 @@ class CleanRoomsSpark(Spark):
             name: _named(name, parser) for name, parser in Spark.Parser.FUNCTION_PARSERS.items()
         }
 
+        def _negate_range(self, this: exp.Expr | None = None) -> exp.Expr | None:
+            # sqlglot 30.30 notes NOT in LIKE itself, and puts IN, BETWEEN and RLIKE into a NOT: here every one is the latter.
+            return exp.Not(this=this) if this else this
+
         def _parse_primary(self) -> exp.Expr | None:
             found: exp.Expr | None = super()._parse_primary()
             if isinstance(found, exp.Concat) and all(isinstance(e, exp.Literal) for e in found.expressions):

@@ -112,6 +112,8 @@ def test_today_is_the_datas_day_and_unknown_days_are_said(everything, room, rows
         ("at IN ('2025-05-17 09:30:00')", True),
         ("day < DATE '2025-05-18'", True),
         ("word LIKE '-%'", True),
+        ("word NOT LIKE 'x%'", True),
+        ("word NOT LIKE '-%'", False),
         ("word NOT IN ('a', 'b')", True),
         ("NOT word IS NULL", True),
     ],
