@@ -16,7 +16,7 @@ from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.custom.check import check as check_custom
 from segment_assets.clean_room.custom.resolve import Resolver
 from segment_assets.clean_room.names import Resolved
-from segment_assets.clean_room.program import Program, parse
+from segment_assets.clean_room.program import TOO_DEEP, Program, parse
 from segment_assets.clean_room.reasons import WARNINGS, Finding, QueryRefusedError, Verdict, at, verdict
 from segment_assets.clean_room.runnable import Runnable
 
@@ -106,7 +106,7 @@ def check(text: str, collaboration: Collaboration, state: Circumstances = PLAIN)
     try:
         found, resolved, accepted = _check(text, collaboration, state)
     except RecursionError:
-        found = [Finding("PARSE_ERROR", "the query is nested too deeply")]
+        found = [Finding("PARSE_ERROR", TOO_DEEP)]
     if any(f.code == "TABLE_NOT_ASSOCIATED" for f in found):
         # Which columns it would have can't be known: one mistake is told once.
         found = [f for f in found if f.code != "COLUMN_UNKNOWN"]

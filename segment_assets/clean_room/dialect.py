@@ -43,7 +43,7 @@ class CleanRoomsSpark(Spark):
         }
 
         def _negate_range(self, this: exp.Expr | None = None) -> exp.Expr | None:
-            # sqlglot 30.30 notes NOT in LIKE itself, and puts IN, BETWEEN and RLIKE into a NOT: here every one is the latter.
+            # sqlglot 30.30 notes NOT in LIKE itself, and puts IN, BETWEEN and RLIKE into a NOT: here all are put.
             return exp.Not(this=this) if this else this
 
         def _parse_primary(self) -> exp.Expr | None:

@@ -11,6 +11,10 @@ from segment_assets.clean_room.reasons import Finding, at
 
 # Statements of Spark that sqlglot takes for a name and its alias.
 _COMMANDS = ("TABLE ", "ADD ", "CLEAR ", "LIST ", "MSCK ", "REFRESH ", "RESET", "UNCACHE ")
+TOO_DEEP = (
+    "the query is nested too deeply: a long chain of OR is so too, write IN (...); and leave out parentheses that "
+    "change nothing"
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Program:
 
 def parse(text: str) -> Program | Finding:
     """The program of a text, or why there is none."""
+    text = text.removeprefix("\ufeff")  # the mark that some editors begin a file with
     # sqlglot logs the text of what it can't parse; a query's text may hold a person's data.
     logger = logging.getLogger("sqlglot")
     logger.disabled, before = True, logger.disabled
@@ -51,6 +56,8 @@ def parse(text: str) -> Program | Finding:
         return Finding("PARSE_ERROR", "this is not Spark SQL", int(place.get("line") or 0), int(place.get("col") or 0))
     except errors.SqlglotError:
         return Finding("PARSE_ERROR", "this is not Spark SQL")
+    except RecursionError:
+        return Finding("PARSE_ERROR", TOO_DEEP)
     finally:
         logger.disabled = before
     if not statements:
