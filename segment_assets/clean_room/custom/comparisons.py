@@ -59,7 +59,7 @@ def check(resolution: Resolution, collaboration: Collaboration) -> Iterator[Find
 
 
 def _calculated(query: Query, resolution: Resolution, identities: set[Source]) -> Iterator[Finding]:
-    """Identities as numbers: `COUNT(1 / (id - 7))` asks for one person. An identity is a text: nothing honest adds it."""
+    """Identities as numbers: `COUNT(1 / (id - 7))` asks for one person, and nothing honest calculates with a name."""
     for node in clauses.own_nodes(query) if identities else ():
         if isinstance(node, _ARITHMETIC):
             for table, column in sorted(resolution.origin(node).compared & identities):

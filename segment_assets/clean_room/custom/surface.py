@@ -137,6 +137,8 @@ def _arguments(node: exp.Expr) -> Iterator[Finding]:
         yield at(node, "SYNTAX_NOT_ALLOWED", f"{word} of {node.key.upper()} is not allowed")
     if isinstance(node, exp.Star) and not isinstance(node.parent, exp.Select | exp.Column | exp.Count):
         yield at(node, "SYNTAX_NOT_ALLOWED", "* stands in SELECT and in COUNT(*) only")
+    if isinstance(node, exp.Column) and isinstance(node.this, exp.Star) and not isinstance(node.parent, exp.Select):
+        yield at(node, "SYNTAX_NOT_ALLOWED", "t.* stands in SELECT only: COUNT(*) counts rows, COUNT(t.column) values")
     if isinstance(node, exp.Alias) and not isinstance(node.args.get("alias"), exp.Identifier):
         yield at(node, "SYNTAX_NOT_ALLOWED", "an alias is a name")
     if isinstance(node, exp.DataType) and node.this not in surface.TYPES:

@@ -36,7 +36,7 @@ def person(query: Query, resolution: Resolution) -> exp.Expr:
         if isinstance(other.node, exp.Select) and other.node is not query.node and other is not resolution.final:
             for relation in protected(other):
                 _column(relation, users)
-    columns = [_column(relation, users) for relation in protected(query)]
+    columns = [_column(relation, users) for relation in protected(query) if not relation.hidden]
     if not columns:
         raise NotPrivateError("the last SELECT reads no table under differential privacy")
     return columns[0] if len(columns) == 1 else exp.func("COALESCE", *columns)
