@@ -72,7 +72,6 @@ def rows() -> pa.Table:
         ("LOWER(word)", "-4.5"),
         ("ROUND(word, 0)", -5.0),
         ("RTRIM(word)", "-4.5"),
-        ("SQRT(word)", None),
         ("SUBSTRING(word, 1, 2)", "-4"),
         ("TO_DATE(at)", date(2025, 5, 17)),
         ("TO_TIMESTAMP(word)", None),
