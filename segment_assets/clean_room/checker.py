@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from segment_assets.clean_room import aggregation_rule, encryption, list_rule, names, surface, templates
+from segment_assets.clean_room import (
+    aggregation_rule,
+    conditions,
+    encryption,
+    list_rule,
+    names,
+    spark,
+    surface,
+    templates,
+)
 from segment_assets.clean_room.circumstances import PLAIN, Circumstances
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.custom import analyses, flat, mapping, privacy
@@ -180,6 +189,8 @@ def _structured(
     if wrong or len(types) != 1 or any(f.code == "NO_ANALYSIS_RULE" for f in found):
         return more, None
     more += _RULES[types.pop()](resolved, collaboration.runner)
+    if where := resolved.tree.args.get("where"):
+        more += conditions.uncompared(where.this, lambda node: spark.kind(node, resolved) == "boolean")
     if not more:
         more += surface.strict(resolved.tree)
     more += _scoped(tree, collaboration, state)

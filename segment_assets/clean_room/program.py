@@ -44,7 +44,11 @@ class Program:
 
 
 def parse(text: str) -> Program | Finding:
-    """The program of a text, or why there is none."""
+    """The program of a text, or why there is none.
+
+    Raises:
+        RecursionError: it is nested too deeply.
+    """
     text = text.removeprefix("\ufeff")  # the mark that some editors begin a file with
     # sqlglot logs the text of what it can't parse; a query's text may hold a person's data.
     logger = logging.getLogger("sqlglot")
@@ -56,8 +60,6 @@ def parse(text: str) -> Program | Finding:
         return Finding("PARSE_ERROR", "this is not Spark SQL", int(place.get("line") or 0), int(place.get("col") or 0))
     except errors.SqlglotError:
         return Finding("PARSE_ERROR", "this is not Spark SQL")
-    except RecursionError:
-        return Finding("PARSE_ERROR", TOO_DEEP)
     finally:
         logger.disabled = before
     if not statements:

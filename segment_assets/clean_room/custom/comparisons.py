@@ -131,7 +131,7 @@ def _comparisons(query: Query, resolution: Resolution) -> Iterator[tuple[exp.Exp
             yield node, [*sides, _LITERAL] if isinstance(node, exp.Nvl2 | exp.Sign) else sides
         elif isinstance(node, exp.Cast) and node.to.is_type(exp.DType.BOOLEAN):
             yield node, [resolution.origin(node), _LITERAL]  # whether a value is zero, or the word "true"
-        elif _is_value(node) and _is_condition(node):
+        elif is_condition(node):
             yield node, [resolution.origin(node), _LITERAL]
     yield from _shared_columns(query)
 
@@ -154,20 +154,28 @@ def _sides(part: exp.Expr, resolution: Resolution) -> Iterator[Origin]:
     if isinstance(part, exp.Tuple):
         for item in part.expressions:
             yield from _sides(item, resolution)
-    elif (query := nested(part)) is not None and id(query) in resolution.within:
+    elif (query := nested(part)) is not None and _is_literal(resolution.within.get(id(query))):
+        yield _LITERAL
+    elif query is not None and id(query) in resolution.within:
         yield from (o for _, o in resolution.within[id(query)].outputs)
     else:
         found = resolution.origin(part)
         yield _LITERAL if found.constant and part.find(exp.Column) is None else found
 
 
-def _is_value(node: exp.Expr) -> bool:
-    """Something that no comparison decides: it is true or false by its own value."""
-    return not isinstance(node, (*_PREDICATES, *_ANSWERS, *_CONNECTORS, *_CHOICES))
+def _is_literal(query: Query | None) -> bool:
+    """Whether a query inside an expression reads nothing, so that `(SELECT 'x')` is 'x'."""
+    if query is None or any(select.relations or select.inner for select in query.selects()):
+        return False
+    return all(output.constant for _, output in query.outputs)
 
 
-def _is_condition(node: exp.Expr) -> bool:
-    """Whether a value stands where a condition does: `WHERE flag` is `flag = TRUE`, `IF(n - 5, ...)` is `n <> 5`."""
+def is_condition(node: exp.Expr) -> bool:
+    """Whether a value is a condition, and no comparison: `WHERE flag` is `flag = TRUE`, `IF(n - 5, ...)` `n <> 5`."""
+    return not isinstance(node, (*_PREDICATES, *_ANSWERS, *_CONNECTORS, *_CHOICES)) and _stands_as_one(node)
+
+
+def _stands_as_one(node: exp.Expr) -> bool:
     parent = node.parent
     if isinstance(parent, _CONNECTORS) and not isinstance(parent, exp.Paren):
         return True
@@ -177,7 +185,7 @@ def _is_condition(node: exp.Expr) -> bool:
         return not isinstance(parent.parent, exp.Case) or parent.parent.this is None
     if isinstance(parent, exp.Case) and parent.this is node:
         return False
-    return isinstance(parent, (exp.Paren, *_CHOICES)) and _is_condition(parent)
+    return isinstance(parent, (exp.Paren, *_CHOICES)) and _stands_as_one(parent)
 
 
 def _shared_columns(query: Query) -> Iterator[tuple[exp.Expr, list[Origin]]]:
