@@ -356,3 +356,18 @@ def test_words_of_a_hand_written_import_are_read_in_any_case_and_unknown_ones_op
     build(lake, landing)
     assert consent(lake)["C1", "email"][0] == "granted"
     assert lake.read(CONTACT_ADDRESSES)["customer_id"].to_pylist() == ["C1"]
+
+
+@pytest.mark.parametrize("before", ["\n", " \r\n\n", "\ufeff\n", "sep=;\n", "SEP=;\r\n\n"])
+def test_blank_lines_and_a_word_on_the_separator_before_the_header_are_no_header(landing, before):
+    content = f"{before}id;mail;tel;land;seen;news;app\nA;a@example.org;;;;yes;\n\n"
+    landing.write("customers/c.csv", content.encode())
+    export = customers.read(landing, OWN)
+    assert [c.address for c in export.contacts if c.channel == "email"] == ["a@example.org"]
+    assert (export.delivered, export.quarantined.num_rows) == (1, 0)
+
+
+def test_a_file_of_blank_lines_alone_is_told(landing):
+    landing.write("customers/c.csv", b"\n \n")
+    with pytest.raises(LandingError, match=r"customers/c\.csv holds blank lines alone: write the names of its columns"):
+        customers.read(landing, OWN)

@@ -63,7 +63,17 @@ def test_received_decides_the_day_where_it_is_known(lake, landing):
 
 
 @pytest.mark.parametrize(
-    "how", ["plain", "gzip", "semicolons", "byte order mark", "parquet", "json lines", "json in a row, gzip"]
+    "how",
+    [
+        "plain",
+        "gzip",
+        "semicolons",
+        "byte order mark",
+        "blank lines first",
+        "parquet",
+        "json lines",
+        "json in a row, gzip",
+    ],
 )
 def test_a_table_reads_alike_however_it_is_written(how, landing):
     mapping = EventTable(customer="who", time="when", event="what", metrics={"amount": "paid"})
@@ -72,6 +82,8 @@ def test_a_table_reads_alike_however_it_is_written(how, landing):
         content = gzip.compress(content)
     if how == "semicolons":
         content = content.replace(b",", b";")
+    if how == "blank lines first":
+        content = b"\n  \r\n" + content
     if how == "byte order mark":
         content = b"\xef\xbb\xbf" + content
     if how.startswith("json"):
@@ -122,6 +134,17 @@ def test_bad_rows_are_quarantined_and_the_rest_is_kept(lake, landing):
     ]
     assert {str(r["arrival_date"]) for r in found} == {"2026-01-02"}  # the first day of their file
     assert [(r["delivered"], r["good"]) for r in lake.read(ARRIVAL_DAYS).to_pylist()] == [(10, 1), (1, 1)]
+
+
+def test_a_quote_that_is_still_open_at_the_end_is_named_and_costs_no_row_before_it():
+    [rows] = tabular.read("o.csv", b'who,what\nC1,a\nC2,"b\nC3,c\n', ["who"], "here")
+    assert [values for _, values in rows.good] == [("C1", "a")]
+    assert [(position, piece.reason) for position, piece in rows.bad] == [(1, "open_quote")]
+
+
+def test_blank_lines_alone_are_a_table_of_events_without_rows(landing):
+    landing.write("events/o.csv.gz", gzip.compress(b"\n"))
+    assert days_in(landing, WHERE) == {}
 
 
 def test_a_missing_column_is_one_clear_sentence(landing):

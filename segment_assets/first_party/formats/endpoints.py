@@ -95,7 +95,7 @@ def _endpoints(key: str, content: Content) -> Iterator[tuple[int, Mapping[str, A
         for position, piece in enumerate(found):
             yield position, piece if piece.reason else json.loads(piece.content), piece.content
         return
-    for rows in tabular.read(key, content, ("Id", "ChannelType"), "landing.customers"):
+    for rows in tabular.read(key, content, ("Id", "ChannelType"), "landing.customers", blank=True):
         for position, values in rows.good:
             endpoint = _nested(zip(rows.names, values, strict=True))
             yield position, endpoint, json.dumps(endpoint, sort_keys=True).encode()

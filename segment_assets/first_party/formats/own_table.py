@@ -50,7 +50,7 @@ class OwnTable:
 
     def pieces(self, key: str, content: Content) -> Iterator[Rows]:
         """Some thousand rows at a time."""
-        return tabular.read(key, content, self.columns, PLACE)
+        return tabular.read(key, content, self.columns, PLACE, blank=True)
 
     def read(self, key: str, rows: Rows) -> Delivered:
         """Every row; a row is good when it has a customer, an event, times of this century and numbers as metrics."""
