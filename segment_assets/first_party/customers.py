@@ -167,7 +167,7 @@ def _in_files(lake: Lake, export: Export, region: str | None) -> Iterator[dict[T
 def _appended(lake: Lake, export: Export) -> Iterator[pa.RecordBatch]:
     """Rows of consent_state in key order: the lake's engine spills what does not fit in its memory."""
     with lake.connect(statements=_statements(export.contacts)) as db:
-        said = db.sql(query("current_consent")).to_arrow_table()
+        said = db.sql(query("said_consent")).to_arrow_table()
     with lake.connect(CONSENT_STATE, said=told(said, export.as_of, export.reading)) as db:
         yield from db.sql(query("appended_consent")).to_arrow_reader(AT_ONCE)
 

@@ -304,6 +304,48 @@ def test_of_records_of_one_endpoint_and_one_time_denied_beats_granted(lake, land
     assert consent(lake)["A", "email"][0] == "denied"
 
 
+def own(landing, *rows, day="2026/02/01"):
+    landing.write(f"customers/{day}/c.csv", "\n".join(["id,mail,tel,land,seen,news,app", *rows]).encode())
+
+
+def held(lake):
+    return {(r["customer_id"], r["channel"]): r["state"] for r in holding(lake.read(CONSENT_STATE)).to_pylist()}
+
+
+def test_a_denial_of_an_older_record_counts_though_the_newest_says_nothing(lake, landing):
+    own(landing, "A,a@b.org,,,2026-05-01,yes,", "A,a@b.org,,,2026-06-01,no,", "A,a@b.org,,,2026-07-01,,")
+    export, _ = build(lake, landing, OWN)
+    assert held(lake)["A", "email"] == "denied"
+    own(landing, "A,a@b.org,,,2026-05-20,yes,", day="2026/07/02")
+    build(lake, landing, OWN)
+    assert held(lake)["A", "email"] == "denied"
+    own(landing, "A,a@b.org,,,2026-07-03,yes,", day="2026/07/04")
+    build(lake, landing, OWN)
+    assert held(lake)["A", "email"] == "granted"
+
+
+def test_a_grant_of_an_older_record_that_the_newest_does_not_repeat_is_none(lake, landing):
+    own(landing, "A,a@b.org,,,2026-05-01,yes,", "A,a@b.org,,,2026-07-01,,")
+    build(lake, landing, OWN)
+    assert held(lake)["A", "email"] == "unknown"
+
+
+def test_a_denial_without_a_time_is_newer_than_every_grant_of_its_export(lake, landing):
+    own(landing, "A,a@b.org,,,2026-05-01,yes,", "A,a@b.org,,,,no,", "B,b@b.org,,,2026-05-01,yes,", "B,,,,,no,")
+    build(lake, landing, OWN)
+    assert {held(lake)[who, "email"] for who in "AB"} == {"denied"}
+
+
+def test_a_denial_of_an_older_version_of_an_endpoint_counts(lake, landing):
+    def told(day, **attributes):
+        return endpoint(1, EffectiveDate=f"2026-01-{day:02d}T00:00:00Z", **attributes)
+
+    put(landing, told(5, OptOut="ALL"), told(9, OptOut=None))
+    build(lake, landing)
+    assert held(lake)["C1", "email"] == "denied"
+    assert lake.read(CONTACT_ADDRESSES)["customer_id"].to_pylist() == ["C1"], "whether it is active the newest says"
+
+
 def test_odd_tables_cost_no_sound_row(landing):
     odd = (
         b"\xef\xbb\xbfid;mail;tel;land;seen;news;app\n"
