@@ -95,10 +95,15 @@ def to_columns(events: Sequence[Event]) -> dict[str, pa.Array]:
 
 
 def placed(meaning: Mapping[str, pa.Array], origin: Origin) -> pa.Table:
-    """What records mean and where they came from, as rows of engagement_events."""
+    """What records mean and where they came from, as rows of engagement_events.
+
+    White space around a customer's id is no part of it, here as in customers and in suppression lists.
+    """
+    customers = pc.utf8_trim_whitespace(meaning["user_id"])
     rows, utc_hour = len(origin.ids), pc.hour(meaning["received_at"]).cast(pa.int32())
     columns = {
         **meaning,
+        "user_id": pc.if_else(pc.equal(customers, ""), None, customers),
         "arrival_date": origin.days,
         "arrival_hour": pc.coalesce(origin.hours, utc_hour),
         "schema_version": pa.repeat(pa.scalar(SCHEMA_VERSION, pa.int32()), rows),

@@ -182,6 +182,21 @@ def test_devices_and_postal_addresses_are_hashed(lake, landing):
     assert third["postal_sha256"] is None  # a postal code alone is no address
 
 
+def test_white_space_around_an_id_is_no_part_of_it_and_an_endpoint_keeps_its_own(lake, landing):
+    blank = endpoint(3, User={"UserId": "  "}, Id=" ep ")
+    put(
+        landing,
+        endpoint(1, User={"UserId": "C1 "}),
+        endpoint(2, "SMS", User={"UserId": "\tC1"}),
+        blank,
+        endpoint(Id=" "),
+    )
+    build(lake, landing)
+    known = [(r["customer_id"], r["endpoint_id"]) for r in lake.read(CUSTOMER_ENDPOINTS).to_pylist()]
+    assert known == [("C1", "ep-1-email"), ("C1", "ep-2-sms"), ("ep", " ep ")]
+    assert lake.read(QUARANTINED_CUSTOMERS)["reason"].to_pylist() == ["missing_key"]
+
+
 def test_broken_records_are_quarantined_and_the_rest_is_kept(lake, landing):
     put(
         landing,
@@ -314,7 +329,7 @@ def held(lake):
 
 def test_a_denial_of_an_older_record_counts_though_the_newest_says_nothing(lake, landing):
     own(landing, "A,a@b.org,,,2026-05-01,yes,", "A,a@b.org,,,2026-06-01,no,", "A,a@b.org,,,2026-07-01,,")
-    export, _ = build(lake, landing, OWN)
+    build(lake, landing, OWN)
     assert held(lake)["A", "email"] == "denied"
     own(landing, "A,a@b.org,,,2026-05-20,yes,", day="2026/07/02")
     build(lake, landing, OWN)

@@ -51,6 +51,13 @@ def test_rows_become_events_on_the_day_they_were_known(lake, landing):
     assert {(r["source"], r["raw_uri"]) for r in rows} == {("custom", "events/orders.csv")}
 
 
+def test_white_space_around_a_customers_id_is_no_part_of_it(lake, landing):
+    landing.write("events/o.csv", b"who,when,what,paid,shop\nC1  ,2026-01-01,ORDER,,\n\tC1,2026-01-01,REDEEM,,\n")
+    load_days(lake, landing, where=WHERE)
+    normalise(lake, WHERE)
+    assert lake.read(ENGAGEMENT_EVENTS)["user_id"].to_pylist() == ["C1", "C1"]
+
+
 def test_received_decides_the_day_where_it_is_known(lake, landing):
     mapping = EventTable(customer="who", time="when", received="seen", event_name="purchase")
     where = EventsLanding(format="table", table=mapping)
@@ -82,7 +89,7 @@ def test_a_table_reads_alike_however_it_is_written(how, landing):
         content = gzip.compress(content)
     if how == "semicolons":
         content = content.replace(b",", b";")
-    if how == "blank lines first":
+    if how == "blank lines":
         content = b"\n  \r\n" + content
     if how == "byte order mark":
         content = b"\xef\xbb\xbf" + content

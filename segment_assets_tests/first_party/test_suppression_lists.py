@@ -84,6 +84,18 @@ def test_a_list_may_hold_everywhere_and_name_customers(lake, landing):
     assert listed(lake, landing, "dan", where=ids, header="who") == [("dan", c) for c in every]
 
 
+@pytest.mark.parametrize(("known_as", "listed_as"), [("dan  ", "dan"), ("dan", " dan\t"), ("\u00a0dan", "dan ")])
+def test_white_space_around_an_id_is_no_part_of_it(lake, landing, known_as, listed_as):
+    landing.write(
+        "customers/customers.csv", f"id,mail,tel,land,seen,news,app\n{known_as},d@example.org,,,,,\n".encode()
+    )
+    rows = customers.tables(customers.read(landing, OWN), "US")
+    known = rows[customers.CUSTOMERS]["customer_id"].to_pylist()
+    by_id = SuppressionList(path=PATH, customer="who")
+    found = listed(lake, landing, f'"{listed_as}"', where=by_id, header="who")
+    assert known == ["dan"] == sorted({who for who, _ in found})
+
+
 def test_a_list_without_a_header_names_columns_by_number(lake, landing):
     where = SuppressionList(path=PATH, email="1", header=False)
     assert listed(lake, landing, "ann@example.org,BOUNCE", "bob@example.org,COMPLAINT", where=where) == [

@@ -52,6 +52,8 @@ def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:
         raise MalformedError("missing_key")
     if not isinstance(id_, str) or not isinstance(kind, str):
         raise MalformedError("wrong_type")
+    if not id_.strip():
+        raise MalformedError("missing_key")
     user, location = _part(endpoint, "User"), _part(endpoint, "Location")
     attributes = _part(endpoint, "Attributes")
     demographic = _part(endpoint, "Demographic")
@@ -61,7 +63,7 @@ def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:
     opt_out = (_text(endpoint, "OptOut") or "").upper() or None
     told = [v for of in (attributes, _part(user, "UserAttributes")) for v in _all(of, landing.consent_attribute)]
     return Contact(
-        customer_id=_text(user, "UserId") or id_,
+        customer_id=(_text(user, "UserId") or "").strip() or id_.strip(),
         endpoint_id=id_,
         channel=channel,
         address=_text(endpoint, "Address"),
