@@ -232,6 +232,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
             delivered=export.delivered,
             duplicates=export.duplicates,
             quarantined=quarantined,
+            unusable_addresses=customer_records.unusable_addresses(lake),
             rows_by_table={table.name: state.rows for table, state in written.items()},
         )
 

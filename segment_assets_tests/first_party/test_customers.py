@@ -415,6 +415,70 @@ def test_words_of_a_hand_written_import_are_read_in_any_case_and_unknown_ones_op
     assert lake.read(CONTACT_ADDRESSES)["customer_id"].to_pylist() == ["C1"]
 
 
+def test_what_is_sent_to_is_normalised_and_what_is_no_address_is_counted(lake, landing):
+    own(
+        landing,
+        "A, Dana@Example.org ,(425) 555-0142,,,yes,",
+        "B,Bob <bob@example.org>,ask reception,,,yes,",
+        "C,n/a,0160 5550142,,,yes,",
+        "D,d\x00@example.org,,,,yes,",
+    )
+    build(lake, landing, OWN)
+    assert [tuple(r.values()) for r in lake.read(CONTACT_ADDRESSES).to_pylist()] == [
+        ("A", "email", "A:email", "Dana@Example.org"),
+        ("A", "sms", "A:sms", "+14255550142"),
+    ]
+    assert customers.unusable_addresses(lake) == {"email": 3, "sms": 2}
+
+
+def test_an_endpoint_without_an_address_is_counted_where_it_is_active(lake, landing):
+    nowhere = {"Address": None}
+    put(
+        landing,
+        endpoint(1, **nowhere),
+        endpoint(2, EndpointStatus="INACTIVE", **nowhere),
+        endpoint(3, "GCM", Address="x"),
+    )
+    build(lake, landing)
+    assert customers.unusable_addresses(lake) == {"email": 1}
+    assert lake.read(CONTACT_ADDRESSES)["address"].to_pylist() == ["x"]
+
+
+ROWS = "".join(f"C{n},c{n}@example.org,,,,yes,\n" for n in range(2_000)).encode()
+HEADER = b"id,mail,tel,land,seen,news,app\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\x03\x04" + bytes(50), r"\(unknown_compression\): .* a workbook is saved as CSV"),
+        (gzip.compress(HEADER + ROWS)[:3_000], r"\(truncated_gzip\): customers stay as they were; deliver it again"),
+        (gzip.compress(HEADER) + b"and more", r"\((bad|truncated)_gzip\)"),
+        (b"PAR1" + bytes(300) + b"PAR1", r"\(bad_parquet\)"),
+        (HEADER + b'A,"a@example.org,,,,yes,\n' + ROWS[:200], r"\(open_quote\): .* close the quote"),
+    ],
+    ids=["a workbook", "cut in half", "something behind gzip", "no Parquet", "an open quote"],
+)
+def test_an_export_that_cannot_be_read_to_its_end_replaces_nobody(lake, landing, content, said):
+    own(landing, "A,a@example.org,,,,yes,")
+    build(lake, landing, OWN)
+    landing.write("customers/2026/02/02/a.csv", HEADER + b"B,b@example.org,,,,yes,\n")
+    landing.write("customers/2026/02/02/b.csv", content)
+    with pytest.raises(
+        LandingError,
+        match=r"landing\.customers\.path: customers/2026/02/02/b\.csv can't be read to " + f"its end {said}",
+    ):
+        build(lake, landing, OWN)
+    assert lake.read(CUSTOMERS)["customer_id"].to_pylist() == ["A"]
+
+
+def test_an_endpoint_export_that_was_cut_off_replaces_nobody(landing):
+    lines = [json.dumps(endpoint(n % 28 + 1)).encode() for n in range(500)]
+    landing.write("customers/2026/02/01/e.jsonl.gz", gzip.compress(b"\n".join(lines))[:1_000])
+    with pytest.raises(LandingError, match=r"e\.jsonl\.gz can't be read to its end \(truncated_gzip\)"):
+        customers.read(landing, PINPOINT)
+
+
 @pytest.mark.parametrize("before", ["\n", " \r\n\n", "\ufeff\n", "sep=;\n", "SEP=;\r\n\n"])
 def test_blank_lines_and_a_word_on_the_separator_before_the_header_are_no_header(landing, before):
     content = f"{before}id;mail;tel;land;seen;news;app\nA;a@example.org;;;;yes;\n\n"
