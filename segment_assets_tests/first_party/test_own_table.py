@@ -10,10 +10,12 @@ import pytest
 
 from segment_assets.first_party import deliveries, tabular
 from segment_assets.first_party.deliveries import event_objects, load
+from segment_assets.first_party.engagement import perhaps_suppressions
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats.choice import format_of
 from segment_assets.first_party.formats.own_table import OwnTable
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_RECORDS, RAW_EVENTS
+from segment_assets.first_party.vocabulary import own_name
 from segment_assets.lake import FolderStore, Lake
 from segment_assets.lake.embedded import open_catalog
 from segment_assets.landing_config import EventsLanding, EventTable
@@ -320,3 +322,22 @@ def test_a_table_in_another_unicode_is_told_in_words_that_can_be_printed(encodin
     with pytest.raises(LandingError, match=r"t\.csv is no UTF-8 in its first line: save it as UTF-8") as told:
         list(tabular.read("t.csv", CSV.encode(encoding), ["who"], "landing.events.table"))
     str(told.value).encode()
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [("unsubscribe", "unsubscribe"), ("Unsubscribe", "unsubscribe"), ("BOUNCE HARD", "bounce_hard"),
+     ("bounce-soft", "bounce_soft"), ("Complaint", "complaint"), ("Purchase", "app"), ("unsubscribed", "app")],
+)  # fmt: skip
+def test_a_name_that_closes_a_channel_is_known_however_it_is_spelled(written, name):
+    assert own_name(written) == name
+
+
+def test_names_that_sound_like_a_suppression_and_are_none_are_told(lake, landing):
+    kinds = ("Unsubscribe", "unsubscribed", "opt-out", "opt-out", "ORDER", "bounced dana@example.org")
+    lines = ["who,when,what,paid,shop", *(f"C{n},2026-01-01,{kind},," for n, kind in enumerate(kinds))]
+    landing.write("events/o.csv", "\n".join(lines).encode())
+    load_days(lake, landing, where=WHERE)
+    normalise(lake, WHERE)
+    assert [r["event_name"] for r in lake.read(ENGAGEMENT_EVENTS).to_pylist() if r["is_suppression"]] == ["unsubscribe"]
+    assert perhaps_suppressions(lake) == {"opt-out": 2, "unsubscribed": 1}

@@ -17,10 +17,10 @@ from segment_assets.first_party.vocabulary import (
     EARLIEST,
     ENGAGEMENT,
     LATEST,
-    NAMES,
     SUPPRESSION,
     Event,
     Origin,
+    own_name,
     placed,
     to_columns,
 )
@@ -78,7 +78,7 @@ class OwnTable:
     def _event(self, row: Row) -> Event:
         mapping = self.mapping
         kind = self._kind(row)
-        name = kind if kind in NAMES else "app"
+        name = own_name(kind)
         occurred = microseconds(row[mapping.time]) or 0
         properties = ((name, row[column]) for name, column in mapping.properties.items())
         metrics = ((name, row[column]) for name, column in mapping.metrics.items())
