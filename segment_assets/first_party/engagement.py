@@ -21,6 +21,7 @@ from segment_assets.lake import Lake, Written, combined
 from segment_assets.lake.parts import Part, joined
 from segment_assets.lake.private import private_folder
 from segment_assets.lake.workers import one_ahead, spread
+from segment_assets.people.addresses import looks_like_an_address
 from segment_assets.sql import bind, load, to_duckdb
 
 # Copies are searched in the 96 hours before: 72 for carriers' receipts, 24 for Firehose's retries.
@@ -275,6 +276,15 @@ def _chunks(good: Mapping[date, int], days: list[date]) -> Iterator[list[date]]:
         held += good.get(day, 0)
     if chunk:
         yield chunk
+
+
+def perhaps_suppressions(lake: Lake) -> dict[str, int]:
+    """Events of a table of one's own that suppress nobody, though their names sound so: name -> how many."""
+    tree = load("segment_assets.first_party", "perhaps_suppressions")
+    with lake.connect(ENGAGEMENT_EVENTS) as db:
+        found = db.sql(to_duckdb(tree)).to_arrow_table().to_pylist()
+    named = ((row["source_event_type"], row["events"]) for row in found)
+    return {name: events for name, events in named if not looks_like_an_address(name)}
 
 
 def departures(lake: Lake, names: Collection[str]) -> list[str]:

@@ -187,7 +187,9 @@ CONTACT_ADDRESSES = Table(
             column("customer_id", _TEXT, "Customer", required=True),
             column("channel", _TEXT, "email, sms or push", required=True),
             column("endpoint_id", _TEXT, "Endpoint", required=True),
-            column("address", _TEXT, "The address as written", required=True),
+            column(
+                "address", _TEXT, "The trimmed e-mail address, the E.164 number, or the device's token", required=True
+            ),
         ]
     ),
     key=("customer_id", "channel", "endpoint_id"),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -18,6 +19,7 @@ from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.records import KEPT_IN_QUARANTINE, Piece, refused
 
 _DELIMITERS = ",;\t|"
+_SEPARATOR = re.compile(r'sep=([^\w \r\n"])', re.IGNORECASE)  # what Excel wants to be told before the header
 
 
 # Rows held at a time: a second of work, and about 40 MB.
@@ -44,8 +46,12 @@ class Rows:
         return len(self.good) + len(self.bad) >= AT_ONCE
 
 
-def read(key: str, content: Content, wanted: Collection[str], place: str, *, header: bool = True) -> Iterator[Rows]:
+def read(
+    key: str, content: Content, wanted: Collection[str], place: str, *, header: bool = True, blank: bool = False
+) -> Iterator[Rows]:
     """Rows in file order, some thousand at a time; positions count from 0 over good and bad rows.
+
+    Blank lines are none, before a CSV's header either.
 
     Args:
         key: the object's key, for the message.
@@ -53,22 +59,32 @@ def read(key: str, content: Content, wanted: Collection[str], place: str, *, hea
         wanted: columns that must be there.
         place: path in segmentation.yaml of the mapping, for the message.
         header: whether the first line of a CSV names the columns; otherwise they are called 1, 2, ...
+        blank: whether a CSV of blank lines alone is a table without rows.
 
     Raises:
         LandingError: a wanted column is missing, or the first line is none of a table.
     """
+    named = False
     try:
-        yield from _with_columns(key, content, wanted, place, header)
+        for rows in _with_columns(key, content, wanted, place, header):
+            named = named or bool(rows.names or rows.bad)
+            yield rows
     except csv.Error as too_long:  # of other lines it is told beside their rows
         raise LandingError(
             f"segmentation.yaml: {place}: {key} begins with a text of over {csv.field_size_limit():,} characters, "
             "which is no column's name: write a header, or a JSON object per line"
         ) from too_long
+    if not named and not blank:
+        raise LandingError(f"segmentation.yaml: {place}: {key} holds blank lines alone: write the names of its columns")
 
 
 def _with_columns(key: str, content: Content, wanted: Collection[str], place: str, header: bool) -> Iterator[Rows]:
     for rows in _rows(content, wanted, place, header):
         if missing := [name for name in wanted if rows.names and name not in rows.names]:
+            if any("\n" in name or "\r" in name for name in rows.names):
+                raise LandingError(
+                    f"segmentation.yaml: {place}: {key} has a quote in its header that is not closed there: close it"
+                )
             if not "".join(rows.names).isprintable():  # UTF-16, as Excel calls Unicode text; such names can't be shown
                 raise LandingError(f"segmentation.yaml: {place}: {key} is no UTF-8 in its first line: save it as UTF-8")
             near = nearest_column(missing[0], rows.names)
@@ -160,7 +176,7 @@ def _json_text(value: object) -> str | None:
 def _separated(content: Content, wanted: Collection[str], header: bool) -> Iterator[Rows]:
     plain = Plain(content)
     lines = _Lines(plain)
-    delimiter = _delimiter(lines.first, wanted if header else ())
+    delimiter = lines.separator or _delimiter(lines.first, wanted if header else ())
     reader = csv.reader(lines, delimiter=delimiter)
     if header:
         names = [name.strip() for name in next(reader, [])]
@@ -170,13 +186,14 @@ def _separated(content: Content, wanted: Collection[str], header: bool) -> Itera
         names = [str(number) for number, _ in enumerate(first, 1)]
     rows, position = Rows(names), 0
     for values, raw in _each(reader, lines):
-        if values == []:
+        if not raw.strip() and delimiter not in raw:
             continue
         reason = "bad_csv" if values is None else "wrong_columns" if len(values) != len(names) else None
+        reason = "open_quote" if lines.ended else reason
         try:
             whole = raw.encode()
         except UnicodeEncodeError:
-            whole, reason = raw.encode("utf-8", "surrogateescape"), "not_utf8"
+            whole, reason = raw.encode("utf-8", "surrogateescape"), reason if lines.ended else "not_utf8"
         if reason or values is None:
             rows.bad.append((position, Piece(whole[:KEPT_IN_QUARANTINE], None, reason)))
         else:
@@ -191,18 +208,31 @@ def _separated(content: Content, wanted: Collection[str], header: bool) -> Itera
 
 
 class _Lines:
-    """A text's lines as csv.reader takes them, and those it took since last asked."""
+    """A text's lines as csv.reader takes them, from the first that is not blank, and those it took since last asked.
+
+    Attributes:
+        first: that line; empty where there is none.
+        separator: the delimiter, where a line before it says so.
+        taken: lines since last asked.
+        ended: another line was asked for and there was none. A reader asks only while a row is not at its end: behind
+            the last line that is one with a quote that was never closed.
+    """
 
     def __init__(self, plain: Plain) -> None:
         text = io.TextIOWrapper(io.BufferedReader(plain), "utf-8-sig", "surrogateescape", newline="")
-        self.first = next(text, "")
+        filled = (line for line in text if line.strip())
+        self.first, self.separator = next(filled, ""), ""
+        if told := _SEPARATOR.fullmatch(self.first.rstrip("\r\n")):
+            self.first, self.separator = next(filled, ""), told[1]
         self.taken: list[str] = []
+        self.ended = False
         self._rest = chain([self.first] if self.first else [], text)
 
     def __iter__(self) -> Iterator[str]:
         for line in self._rest:
             self.taken.append(line)
             yield line
+        self.ended = True
 
 
 def _each(reader: Iterator[list[str]], lines: _Lines) -> Iterator[tuple[list[str] | None, str]]:

@@ -16,7 +16,8 @@ import phonenumbers
 AddressType = Literal["email", "phone"]
 
 # Unquoted, as RFC 5321 writes it: `[a@example.org]`, `mailto:a@example.org` and `a@example.org;b` are something else.
-_EMAIL = re.compile(r"[^@\s()<>\[\]\\,;:\"]+@[^@\s.()<>\[\]\\,;:\"]+(?:\.[^@\s.()<>\[\]\\,;:\"]+)+")
+_NONE = r"@\s()<>\[\]\\,;:\"\x00-\x1f\x7f"
+_EMAIL = re.compile(rf"[^{_NONE}]+@[^{_NONE}.]+(?:\.[^{_NONE}.]+)+")
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"  # what copying from a page or a file leaves at the ends
 _PUNCTUATION = {ord(sign): None for sign in " ().-"}
 _TEN_DIGITS = re.compile("[2-9][0-9]{9}")
@@ -26,14 +27,25 @@ _GMAIL = ("gmail.com", "googlemail.com")
 
 
 def normalise_email(written: str | None) -> str | None:
-    """Trimmed and lower-cased; None where it is no address.
+    """Composed (NFKC), trimmed and lower-cased; None where it is no address.
 
-    Nothing else is changed: a plus-tag and the dots of Gmail stay, so that what partners hash is what we hash.
+    Nothing else is changed: a plus-tag and the dots of Gmail stay, so that what partners hash is what we hash. Only
+    addresses beyond ASCII are ever composed: one sign may be written in several ways there.
     """
+    deliverable = deliverable_email(written)
+    return _composed(deliverable.lower()) if deliverable else None
+
+
+def deliverable_email(written: str | None) -> str | None:
+    """What a message is sent to: as `normalise_email`, but upper case stays, which a mailbox may tell apart."""
     if written is None:
         return None
-    address = written.strip().strip(_INVISIBLE).strip().lower()
+    address = _composed(written).strip().strip(_INVISIBLE).strip()
     return address if _EMAIL.fullmatch(address) else None
+
+
+def _composed(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
 def without_tag(normalised: str | None) -> str | None:

@@ -52,6 +52,8 @@ def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:
         raise MalformedError("missing_key")
     if not isinstance(id_, str) or not isinstance(kind, str):
         raise MalformedError("wrong_type")
+    if not id_.strip():
+        raise MalformedError("missing_key")
     user, location = _part(endpoint, "User"), _part(endpoint, "Location")
     attributes = _part(endpoint, "Attributes")
     demographic = _part(endpoint, "Demographic")
@@ -61,7 +63,7 @@ def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:
     opt_out = (_text(endpoint, "OptOut") or "").upper() or None
     told = [v for of in (attributes, _part(user, "UserAttributes")) for v in _all(of, landing.consent_attribute)]
     return Contact(
-        customer_id=_text(user, "UserId") or id_,
+        customer_id=(_text(user, "UserId") or "").strip() or id_.strip(),
         endpoint_id=id_,
         channel=channel,
         address=_text(endpoint, "Address"),
@@ -95,7 +97,7 @@ def _endpoints(key: str, content: Content) -> Iterator[tuple[int, Mapping[str, A
         for position, piece in enumerate(found):
             yield position, piece if piece.reason else json.loads(piece.content), piece.content
         return
-    for rows in tabular.read(key, content, ("Id", "ChannelType"), "landing.customers"):
+    for rows in tabular.read(key, content, ("Id", "ChannelType"), "landing.customers", blank=True):
         for position, values in rows.good:
             endpoint = _nested(zip(rows.names, values, strict=True))
             yield position, endpoint, json.dumps(endpoint, sort_keys=True).encode()

@@ -46,6 +46,7 @@ def _contacts(row: dict[str, str | None], mapping: CustomerTable) -> list[Contac
     customer, updated = value(mapping.customer), value(mapping.updated)
     if customer is None:
         return "missing_customer"
+    customer = customer.strip()
     time = microseconds(updated)
     if updated is not None and (time is None or not EARLIEST <= time < LATEST):
         return "bad_time"

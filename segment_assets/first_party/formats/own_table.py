@@ -18,10 +18,10 @@ from segment_assets.first_party.vocabulary import (
     EARLIEST,
     ENGAGEMENT,
     LATEST,
-    NAMES,
     SUPPRESSION,
     Event,
     Origin,
+    own_name,
     placed,
     to_columns,
 )
@@ -51,7 +51,7 @@ class OwnTable:
 
     def pieces(self, key: str, content: Content) -> Iterator[Rows]:
         """Some thousand rows at a time."""
-        return tabular.read(key, content, self.columns, PLACE)
+        return tabular.read(key, content, self.columns, PLACE, blank=True)
 
     def read(self, key: str, rows: Rows) -> Delivered:
         """Every row; a row is good when it has a customer, an event, times of this century and numbers as metrics."""
@@ -79,7 +79,7 @@ class OwnTable:
     def _event(self, row: Row) -> Event:
         mapping = self.mapping
         kind = self._kind(row)
-        name = kind if kind in NAMES else "app"
+        name = own_name(kind)
         occurred = microseconds(row[mapping.time]) or 0
         properties = ((name, row[column]) for name, column in mapping.properties.items())
         metrics = ((name, row[column]) for name, column in mapping.metrics.items())
