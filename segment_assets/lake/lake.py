@@ -138,11 +138,12 @@ class Lake:
             partitions: days to replace. A day without rows becomes empty, and stays known.
             inputs: what the rows were made from, by partition: kept as properties in the same commit.
             as_of: the oldest data time the rows rest on.
-            replacing: the state the rows were made from, where several writers share the table.
+            replacing: the state the rows were made from, or that was there before what they were made from was read.
+                Default: as it is now.
 
         Raises:
-            CommitFailedException: another writer came between `replacing`, or the begin of this, and its commit, and
-                wrote the same: nothing was written; read again, and retry.
+            CommitFailedException: another writer came between `replacing` and the commit of this, and changed what is
+                replaced: nothing was written; read again, and retry.
             ValueError: rows lack a column, do not fit a type, repeat a key, or lie outside the partitions named.
         """
         rows = table.conform(rows)
@@ -160,6 +161,7 @@ class Lake:
         *,
         inputs: Mapping[str, str] | None = None,
         as_of: date | None = None,
+        replacing: Written | None = None,
     ) -> Written:
         """Replace days by rows that are in files already, in one commit; files of unchanged content are left alone.
 
@@ -169,6 +171,7 @@ class Lake:
             run_id: recorded in the snapshot.
             inputs: what the rows were made from, as in `write`.
             as_of: the oldest data time the rows rest on.
+            replacing: the state the rows were made from, as in `write`.
 
         Raises:
             CommitFailedException: another writer came first, as in `write`.
@@ -176,7 +179,7 @@ class Lake:
         by_part = {str(day): part for day, part in days.items()}
         fresh = {name: part.version for name, part in by_part.items()}
         return self._commit(
-            Change(table, table.schema, by_part, fresh, False, _recorded(table, inputs, as_of), run_id), None
+            Change(table, table.schema, by_part, fresh, False, _recorded(table, inputs, as_of), run_id), replacing
         )
 
     def replace_all(
@@ -195,7 +198,7 @@ class Lake:
             rows: in key order and without a key twice. The files are copied.
             run_id: recorded in the snapshot.
             as_of: the oldest data time the rows rest on.
-            replacing: the state the rows were made from, where several writers share the table.
+            replacing: the state the rows were made from, as in `write`.
 
         Raises:
             CommitFailedException: another writer came first, as in `write`.
@@ -226,13 +229,13 @@ class Lake:
 
     def _commit(self, change: Change, replacing: Written | None) -> Written:
         table = change.table
-        only = None if change.whole or replacing else frozenset(change.by_part)
+        only = None if change.whole else frozenset(change.by_part)
         for attempt in range(ATTEMPTS):
             iceberg = self._open_or_create(table)
             known = versions(iceberg.properties)
-            if replacing is not None and known != dict(replacing.versions):
+            required = AsRead(replacing.versions if replacing else known, only)
+            if not required.holds(known):
                 raise overtaken(table.name)
-            required = AsRead(known, only)
             try:
                 change.commit(iceberg, known, required)
             except (CommitFailedException, ValidationException) as refused:
@@ -244,6 +247,21 @@ class Lake:
                 continue
             break
         return self.state(table)
+
+    def refuse_if_overtaken(self, before: Mapping[Table, Written], days: Iterable[date] | None = None) -> None:
+        """For who writes several tables: before the first of them, that none is written where the next is refused.
+
+        Args:
+            before: each table, as it was before what the rows are made from was read.
+            days: which are to be replaced; default: all of each table.
+
+        Raises:
+            CommitFailedException: another writer came first, as in `write`.
+        """
+        only = None if days is None else frozenset(map(str, days))
+        for table, then in before.items():
+            if not AsRead(then.versions, only).holds(self.state(table).versions):
+                raise overtaken(table.name)
 
     def state(self, table: Table) -> Written:
         """Rows and versions as they stand; no rows and no versions where the table was never written."""
