@@ -7,7 +7,8 @@ comes out equal wakes nothing.
 import hashlib
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from importlib import resources
 from importlib.metadata import version
@@ -15,6 +16,7 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 import dagster as dg
+from pyiceberg.exceptions import CommitFailedException
 
 Condition = dg.AutomationCondition[Any]
 
@@ -79,6 +81,19 @@ def on_change_of(*keys: dg.AssetKey) -> Condition:
 def fresh_within(window: timedelta) -> dg.FreshnessPolicy:
     """Alert when not built for that long; warn after three quarters of it."""
     return dg.FreshnessPolicy.time_window(fail_window=window, warn_window=window * 3 / 4)
+
+
+@contextmanager
+def again_if_overtaken() -> Iterator[None]:
+    """Begin the asset anew where another run wrote its tables since it began: that one may have read more.
+
+    Each asset that reads and then writes has a pool of its own, in which its runs wait for one another; this is for a
+    run that no pool holds back, such as one of another instance.
+    """
+    try:
+        yield
+    except CommitFailedException as overtaken:
+        raise dg.RetryRequested(max_retries=2) from overtaken
 
 
 def code_version(step: str, *parts: Any, libraries: Sequence[str] = ()) -> str:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from segment_assets.automation import (
     OWNERS,
+    again_if_overtaken,
     arrival_days,
     at_a_gate,
     code_version,
@@ -105,6 +106,7 @@ def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=RAW,
+        pool="raw_events",
         group_name=GROUP,
         kinds={"iceberg", "python"},
         owners=OWNERS,
@@ -126,11 +128,13 @@ def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
 
         What is no valid record is kept beside it in quarantine, with the reason. A day is replaced whole.
         """
+        before = raw_events.states(lake)
         objects = event_objects(landing, landing_config)
         lost: list[str] = []
         days = [date.fromisoformat(key) for key in context.partition_keys]
         for loaded in load(landing, form, objects, days, lake.scratch):
-            versions = raw_events.write(lake, loaded, context.run.run_id, code)
+            with again_if_overtaken():
+                versions = raw_events.write(lake, loaded, context.run.run_id, code, before)
             counts = raw_events.verify(lake, loaded)
             lost += [day for day, count in counts.items() if not count.nothing_lost]
             for day, version in versions.items():
@@ -154,6 +158,7 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=EVENTS,
+        pool="engagement_events",
         group_name=GROUP,
         kinds={"iceberg", "sql", "python"},
         owners=OWNERS,
@@ -173,7 +178,8 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
     )
     def engagement_events(context: dg.AssetExecutionContext, config: Days, lake: dg.ResourceParam[Lake]) -> Result:
         """What customers did: one row per event, duplicates dropped, one schema for every source."""
-        written, days = engagement.update(lake, form, code, context.run.run_id, config.asked())
+        with again_if_overtaken():
+            written, days = engagement.update(lake, form, code, context.run.run_id, config.asked())
         account = engagement.account(lake)
         unknown = engagement.departures(lake, NAMES)
         checks = [
@@ -197,6 +203,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=PEOPLE,
+        pool="customers",
         group_name=GROUP,
         kinds={"iceberg", "python"},
         owners=OWNERS,
@@ -215,8 +222,10 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], landing: dg.ResourceParam[ObjectStore]
     ) -> Result:
         """Our customers, one row each: hashed addresses to join on, and beside them endpoints and consent."""
+        before = customer_records.states(lake)
         export = customer_records.read(landing, where)
-        written = customer_records.write(lake, export, where.phone_region, context.run.run_id)
+        with again_if_overtaken():
+            written = customer_records.write(lake, export, where.phone_region, context.run.run_id, before)
         quarantined = written[QUARANTINED_CUSTOMERS].rows
         whole = export.delivered == export.good + export.duplicates + quarantined
         readable = customer_records.readable_columns(lake)

@@ -1,7 +1,7 @@
 """From the latest export of customers to who they are, how they are reached and what they agreed to."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -156,15 +156,42 @@ def tables(export: Export, phone_region: str | None) -> dict[Table, pa.Table]:
     }
 
 
-def write(lake: Lake, export: Export, phone_region: str | None, run_id: str) -> dict[Table, Written]:
+def states(lake: Lake) -> dict[Table, Written]:
+    """The tables as they are. To be asked before an export is read: `write` then knows who came between."""
+    every = (QUARANTINED_CUSTOMERS, CONTACT_ADDRESSES, CONSENT_STATE, CUSTOMER_ENDPOINTS, CUSTOMERS)
+    return {table: lake.state(table) for table in every}
+
+
+def write(
+    lake: Lake, export: Export, phone_region: str | None, run_id: str, before: Mapping[Table, Written] | None = None
+) -> dict[Table, Written]:
     """Replace the tables, customers last: what it names is complete. To what was said of consent it is added.
 
     All that is computed is computed before the first of them is replaced.
+
+    Args:
+        lake: to write to.
+        export: what the tables are made from.
+        phone_region: country of phone numbers that are written without one.
+        run_id: recorded in the snapshots.
+        before: the tables as they were before the export was read; default: as they are now.
+
+    Raises:
+        CommitFailedException: another run wrote them since, perhaps from a newer export; what that one added to
+            consent_state stays.
     """
+    before = before or states(lake)
     with _in_files(lake, export, phone_region) as large:
-        refused = lake.write(QUARANTINED_CUSTOMERS, export.quarantined, run_id, as_of=export.as_of)
+        lake.refuse_if_overtaken(before)
+        refused = lake.write(
+            QUARANTINED_CUSTOMERS,
+            export.quarantined,
+            run_id,
+            as_of=export.as_of,
+            replacing=before[QUARANTINED_CUSTOMERS],
+        )
         return {QUARANTINED_CUSTOMERS: refused} | {
-            t: lake.replace_all(t, part, run_id, as_of=export.as_of) for t, part in large.items()
+            t: lake.replace_all(t, part, run_id, as_of=export.as_of, replacing=before[t]) for t, part in large.items()
         }
 
 

@@ -91,13 +91,16 @@ def update(
         code: version of the code and configuration.
         run_id: recorded in the snapshots.
         asked: first and last of the days that are to be made again, stale or not, and no other.
+
+    Raises:
+        CommitFailedException: another run made one of them meanwhile, perhaps from newer raw events.
     """
-    raw = lake.state(RAW_EVENTS).versions
+    before, raw = lake.state(ENGAGEMENT_EVENTS), lake.state(RAW_EVENTS).versions
     stale = stale_days(raw, {} if asked else lake.inputs(ENGAGEMENT_EVENTS), code)
     if asked:
         stale = {day: version for day, version in stale.items() if str(asked[0]) <= day <= str(asked[1])}
     as_of = lake.as_of(RAW_EVENTS)
-    if not stale and not lake.state(ENGAGEMENT_EVENTS).versions:
+    if not stale and not before.versions:
         lake.write(ENGAGEMENT_EVENTS, ENGAGEMENT_EVENTS.empty(), run_id, partitions=[], as_of=as_of)
     fields = lake.file_schema(ENGAGEMENT_EVENTS)
     good = _good_records(lake)
@@ -109,7 +112,7 @@ def update(
         with closing(one_ahead(made)) as ahead:
             for parts in ahead:
                 made_from = {str(day): stale[str(day)] for day in parts}
-                lake.replace(ENGAGEMENT_EVENTS, parts, run_id, inputs=made_from, as_of=as_of)
+                lake.replace(ENGAGEMENT_EVENTS, parts, run_id, inputs=made_from, as_of=as_of, replacing=before)
                 staged_events.forget(lake.scratch, list(parts))
                 shutil.rmtree(folder / str(next(iter(parts))))
     return lake.state(ENGAGEMENT_EVENTS), len(stale)

@@ -1,6 +1,6 @@
 """Raw events in the lake: a day is replaced whole, and accounts for every record delivered."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,10 +10,17 @@ import pyarrow.compute as pc
 from segment_assets.first_party import staged_events
 from segment_assets.first_party.deliveries import Loaded
 from segment_assets.first_party.tables import ARRIVAL_DAYS, QUARANTINED_RECORDS, RAW_EVENTS
-from segment_assets.lake import Lake, combined
+from segment_assets.lake import Lake, Table, Written, combined
 
 
-def write(lake: Lake, loaded: Loaded, run_id: str, code: str = "") -> dict[str, str]:
+def states(lake: Lake) -> dict[Table, Written]:
+    """The tables as they are. To be asked before the landing place is listed: `write` then knows who came between."""
+    return {table: lake.state(table) for table in (QUARANTINED_RECORDS, RAW_EVENTS, ARRIVAL_DAYS)}
+
+
+def write(
+    lake: Lake, loaded: Loaded, run_id: str, code: str = "", before: Mapping[Table, Written] | None = None
+) -> dict[str, str]:
     """Write the days and return the version of each.
 
     Three commits; `arrival_days` comes last, so that a day it names is complete. A kill between them leaves days that
@@ -25,13 +32,22 @@ def write(lake: Lake, loaded: Loaded, run_id: str, code: str = "") -> dict[str, 
         run_id: recorded in the snapshots.
         code: version of the code and mapping that read them. Where it is given, what the records mean is kept for the
             next step, which takes it if it is of the same version.
+        before: the tables as they were before the landing place was listed; default: as they are now.
+
+    Raises:
+        CommitFailedException: another run wrote one of the days since, perhaps from a newer listing; nothing of these
+            was written.
     """
+    before = before or states(lake)
+    lake.refuse_if_overtaken(before, loaded.days)
     days = account(loaded)
     latest = _latest_day([lake.read(ARRIVAL_DAYS), days], loaded.days)
     written = [
-        lake.replace(QUARANTINED_RECORDS, loaded.quarantined, run_id, as_of=latest),
-        lake.replace(RAW_EVENTS, loaded.raw, run_id, as_of=latest),
-        lake.write(ARRIVAL_DAYS, days, run_id, partitions=loaded.days, as_of=latest),
+        lake.replace(
+            QUARANTINED_RECORDS, loaded.quarantined, run_id, as_of=latest, replacing=before[QUARANTINED_RECORDS]
+        ),
+        lake.replace(RAW_EVENTS, loaded.raw, run_id, as_of=latest, replacing=before[RAW_EVENTS]),
+        lake.write(ARRIVAL_DAYS, days, run_id, partitions=loaded.days, as_of=latest, replacing=before[ARRIVAL_DAYS]),
     ]
     staged_events.forget(lake.scratch, loaded.days)
     if code:

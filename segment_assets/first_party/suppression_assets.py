@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from segment_assets.automation import OWNERS, at_a_gate, code_version
+from segment_assets.automation import OWNERS, again_if_overtaken, at_a_gate, code_version
 from segment_assets.first_party import suppression_lists
 from segment_assets.first_party.tables import SUPPRESSION_ENTRIES
 from segment_assets.lake import Lake, ObjectStore
@@ -31,6 +31,7 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
 
     @dg.asset(
         key=LISTED,
+        pool="suppression_lists",
         group_name=GROUP,
         kinds={"iceberg", "python"},
         owners=OWNERS,
@@ -47,8 +48,10 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], landing: dg.ResourceParam[ObjectStore]
     ) -> Result:
         """Whom our own lists say not to write to, whatever they agreed to: hashes of addresses, and ids."""
-        found = suppression_lists.read(landing, lists, region)
-        written = suppression_lists.write(lake, found, context.run.run_id)
+        with again_if_overtaken():
+            before = lake.state(SUPPRESSION_ENTRIES)
+            found = suppression_lists.read(landing, lists, region)
+            written = suppression_lists.write(lake, found, context.run.run_id, before)
         checks = [
             dg.AssetCheckResult(
                 check_name="every_list_read",

@@ -89,14 +89,26 @@ def read(store: ObjectStore, lists: Mapping[str, SuppressionList], region: str |
     )
 
 
-def write(lake: Lake, listed: Listed, run_id: str) -> Written:
-    """Replace what is known of the lists; of one that could not be read what was known stays, and it is marked."""
+def write(lake: Lake, listed: Listed, run_id: str, before: Written | None = None) -> Written:
+    """Replace what is known of the lists; of one that could not be read what was known stays, and it is marked.
+
+    Args:
+        lake: to write to.
+        listed: what the lists say.
+        run_id: recorded in the snapshots.
+        before: suppression_entries as it was before the lists were read; default: as it is now.
+
+    Raises:
+        CommitFailedException: another run wrote it since, perhaps from newer lists.
+    """
+    before = before or lake.state(SUPPRESSION_ENTRIES)
     unread = [name for name, version in listed.made_from.items() if version == UNREAD]
-    before = lake.read(SUPPRESSION_ENTRIES)
-    kept = before.filter(pc.is_in(before["list_name"], value_set=pa.array(unread, pa.string())))
+    there = lake.read(SUPPRESSION_ENTRIES)
+    kept = there.filter(pc.is_in(there["list_name"], value_set=pa.array(unread, pa.string())))
+    lake.refuse_if_overtaken({SUPPRESSION_ENTRIES: before})
     lake.write(QUARANTINED_SUPPRESSIONS, listed.quarantined, run_id)
     rows = pa.concat_tables([listed.entries, kept.cast(SUPPRESSION_ENTRIES.schema)])
-    return lake.write(SUPPRESSION_ENTRIES, rows, run_id, inputs=listed.made_from)
+    return lake.write(SUPPRESSION_ENTRIES, rows, run_id, inputs=listed.made_from, replacing=before)
 
 
 def _objects(store: ObjectStore, where: SuppressionList) -> list[StoredObject]:

@@ -1,11 +1,16 @@
 """The lake on one machine: a SQLite catalog, folders of files."""
 
+import fcntl
 from functools import partial
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import NamespaceAlreadyExistsError
+from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
+from sqlalchemy.exc import IntegrityError
 
 from segment_assets.lake.lake import Lake
 from segment_assets.lake.objects import FolderStore
@@ -50,6 +55,16 @@ def lake(settings: Settings) -> Lake:
     )
 
 
+class _Catalog(SqlCatalog):
+    """Where two make a namespace at once, the second finds it there."""
+
+    def create_namespace(self, namespace: str | Identifier, properties: Properties = EMPTY_DICT) -> None:
+        try:
+            super().create_namespace(namespace, properties)
+        except IntegrityError as there:
+            raise NamespaceAlreadyExistsError(f"Namespace {namespace} already exists") from there
+
+
 def open_catalog(root: Path) -> Catalog:
     """The SQLite catalog in a folder.
 
@@ -58,13 +73,19 @@ def open_catalog(root: Path) -> Catalog:
     """
     root.mkdir(parents=True, exist_ok=True)
     marker = root / "LOCATION"
-    if marker.exists() and marker.read_text() != str(root):
+    made_in = marker.read_text() if marker.exists() else ""
+    if made_in and made_in != str(root):
         raise MovedLakeError(
             f"{root} was made in another folder, and Iceberg keeps absolute paths: "
             f"delete {root.parent} and build it again, or move it back."
         )
-    marker.write_text(str(root))
-    return SqlCatalog("lake", uri=f"sqlite:///{root / 'catalog.db'}", warehouse=root.as_uri())
+    if not made_in:  # whole or not at all: another process may read it at this moment
+        beside = marker.with_name(f".{marker.name}-{uuid4().hex[:8]}")
+        beside.write_text(str(root))
+        beside.replace(marker)
+    with (root / ".opening").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of two that find no tables of the catalog one would fail to make them
+        return _Catalog("lake", uri=f"sqlite:///{root / 'catalog.db'}", warehouse=root.as_uri())
 
 
 def landing(settings: Settings) -> FolderStore:

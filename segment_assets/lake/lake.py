@@ -22,6 +22,7 @@ from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, Valida
 from pyiceberg.schema import index_by_name
 from pyiceberg.table import Table as IcebergTable
 
+from segment_assets.lake.as_read import AsRead, overtaken, versions
 from segment_assets.lake.content import combined, content_hash
 from segment_assets.lake.files import Files, LocalFiles
 from segment_assets.lake.parts import Part, with_field_ids
@@ -31,7 +32,6 @@ from segment_assets.lake.tags import PROPERTY as TAGS
 from segment_assets.lake.tags import tags_of
 from segment_assets.lake.writing import (
     AS_OF,
-    CONTENT,
     INPUT,
     WHOLE,
     Change,
@@ -41,7 +41,7 @@ from segment_assets.lake.writing import (
     these,
 )
 
-ATTEMPTS = 4  # of a write that files were compacted under; pyiceberg itself tries again where it is safe
+ATTEMPTS = 4  # of a write under which files were compacted; pyiceberg itself tries an addition again
 EPOCH = date(1970, 1, 1)  # Iceberg counts days from here
 
 
@@ -138,10 +138,12 @@ class Lake:
             partitions: days to replace. A day without rows becomes empty, and stays known.
             inputs: what the rows were made from, by partition: kept as properties in the same commit.
             as_of: the oldest data time the rows rest on.
-            replacing: the state the rows were made from, where several writers share the table.
+            replacing: the state the rows were made from, or that was there before what they were made from was read.
+                Default: as it is now.
 
         Raises:
-            CommitFailedException: another writer came between `replacing` and this; read again, and retry.
+            CommitFailedException: another writer came between `replacing` and the commit of this, and changed what is
+                replaced: nothing was written; read again, and retry.
             ValueError: rows lack a column, do not fit a type, repeat a key, or lie outside the partitions named.
         """
         rows = table.conform(rows)
@@ -159,6 +161,7 @@ class Lake:
         *,
         inputs: Mapping[str, str] | None = None,
         as_of: date | None = None,
+        replacing: Written | None = None,
     ) -> Written:
         """Replace days by rows that are in files already, in one commit; files of unchanged content are left alone.
 
@@ -168,14 +171,26 @@ class Lake:
             run_id: recorded in the snapshot.
             inputs: what the rows were made from, as in `write`.
             as_of: the oldest data time the rows rest on.
+            replacing: the state the rows were made from, as in `write`.
+
+        Raises:
+            CommitFailedException: another writer came first, as in `write`.
         """
         by_part = {str(day): part for day, part in days.items()}
         fresh = {name: part.version for name, part in by_part.items()}
         return self._commit(
-            Change(table, table.schema, by_part, fresh, False, _recorded(table, inputs, as_of), run_id), None
+            Change(table, table.schema, by_part, fresh, False, _recorded(table, inputs, as_of), run_id), replacing
         )
 
-    def replace_all(self, table: Table, rows: Part, run_id: str, *, as_of: date | None = None) -> Written:
+    def replace_all(
+        self,
+        table: Table,
+        rows: Part,
+        run_id: str,
+        *,
+        as_of: date | None = None,
+        replacing: Written | None = None,
+    ) -> Written:
         """Replace a whole table without partitions by rows that are in files already, in one commit.
 
         Args:
@@ -183,10 +198,14 @@ class Lake:
             rows: in key order and without a key twice. The files are copied.
             run_id: recorded in the snapshot.
             as_of: the oldest data time the rows rest on.
+            replacing: the state the rows were made from, as in `write`.
+
+        Raises:
+            CommitFailedException: another writer came first, as in `write`.
         """
         recorded = _recorded(table, None, as_of)
         change = Change(table, table.schema, {WHOLE: rows}, {WHOLE: rows.version}, True, recorded, run_id)
-        return self._commit(change, None)
+        return self._commit(change, replacing)
 
     def file_schema(self, table: Table) -> pa.Schema:
         """The columns as files for `replace` state them: with the field ids of the table, as far as it has them."""
@@ -210,22 +229,39 @@ class Lake:
 
     def _commit(self, change: Change, replacing: Written | None) -> Written:
         table = change.table
+        only = None if change.whole else frozenset(change.by_part)
         for attempt in range(ATTEMPTS):
             iceberg = self._open_or_create(table)
-            known = _prefixed(iceberg.properties, CONTENT)
-            if replacing is not None and known != dict(replacing.versions):
-                raise CommitFailedException(
-                    f"{table.name} was written by another since it was read; nothing was written"
-                )
+            known = versions(iceberg.properties)
+            required = AsRead(replacing.versions if replacing else known, only)
+            if not required.holds(known):
+                raise overtaken(table.name)
             try:
-                change.commit(iceberg, known)
-            except (CommitFailedException, ValidationException):
-                # A compaction that came between has replaced files, and no content: on what is there now it goes.
-                if attempt + 1 == ATTEMPTS or self.state(table).versions != known:
+                change.commit(iceberg, known, required)
+            except (CommitFailedException, ValidationException) as refused:
+                if not required.holds(self.state(table).versions):
+                    raise overtaken(table.name) from refused
+                # A compaction has replaced files and no content, or other days were written: on that it goes.
+                if attempt + 1 == ATTEMPTS:
                     raise
                 continue
             break
         return self.state(table)
+
+    def refuse_if_overtaken(self, before: Mapping[Table, Written], days: Iterable[date] | None = None) -> None:
+        """For who writes several tables: before the first of them, that none is written where the next is refused.
+
+        Args:
+            before: each table, as it was before what the rows are made from was read.
+            days: which are to be replaced; default: all of each table.
+
+        Raises:
+            CommitFailedException: another writer came first, as in `write`.
+        """
+        only = None if days is None else frozenset(map(str, days))
+        for table, then in before.items():
+            if not AsRead(then.versions, only).holds(self.state(table).versions):
+                raise overtaken(table.name)
 
     def state(self, table: Table) -> Written:
         """Rows and versions as they stand; no rows and no versions where the table was never written."""
@@ -236,9 +272,7 @@ class Lake:
         snapshot = iceberg.current_snapshot()
         rows = int(snapshot.summary["total-records"] or 0) if snapshot and snapshot.summary else 0
         as_of = iceberg.properties.get(AS_OF)
-        return Written(
-            table, rows, _prefixed(iceberg.properties, CONTENT), date.fromisoformat(as_of) if as_of else None
-        )
+        return Written(table, rows, versions(iceberg.properties), date.fromisoformat(as_of) if as_of else None)
 
     def as_of(self, *tables: Table) -> date | None:
         """The oldest data time of the tables; None where none of them knows its own."""
@@ -308,8 +342,11 @@ class Lake:
         self.catalog.create_namespace_if_not_exists(table.name.split(".", 1)[0])
         iceberg = self.catalog.create_table_if_not_exists(table.name, schema=table.schema, properties=described(table))
         if table.partition and not iceberg.spec().fields:
-            with iceberg.update_spec() as spec:
-                spec.add_identity(table.partition)
+            try:
+                with iceberg.update_spec() as spec:
+                    spec.add_identity(table.partition)
+            except CommitFailedException:  # another process found it new as well, and was first
+                iceberg.refresh()
         return iceberg
 
 

@@ -17,6 +17,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table import Transaction, WriteTask
 
+from segment_assets.lake.as_read import CONTENT, AsRead
 from segment_assets.lake.parts import Part
 from segment_assets.lake.placing import placed
 from segment_assets.lake.table import Table
@@ -31,7 +32,7 @@ PROPERTIES = {
     "commit.manifest-merge.enabled": "true",
     "commit.manifest.min-count-to-merge": "10",
 }
-CONTENT, INPUT, AS_OF = "content.", "input.", "as-of"
+INPUT, AS_OF = "input.", "as-of"
 WHOLE = "all"
 
 
@@ -57,12 +58,17 @@ class Change:
     recorded: Mapping[str, str]
     run_id: str
 
-    def commit(self, iceberg: IcebergTable, known: Mapping[str, str]) -> None:
+    def commit(self, iceberg: IcebergTable, known: Mapping[str, str], required: AsRead) -> None:
         """In one commit; in none, where nothing differs.
 
         Args:
             iceberg: the table as it stands.
             known: content hash per partition, as it stands.
+            required: what must still be so when it is committed.
+
+        Raises:
+            CommitFailedException: another writer came first.
+            ValidationException: another writer came first, and so did what is required change.
         """
         by_part, fresh, recorded = self.by_part, self.fresh, dict(self.recorded)
         there = iceberg.schema().as_arrow().names
@@ -78,6 +84,7 @@ class Change:
             # The first overwrite of a partition finds nothing to delete, and says so.
             warnings.filterwarnings("ignore", message="Delete operation did not match any records")
             with iceberg.transaction() as commit:
+                required.add_to(commit)
                 if schema_differs:
                     _evolve(commit, self.schema)
                 if missing := described(self.table).items() - iceberg.properties.items():

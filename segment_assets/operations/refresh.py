@@ -187,7 +187,16 @@ def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
     abandoned = [r for r in running if PROCESS_TAG in r.tags and not _alive(int(r.tags[PROCESS_TAG]))]
     for run in abandoned:
         instance.report_run_failed(run, "The process that ran it is gone.")
+    _free_pools(instance)
     return len(abandoned)
+
+
+def _free_pools(instance: dg.DagsterInstance) -> None:
+    """Take their places in pools from runs that are over: a killed one keeps its own, and the next waits for ever."""
+    for run_id in instance.event_log_storage.get_concurrency_run_ids():
+        run = instance.get_run_by_id(run_id)
+        if not run or run.is_finished:
+            instance.event_log_storage.free_concurrency_slots_for_run(run_id)
 
 
 def _alive(process: int) -> bool:

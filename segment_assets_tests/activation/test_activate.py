@@ -222,7 +222,7 @@ def test_a_ledger_read_too_early_is_not_written_over(known, service):
     told(known, service)
     before, rows = known.state(ACTIVATION_LEDGER), known.read(ACTIVATION_LEDGER)
     told(known, service, destination="second", wording="second")
-    with pytest.raises(CommitFailedException, match="written by another since it was read"):
+    with pytest.raises(CommitFailedException, match="written by another run since this one read it"):
         known.write(ACTIVATION_LEDGER, rows, "run", replacing=before)
     assert known.state(ACTIVATION_LEDGER).rows == 2
 

@@ -116,22 +116,6 @@ def test_a_writer_under_whom_files_were_compacted_writes_again(lake, monkeypatch
     assert lake.state(VISITS).rows == (1 if whole else 3)
 
 
-def test_two_who_write_the_same_day_do_not_overwrite_each_other_unseen(lake, monkeypatch):
-    in_many_files(lake, monkeypatch)
-    append, times = writing._append, []
-
-    def after_another(*args):
-        append(*args)
-        if not times:
-            times.append(1)
-            lake.write(VISITS, visits((FULL, "another", 1)), "another", partitions=[FULL])
-
-    monkeypatch.setattr(writing, "_append", after_another)
-    with pytest.raises(Exception, match=r"(?i)conflict|requirement|data files|deleted|updated"):
-        lake.write(VISITS, visits((FULL, "new", 1)), "run", partitions=[FULL])
-    assert lake.read(VISITS)["who"].to_pylist()[0] == "another"
-
-
 def test_days_from_before_a_column_keep_their_rows(lake, monkeypatch):
     rows = in_many_files(lake, monkeypatch)
     lake.write(VISITS_WITH_CITY, visits().append_column("city", pa.array([], pa.string())), "run", partitions=[FEW])
