@@ -79,10 +79,38 @@ def below(defs: dg.Definitions, keys: Iterable[dg.AssetKey]) -> set[dg.AssetKey]
     return found
 
 
+def waiting(defs: dg.Definitions, instance: dg.DagsterInstance, failed: Iterable[dg.AssetKey]) -> set[dg.AssetKey]:
+    """What must wait below what failed: nothing is built on the old.
+
+    Scores go on with the model in service where no other could be trained: a target that the data no longer carries
+    must not keep anybody in a segment who has withdrawn consent.
+    """
+    graph = defs.resolve_asset_graph()
+    found: set[dg.AssetKey] = set()
+    open_keys = list(failed)
+    while open_keys:
+        parent = open_keys.pop()
+        children = {key for key in graph.get(parent).child_keys if not _goes_on(instance, parent, key)} - found
+        found |= children
+        open_keys += children
+    return found
+
+
+def broken(instance: dg.DagsterInstance, run_id: str) -> set[dg.AssetKey]:
+    """Assets that failed themselves, in their step or in a check that blocks; the rest of a run waited for them."""
+    steps = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    return {dg.AssetKey((entry.step_key or "").split("__")) for entry in steps}
+
+
 def blocking_checks(defs: dg.Definitions) -> list[dg.AssetCheckKey]:
     """Every check that keeps what lies below from running."""
     graph = defs.resolve_asset_graph()
     return sorted(key for key in graph.asset_check_keys if graph.get_check_spec(key).blocking)
+
+
+def _goes_on(instance: dg.DagsterInstance, parent: dg.AssetKey, child: dg.AssetKey) -> bool:
+    scores = (parent.path[0], child.path[0]) == ("trained_model", "customer_scores")
+    return scores and instance.get_latest_materialization_event(parent) is not None
 
 
 def _passes(parent: dg.AssetKey, ready: Wanted, owed: Wanted, old: Collection[str]) -> bool:

@@ -5,7 +5,7 @@ landing sensors, then conditions, then a run for what was requested, until nothi
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -79,6 +79,7 @@ class Refresh:
         known = self.defs.resolve_asset_graph().toposorted_asset_keys
         left = {key: days for key, days in owed.read(self._owed_file).items() if key in known}
         failed: Wanted = {}
+        tried = set[dg.AssetKey]()
         while True:
             tick = dg.evaluate_automation_conditions(self.defs, self.instance, cursor=self._cursor())
             requested = {key: days for key, days in _requested(self.defs, tick).items() if key not in failed}
@@ -87,13 +88,24 @@ class Refresh:
             self._keep(owed.union(left, failed, wanted), tick.cursor)
             for keys, partitions in self._as_runs(wanted):
                 # Below what failed nothing is built on the old: it waits, and is owed as well.
-                waiting = owed.below(self.defs, failed)
+                waiting = owed.waiting(self.defs, self.instance, failed)
                 failed = owed.union(failed, {key: list(partitions) for key in keys if key in waiting})
                 if ready := [key for key in keys if key not in waiting]:
-                    failed = owed.union(failed, self.execute(ready, partitions).unbuilt(self.instance))
+                    run = self.execute(ready, partitions)
+                    unbuilt = run.unbuilt(self.instance)
+                    free = self._free(run, unbuilt, tried)
+                    tried |= free.keys()
+                    left = owed.union(left, free)
+                    failed = owed.union(failed, {key: days for key, days in unbuilt.items() if key not in free})
             if not wanted:
                 self.tell()
                 return self.runs
+
+    def _free(self, run: Run, unbuilt: Wanted, tried: Collection[dg.AssetKey]) -> Wanted:
+        """What only waited in the run below what failed, and may go on in another; it is tried once."""
+        broken = owed.broken(self.instance, run.run_id)
+        held = {*broken, *owed.waiting(self.defs, self.instance, broken), *tried}
+        return {key: days for key, days in unbuilt.items() if key not in held} if broken else {}
 
     def listen(self) -> None:
         """Evaluate every landing sensor until it has seen all there is, and record what it reports."""

@@ -126,6 +126,21 @@ def test_a_target_that_the_data_can_t_carry_is_refused_and_the_rest_goes_on(fold
     assert {"training_examples/never", "customer_scores/never", "dashboard"} <= folder.built
 
 
+def test_a_withdrawal_is_told_though_the_target_can_not_be_trained_any_more(folder: Folder) -> None:
+    folder.put("events/all.csv", events_csv())
+    folder.put("customers/2026/01/01/customers.csv", customers_csv())
+    assert folder.refresh(), folder.printed
+    decided = folder.rows("segments.predictive_segments_win_back", "customer_id, reason")
+    who = next(customer for customer, reason in decided if reason == "in")
+    folder.edit(targets={"churn_28d": SHORT_TARGET | {"eligible": "purchase_count_84d > 1000"}})
+    denied = customers_csv().replace(f"{who}@example.org,granted", f"{who}@example.org,denied")
+    folder.put("customers/2026/01/02/customers.csv", denied)
+    assert not folder.refresh()
+    assert "training_examples/churn_28d was built, and nothing below it" in folder.printed
+    assert (who, "no_consent") in folder.rows("segments.predictive_segments_win_back", "customer_id, reason")
+    assert f"{who},out" in folder.handed_off[-1].read_text()
+
+
 def test_bad_rows_are_quarantined_and_counted(folder: Folder) -> None:
     bad = [
         ("yesterday", "c001", "purchase", "1"),
