@@ -1,6 +1,7 @@
 """The `segment-assets` command."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -187,9 +188,15 @@ def _finish(work: Callable[[Console], bool]) -> None:
     except Exception as mistake:
         if not type(mistake).__module__.startswith(OWN):
             raise
-        console.print(str(mistake), style="red", markup=False, soft_wrap=True)
+        console.print(_in_its_file(str(mistake)), style="red", markup=False, soft_wrap=True)
         ok = False
     sys.exit(0 if ok else 1)
+
+
+def _in_its_file(sentences: str) -> str:
+    """Each by the name of the file that was read: the steps only know what it is called by default."""
+    name = segmentation.default_path().name
+    return re.sub(r"^segmentation\.yaml(?=: )", lambda _: name, sentences, flags=re.MULTILINE)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,9 @@ class Target(Model):
 
     @model_validator(mode="after")
     def _metric_for_value(self) -> "Target":
-        if (self.kind == "value") != (self.metric is not None):
+        if self.kind == "value" and self.metric is None:
+            raise ValueError("metric is missing: kind: value sums one, such as metric: amount")
+        if self.kind != "value" and self.metric is not None:
             raise ValueError("metric belongs to kind: value, and only to it")
         return self
 

@@ -32,7 +32,7 @@ MISTAKES = [
         "abscence",
         'targets.churn_28d.kind: "abscence" is not a choice (did you mean "absence"?)',
     ),
-    ("targets.spend_28d.metric", None, "targets.spend_28d: metric belongs to kind: value"),
+    ("targets.spend_28d.metric", None, "targets.spend_28d: metric is missing: kind: value sums one"),
     ("segments.win_back.target", "churn", 'segments.win_back.target: no target is named "churn"'),
     ("segments.win_back.destinations", ["pinpont"], 'no destination is named "pinpont" (did you mean "pinpoint"?)'),
     ("segments.win_back.purpose", None, "segments.win_back.purpose: is missing"),

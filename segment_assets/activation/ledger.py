@@ -3,6 +3,7 @@
 `begin` records whom an activation is about to tell; `commit` adds its row to the ledger, and that row alone is what
 makes it happened. Between the two, the recipients count as perhaps told: should the next activation differ, whoever is
 no longer in it gets a tombstone. So a kill at any point leaves nobody in a segment at a destination unknown to us.
+What was begun has spent its number: other content gets a higher one, so that of two folders of files the higher holds.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 
-from segment_assets.activation.plan import WANTED, Held, Plan
+from segment_assets.activation.plan import RECIPIENT, WANTED, Begun, Held, Plan
 from segment_assets.activation.port import ActivationError, Receipt, Status
 from segment_assets.activation.tables import ACTIVATION_LEDGER, active_members
 from segment_assets.lake import Lake, Table, Written
@@ -25,7 +26,9 @@ def held(lake: Lake, destination: str, segment: str) -> Held:
     """What the destination holds of the segment."""
     ledger = lake.read(ACTIVATION_LEDGER, ["destination", "segment", "sequence", "content_key", "guard"]).to_pylist()
     mine = [r for r in ledger if (r["destination"], r["segment"]) == (destination, segment)]
-    members = lake.read(active_members(destination, segment))
+    recorded = lake.read(active_members(destination, segment))
+    leaves = pc.fill_null(pc.equal(recorded["state"], "out"), False)
+    members = recorded.filter(pc.invert(leaves))
 
     def told_by(activations: list[dict[str, Any]]) -> tuple[int, str | None, pa.Table]:
         """The last of the activations, and whom it left in."""
@@ -36,35 +39,71 @@ def held(lake: Lake, destination: str, segment: str) -> Held:
     sequence, content_key, told = told_by(mine)
     whole, _, approved = told_by([r for r in mine if r["guard"] is None])
     perhaps = members.filter(pc.greater(members["sequence"], sequence)).select(WANTED.names)
-    return Held(sequence, content_key, told, perhaps, whole, approved)
+    return Held(sequence, content_key, told, perhaps, whole, approved, _begun(recorded, sequence))
+
+
+def _begun(recorded: pa.Table, committed: int) -> Begun | None:
+    number = pc.max(recorded["sequence"]).as_py() or 0
+    if number <= committed:
+        return None
+    newest = recorded.filter(pc.equal(recorded["sequence"], number))
+    keys = pc.unique(newest["content_key"]).to_pylist()
+    leaving = newest.filter(pc.equal(newest["state"], "out"))
+    return Begun(number, keys[0] if len(keys) == 1 else None, leaving.select(RECIPIENT))
 
 
 def begin(lake: Lake, plan: Plan, run_id: str) -> None:
-    """Write down whom the plan leaves in, beside whom the destination was told and perhaps told of.
+    """Write down whom the plan tells, beside whom the destination was told and perhaps told of: its number is spent.
 
     Raises:
-        ActivationError: other writers came first too often.
+        ActivationError: other writers came first too often, or another run began something else meanwhile.
     """
     table = active_members(plan.order.destination, plan.order.segment)
-    staying = plan.afterwards
-    fresh = pa.table(
-        {
-            "sequence": pa.repeat(pa.scalar(plan.sequence, pa.int64()), staying.num_rows),
-            "content_key": pa.repeat(plan.content_key, staying.num_rows),
-            **{name: staying[name] for name in WANTED.names},
-        }
-    )
 
     def beside(before: pa.Table) -> pa.Table:
-        others = pc.or_(
-            pc.not_equal(before["sequence"], plan.sequence), pc.not_equal(before["content_key"], plan.content_key)
-        )
-        recent = pc.greater_equal(before["sequence"], plan.sequence - 1)
-        needed = pc.or_(recent, pc.equal(before["sequence"], plan.since))
-        kept = before.filter(pc.and_(others, needed))
-        return pa.concat_tables([table.conform(kept), table.conform(fresh)])
+        if pc.any(pc.and_(pc.greater_equal(before["sequence"], plan.sequence), _others(before, plan))).as_py():
+            raise ActivationError(
+                f"{plan.order.destination}: another run began to tell something else of {plan.order.segment} "
+                "meanwhile, and nothing was sent by this one: run the asset again when that one has ended"
+            )
+        return _beside(table, before, plan)
 
     _replace(lake, table, beside, plan, run_id)
+
+
+def _begin_anew(lake: Lake, plan: Plan, run_id: str, committed: int) -> None:
+    """Whom the plan told is perhaps told, after whatever was begun since: the next activation must account for them."""
+    table = active_members(plan.order.destination, plan.order.segment)
+
+    def last(before: pa.Table) -> pa.Table:
+        return _beside(
+            table, before, replace(plan, sequence=max(committed, pc.max(before["sequence"]).as_py() or 0) + 1)
+        )
+
+    _replace(lake, table, last, plan, run_id)
+
+
+def _beside(table: Table, before: pa.Table, plan: Plan) -> pa.Table:
+    """What is recorded with the plan's own rows: whom it leaves in, and whom it tells to leave."""
+    leaving = plan.rows.filter(pc.equal(plan.rows["state"], "out"))
+    rows = pa.concat_tables([plan.afterwards.append_column("state", _all(plan.afterwards, "in")), leaving])
+    fresh = rows.append_column("sequence", _all(rows, plan.sequence)).append_column(
+        "content_key", _all(rows, plan.content_key)
+    )
+    needed = pc.or_(pc.greater_equal(before["sequence"], plan.after), pc.equal(before["sequence"], plan.since))
+    kept = before.filter(pc.and_(_others(before, plan), needed))
+    return pa.concat_tables([table.conform(kept), table.conform(fresh)])
+
+
+def _others(recorded: pa.Table, plan: Plan) -> pa.ChunkedArray:
+    """Which rows are not of the plan."""
+    return pc.or_(
+        pc.not_equal(recorded["sequence"], plan.sequence), pc.not_equal(recorded["content_key"], plan.content_key)
+    )
+
+
+def _all(rows: pa.Table, value: str | int) -> pa.Array:
+    return pa.repeat(value, rows.num_rows)
 
 
 def commit(lake: Lake, plan: Plan, receipt: Receipt, status: Status, run_id: str) -> Written:
@@ -76,15 +115,17 @@ def commit(lake: Lake, plan: Plan, receipt: Receipt, status: Status, run_id: str
     row = _row(plan, receipt, status)
 
     def with_row(before: pa.Table) -> pa.Table:
-        same = [all(r[k] == row[k] for k in ACTIVATION_LEDGER.key) for r in before.to_pylist()]
-        if any(r["content_key"] != plan.content_key for r in before.filter(pa.array(same, pa.bool_())).to_pylist()):
-            # Whom this plan told is perhaps told: the next activation must account for them.
-            begin(lake, replace(plan, sequence=plan.sequence + 1), run_id)
+        pair = pc.and_(
+            pc.equal(before["destination"], plan.order.destination), pc.equal(before["segment"], plan.order.segment)
+        )
+        since = before.filter(pc.and_(pair, pc.greater_equal(before["sequence"], plan.sequence)))
+        if pc.any(_others(since, plan)).as_py():
+            _begin_anew(lake, plan, run_id, pc.max(since["sequence"]).as_py())
             raise ActivationError(
                 f"{plan.order.destination}: another run activated something else of {plan.order.segment} meanwhile: "
                 "run the asset again, which tells the destination everything anew"
             )
-        others = before.filter(pa.array([not s for s in same], pa.bool_()))
+        others = before.filter(pc.invert(pc.and_(pair, pc.equal(before["sequence"], plan.sequence))))
         return pa.concat_tables([ACTIVATION_LEDGER.conform(others), pa.Table.from_pylist([row], before.schema)])
 
     return _replace(lake, ACTIVATION_LEDGER, with_row, plan, run_id)

@@ -47,6 +47,21 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Begun:
+    """An activation that was begun and never committed: what it told may stand at the destination, under its number.
+
+    Attributes:
+        sequence: its number.
+        content_key: its content; None where more than one content was begun under that number.
+        leaving: `RECIPIENT` of whom it tells to leave.
+    """
+
+    sequence: int
+    content_key: str | None
+    leaving: pa.Table
+
+
+@dataclass(frozen=True)
 class Held:
     """What the destination holds of the segment, as far as the ledger knows.
 
@@ -58,6 +73,7 @@ class Held:
         whole: number of the last committed activation that no guard cut short.
         approved: `WANTED` of that one: what `max_change` compares with, so that departures sent alone do not make room
             for joiners.
+        begun: the newest activation that was never committed; None where none was begun since the last that was.
     """
 
     sequence: int
@@ -66,6 +82,7 @@ class Held:
     perhaps: pa.Table
     whole: int
     approved: pa.Table
+    begun: Begun | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +96,7 @@ class Plan:
         rows: `WANTED` and `state`: everyone who is in, and a tombstone (`out`) for everyone who leaves; the tombstones
             alone where a guard bites.
         afterwards: `WANTED` of everyone the destination holds as in afterwards.
+        after: number of the last committed activation.
         since: number of the last committed activation that no guard cut short.
         members: customers the destination holds as in afterwards.
         joined: customers told for the first time.
@@ -93,6 +111,7 @@ class Plan:
     content_key: str
     rows: pa.Table
     afterwards: pa.Table
+    after: int
     since: int
     members: int
     joined: int
@@ -126,10 +145,11 @@ def plan(order: Order, wanted: pa.Table, held: Held) -> Plan:
     now, before = _customers(afterwards), _customers(held.told)
     return Plan(
         order,
-        held.sequence + 1,
+        _number(key, gone, held),
         key,
         _in_order(pa.concat_tables([_state(wanted.slice(0, 0) if guard else wanted, "in"), _state(gone, "out")])),
         afterwards,
+        held.sequence,
         held.whole,
         members=len(now),
         joined=len(now - before),
@@ -138,6 +158,17 @@ def plan(order: Order, wanted: pa.Table, held: Held) -> Plan:
         guard=guard,
         why_nothing=_why_nothing(order, wanted, held) or (guard if not gone.num_rows else None),
     )
+
+
+def _number(key: str, gone: pa.Table, held: Held) -> int:
+    """The next that was never begun, so that of two hand-offs the higher holds.
+
+    A killed run that told exactly this is finished under its own: its job is found again, its files are the same.
+    """
+    if held.begun is None:
+        return held.sequence + 1
+    same = key == held.begun.content_key and _recipients(gone) == _recipients(held.begun.leaving)
+    return held.begun.sequence if same else held.begun.sequence + 1
 
 
 def _guard(order: Order, now: set[str], approved: set[str]) -> str | None:
@@ -202,6 +233,10 @@ def _in_order(rows: pa.Table) -> pa.Table:
 
 def _state(rows: pa.Table, state: str) -> pa.Table:
     return rows.append_column("state", pa.repeat(state, rows.num_rows))
+
+
+def _recipients(rows: pa.Table) -> set[tuple[str, ...]]:
+    return set(zip(*(rows[name].to_pylist() for name in RECIPIENT), strict=True))
 
 
 def _customers(rows: pa.Table) -> set[str]:

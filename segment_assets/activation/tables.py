@@ -12,7 +12,10 @@ ACTIVATION_LEDGER = Table(
             column("destination", pa.string(), "Destination name", required=True),
             column("segment", pa.string(), "Segment name", required=True),
             column(
-                "sequence", pa.int64(), "1 for the first activation of the segment at the destination", required=True
+                "sequence",
+                pa.int64(),
+                "1 for the first activation of the segment at the destination; one that was begun has spent its number",
+                required=True,
             ),
             column("content_key", pa.string(), "Hash of what the destination holds since then", required=True),
             column("purpose", pa.string(), "What the segment is for", required=True),
@@ -37,11 +40,12 @@ def active_members(destination: str, segment: str) -> Table:
 
     Rows are written before anything is sent, and count as told once the ledger holds their activation. Recipients of
     an activation that was begun and never committed may have been told, and are told to leave with the next one.
-    Rows of the last activation that no guard cut short stay, too: changes are measured against it.
+    Rows of the last activation that no guard cut short stay, too: changes are measured against it. Whoever is told to
+    leave is in here as `out`: each activation that was begun has a row, and nobody begins another of its number.
     """
     return Table(
         f"activation.active_members_{destination}_{segment}",
-        f"Who was told to {destination} as being in {segment}: who leaves next is known from here.",
+        f"What {destination} was told of who is in {segment}: who leaves next is known from here.",
         pa.schema(
             [
                 column("sequence", pa.int64(), "The activation's number in the ledger", required=True),
@@ -57,6 +61,7 @@ def active_members(destination: str, segment: str) -> Table:
                 column("address_sha256", pa.string(), "Hash of the address that was told"),
                 column("score", pa.float64(), "Score, as told"),
                 column("band", pa.string(), "Band, as told"),
+                column("state", pa.string(), "in or out, as told; empty, of before there was an out, means in"),
             ]
         ),
         key=("sequence", "content_key", "customer_id", "recipient"),

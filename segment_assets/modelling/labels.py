@@ -34,7 +34,7 @@ def build(lake: Lake, name: str, target: Target) -> Examples:
     """Label every customer who could have been scored at each past cutoff.
 
     Raises:
-        TargetError: the target names an event, a metric or a feature that is not there.
+        TargetError: the target names an event, a metric or a feature that is not there, or compares what does not fit.
         FeaturesError: nothing has landed yet.
     """
     clock = clock_of(lake)
@@ -42,9 +42,9 @@ def build(lake: Lake, name: str, target: Target) -> Examples:
     condition = targets.eligible(name, target, matrix.feature_names(lake))
     days = targets.cutoffs(target, event.first_known, clock)
     given = {"horizons": targets.horizons(days, target.horizon)}
-    with lake.connect(FEATURES, ENGAGEMENT_EVENTS, CUSTOMER_ENDPOINTS, **given) as db:
+    with lake.connect(FEATURES, ENGAGEMENT_EVENTS, CUSTOMER_ENDPOINTS, **given) as db, targets.asking(name, target):
         outcomes = db.sql(to_duckdb(targets.query(target, condition))).to_arrow_table()
     table = training_examples(name)
     rows = table.conform(targets.label(target, outcomes))
-    found = targets.evidence(rows, event.first_known, clock)
+    found = targets.evidence(rows, event.first_known, clock, len(days))
     return Examples(table, rows, found, targets.refusal(name, target, found))

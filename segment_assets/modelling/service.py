@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_assets.lake import Lake, ObjectStore
-from segment_assets.modelling import artefact, evaluation, scoring
+from segment_assets.modelling import artefact, evaluation, scoring, targets
 from segment_assets.modelling.embedded import InProcess
 from segment_assets.modelling.learning import kind_of
 from segment_assets.modelling.matrix import examples, scoring_rows
@@ -133,11 +133,13 @@ def score(lake: Lake, store: ObjectStore, name: str, target: Target, trainer: Tr
     Raises:
         ModelError: its file is missing, was tampered with, or was trained with another scikit-learn.
         ScoringError: too many of its features are gone.
+        TargetError: `eligible` names no feature, or compares what does not fit.
     """
     stored = _in_service(store, name)
     content = artefact.read(store, stored)
     model = artefact.loads(content, store.uri(stored.key))
-    rows = scoring_rows(lake, target.eligible)
+    with targets.asking(name, target):
+        rows = scoring_rows(lake, target.eligible)
     missing = scoring.missing_features(rows, model, name)
     said = (trainer or InProcess()).say(ScoringOrder(name, stored.version, content, model, rows))
     scored = scoring.ranked(rows, said.rows, stored.version)

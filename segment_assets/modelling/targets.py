@@ -1,6 +1,7 @@
 """What is predicted: which past days can be learned from, what counts as having happened, and when it can't be."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -12,6 +13,7 @@ from segment_assets.modelling.cutoffs import WARM_UP, past_cutoffs, scoring_cuto
 from segment_assets.modelling.vocabulary import Event, Vocabulary
 from segment_assets.segmentation import ConfigError, Target, nearest
 from segment_assets.sql import SqlError, bind, load, parse, predicate
+from segment_assets.sql.running import running
 
 # Fewer of either outcome leave an AUC with a standard error above 0.06, even for thousands of the other.
 FEWEST_OUTCOMES = 20
@@ -30,13 +32,15 @@ class Evidence:
     Attributes:
         first: the day the target's event was first known; None for never.
         clock: the last day of the data.
-        cutoffs: past cutoffs with at least one example.
+        past: past cutoffs whose horizon has ended, whether or not anybody was eligible.
+        cutoffs: those of them with at least one example.
         examples: examples in all.
         positives: examples with a label above 0.
     """
 
     first: date | None
     clock: date
+    past: int
     cutoffs: int
     examples: int
     positives: int
@@ -71,10 +75,22 @@ def eligible(name: str, target: Target, columns: Collection[str]) -> exp.Expr:
     Raises:
         TargetError: it does not parse, or names a column that is no feature.
     """
-    try:
+    with asking(name, target):
         return predicate(target.eligible, columns)
+
+
+@contextmanager
+def asking(name: str, target: Target) -> Iterator[None]:
+    """Around whatever reads or runs `eligible`.
+
+    Raises:
+        TargetError: it is no condition over features, or its types do not fit.
+    """
+    try:
+        with running(target.eligible):
+            yield
     except SqlError as bad:
-        raise TargetError(f"segmentation.yaml: targets.{name}.eligible: {bad}") from bad
+        raise TargetError(f"segmentation.yaml: targets.{name}.eligible: {bad}") from None
 
 
 def cutoffs(target: Target, first: date | None, clock: date) -> list[date]:
@@ -118,10 +134,10 @@ def label(target: Target, outcomes: pa.Table) -> pa.Table:
     return outcomes.select(["customer_id", "cutoff", "label_until"]).append_column("label", values)
 
 
-def evidence(examples: pa.Table, first: date | None, clock: date) -> Evidence:
+def evidence(examples: pa.Table, first: date | None, clock: date, past: int) -> Evidence:
     """Count what there is."""
     positives = pc.sum(pc.greater(examples["label"], 0)).as_py() or 0
-    return Evidence(first, clock, len(examples["cutoff"].unique()), examples.num_rows, positives)
+    return Evidence(first, clock, past, len(examples["cutoff"].unique()), examples.num_rows, positives)
 
 
 def refusal(name: str, target: Target, found: Evidence) -> str | None:
@@ -132,6 +148,11 @@ def refusal(name: str, target: Target, found: Evidence) -> str | None:
     there = f'"{target.event}" is known for {days} days, from {found.first} to {found.clock}'
     if horizon > days:
         return f"{place}.horizon: {horizon} days is longer than the data ({there}); shorten it, or wait for more data."
+    if found.past >= FEWEST_CUTOFFS > found.cutoffs and target.eligible.strip().upper() != "TRUE":
+        return (
+            f'{place}.eligible: "{target.eligible}" holds for {found.examples or "nobody"} at {found.cutoffs} of '
+            f"{found.past} past cutoffs, and {FEWEST_CUTOFFS} with somebody eligible are needed; widen eligible."
+        )
     if found.cutoffs < FEWEST_CUTOFFS:
         return (
             f"{place}: needs {FEWEST_CUTOFFS} past cutoffs whose horizon of {horizon} days has ended, and there are "

@@ -97,26 +97,27 @@ class Summary:
 
     def _segments(self) -> Grid:
         grid = _grid(
-            "Segments", "segment", "in", "held out", "suppressed", "no consent", "below", "not eligible", "sent to"
+            "Segments", "segment", "in", "held out", "suppressed", "no consent", "below", "not eligible", "held by"
         )
         for name in self.config.segments:
             reasons = self._reasons(predictive_segments(name))
             counts = ("in", "holdout", "suppressed", "no_consent", "below_threshold", "not_eligible")
-            grid.add_row(name, *(f"{reasons.get(r, 0):,}" for r in counts), self._sent(name))
+            grid.add_row(name, *(f"{reasons.get(r, 0):,}" for r in counts), self._held(name))
         return grid
 
     def _reasons(self, table: Table) -> dict[str, int]:
         with self.lake.connect(table) as db:
             return dict(db.sql(f"SELECT reason, count(*) FROM {table.short_name} GROUP BY reason").fetchall())
 
-    def _sent(self, segment: str) -> str:
+    def _held(self, segment: str) -> str:
+        """Customers each destination holds as in, by its last activation: not everyone who was ever sent."""
         with self.lake.connect(ACTIVATION_LEDGER) as db:
             rows = db.execute(
-                "SELECT destination, sum(rows_sent)::BIGINT FROM activation_ledger WHERE segment = ? "
+                "SELECT destination, max_by(members, sequence) FROM activation_ledger WHERE segment = ? "
                 "GROUP BY destination ORDER BY destination",
                 [segment],
             ).fetchall()
-        return ", ".join(f"{destination} {sent:,}" for destination, sent in rows) or "-"
+        return ", ".join(f"{destination} {members:,}" for destination, members in rows) or "-"
 
     def _places(self) -> Grid:
         grid = _grid("Where", "", "")

@@ -10,6 +10,7 @@ from segment_assets import sql
 from segment_assets.lake import Table
 from segment_assets.modelling.tables import FEATURES
 from segment_assets.segmentation import ConfigError, Segment, Target
+from segment_assets.sql.running import running
 
 EVERYONE = 2**62
 
@@ -78,13 +79,10 @@ def select(db: duckdb.DuckDBPyConnection, name: str, segment: Segment, target: T
     """
     tree = query(condition(name, segment, target, db.table("features").columns), segment.top, scores)
     try:
-        return db.sql(sql.to_duckdb(tree)).to_arrow_table()
-    except (duckdb.BinderException, duckdb.ConversionException):
-        # Not `from` the cause: DuckDB's message names values of the data.
-        raise ConfigError(
-            f'segmentation.yaml: segments.{name}.where: "{segment.where}" compares values of different types; '
-            "compare numbers with numbers and texts with texts"
-        ) from None
+        with running(segment.where or "TRUE"):
+            return db.sql(sql.to_duckdb(tree)).to_arrow_table()
+    except sql.SqlError as bad:
+        raise ConfigError(f"segmentation.yaml: segments.{name}.where: {bad}") from None
 
 
 def _on_its_side(node: exp.Expr, scored: Collection[str]) -> exp.Expr:

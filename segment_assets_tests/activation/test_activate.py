@@ -150,7 +150,7 @@ def test_a_ledger_of_before_guards_let_departures_pass_is_read_on(known, service
     told(known, service)
     for table, added in (
         (ACTIVATION_LEDGER, ["guard"]),
-        (active_members("pinpoint", "win_back"), ["channel", "address_sha256", "score", "band"]),
+        (active_members("pinpoint", "win_back"), ["channel", "address_sha256", "score", "band", "state"]),
     ):
         kept = [name for name in table.schema.names if name not in added]
         old = replace(table, schema=pa.schema([table.schema.field(name) for name in kept]))
@@ -227,20 +227,32 @@ def test_a_ledger_read_too_early_is_not_written_over(known, service):
     assert known.state(ACTIVATION_LEDGER).rows == 2
 
 
-def test_two_runs_of_one_asset_do_not_overwrite_each_other(known, service):
+def test_of_two_runs_of_one_asset_the_second_to_begin_sends_nothing(known, service):
+    members(known, {"anna": 0.9})
+    first = stages(known, pinpoint_import(service), order(), wanted(known, "win_back", "endpoints"), "first")
+    members(known, {"bo": 0.8})
+    second = stages(known, pinpoint_import(service), order(), wanted(known, "win_back", "endpoints"), "second")
+    assert next(first) == next(second) == "plan"  # neither knows of the other
+    assert next(first) == "begin"
+    with pytest.raises(ActivationError, match="another run began to tell something else of win_back meanwhile"):
+        next(second)
+    deque(first)
+    assert held(service) == {"ep-anna-email": "0.9000"}
+    assert told(known, service).receipt
+    assert held(service) == {"ep-bo-email": "0.8000"}
+
+
+def test_a_run_that_was_overtaken_is_not_committed_and_whom_it_told_is_accounted_for(known, service):
     members(known, {"anna": 0.9})
     slow = stages(known, pinpoint_import(service), order(), wanted(known, "win_back", "endpoints"), "slow")
-    members(known, {"bo": 0.8})
-    fast = stages(known, pinpoint_import(service), order(), wanted(known, "win_back", "endpoints"), "fast")
-    assert next(fast) == next(slow) == "plan"  # neither knows of the other
     while next(slow) != "verify":
         pass
-    deque(fast)  # other content is committed first
+    members(known, {"bo": 0.8})
+    told(known, service)  # takes the slow one for killed
     with pytest.raises(ActivationError, match="another run activated something else of win_back meanwhile"):
         deque(slow)
-    assert len(ledger(known)) == 1
-    assert len(held(service)) == 2  # the mixture
-    assert told(known, service).receipt
+    assert [r["sequence"] for r in ledger(known)] == [2]
+    assert told(known, service).plan.sequence == 4
     assert held(service) == {"ep-bo-email": "0.8000"}
     assert not told(known, service).receipt
 

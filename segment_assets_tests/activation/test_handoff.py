@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from segment_assets.activation.activate import activate
+from segment_assets.activation.activate import activate, stages
 from segment_assets.activation.handoff import FileHandoff
 from segment_assets.activation.port import ActivationError, Receipt, Status
 from segment_assets.activation.recipients import wanted
@@ -37,6 +37,23 @@ def handed(lake, exports, file_format="csv", **changed):
     files = FileHandoff(exports, file_format, ["sms", "email"], timedelta(days=30))
     wanted_ = wanted(lake, "win_back", "members")
     return activate(lake, files, order("handoff", wording=file_format, **changed), wanted_, "run")
+
+
+def killed_after(step, lake, exports):
+    files = FileHandoff(exports, "csv", ["sms", "email"], timedelta(days=30))
+    running = stages(lake, files, order("handoff", wording="csv"), wanted(lake, "win_back", "members"), "run")
+    for done in running:
+        if done == step:
+            return
+
+
+def holding(exports):
+    """Who is in by the reader's rule: the highest sequence whose manifest is there, and that there is one of it."""
+    manifests = [f.key for f in exports.list("handoff/") if f.key.endswith("manifest.json")]
+    sequences = [json.loads(exports.read(key))["sequence"] for key in manifests]
+    assert len(set(sequences)) == len(sequences)
+    _, content = last(exports)
+    return {line.split(",")[0] for line in content.decode().splitlines() if line.split(",")[1] == "in"}
 
 
 def last(exports):
@@ -95,6 +112,29 @@ def test_a_file_of_departures_alone_says_that_it_is_not_the_whole_segment(lake, 
     assert described["mode"] == "delta"
     assert described["counts"] == {"in": 0, "out": 1, "joined": 0, "left": 1}
     assert content.decode().splitlines()[1:] == ["anna,out,,,"]
+
+
+@pytest.mark.parametrize("step", ["begin", "submit", "poll", "verify"])
+@pytest.mark.parametrize("meanwhile", [{"anna": 0.9, "bo": 0.8}, {}], ids=["some", "nobody"])
+def test_whoever_withdraws_after_a_killed_run_is_not_in_the_folder_that_holds(lake, exports, step, meanwhile):
+    members(lake, {"anna": 0.9})
+    handed(lake, exports)
+    members(lake, meanwhile)
+    killed_after(step, lake, exports)
+    members(lake, {"cleo": 0.7})
+    killed_after(step, lake, exports)  # and once more
+    members(lake, {"anna": 0.9})
+    outcome = handed(lake, exports)
+    assert outcome.plan.sequence == 4  # what was begun is spent
+    assert holding(exports) == {"anna"}
+
+
+def test_a_killed_run_that_told_the_same_is_finished_under_its_number(lake, exports):
+    members(lake, {"anna": 0.9})
+    killed_after("submit", lake, exports)
+    before = {f.key: exports.read(f.key) for f in exports.list("handoff/")}
+    assert handed(lake, exports).plan.sequence == 1
+    assert {f.key: exports.read(f.key) for f in exports.list("handoff/")} == before
 
 
 def test_unchanged_on_a_later_day_writes_nothing(lake, exports):

@@ -120,8 +120,36 @@ def test_an_unknown_feature_in_eligible_is_one_sentence_with_the_nearest():
         targets.eligible("t", target, ["purchase_count_84d", "tenure_days"])
 
 
+@pytest.mark.parametrize(
+    ("eligible", "says"),
+    [
+        ("purchase_count_84d = 'x'", "compares values of different types"),
+        ("lower(purchase_count_84d) = 'x'", "compares values of different types"),
+        ("purchase_count_84d + 'x' > 30", "compares values of different types"),
+        ("purchase_count_84d * 9223372036854775807 > 30", "computes a number that is too large"),
+    ],
+)
+def test_types_in_eligible_that_do_not_fit_are_one_sentence_without_data(lake: Lake, eligible: str, says: str):
+    with pytest.raises(TargetError) as error:
+        examples(lake, [bought(5), bought(6)], eligible=eligible)
+    assert str(error.value).startswith(f'segmentation.yaml: targets.t.eligible: "{eligible}" {says}')
+    assert "Error" not in str(error.value)
+    assert error.value.__cause__ is None
+
+
+def test_a_target_for_which_too_few_are_eligible_is_not_told_to_wait(lake: Lake):
+    examples(lake, [bought(5)])
+    target = Target.model_validate(CHURN | {"eligible": "purchase_count_84d > 1000"})
+    said = labels.build(lake, "t", target).refusal or ""
+    assert said.startswith(
+        'segmentation.yaml: targets.t.eligible: "purchase_count_84d > 1000" holds for nobody at 0 of '
+    )
+    assert said.endswith("widen eligible.")
+    assert "wait" not in said
+
+
 def refused(**found: Any) -> str | None:
-    enough = Evidence(first=date(2025, 1, 1), clock=date(2025, 12, 31), cutoffs=9, examples=900, positives=90)
+    enough = Evidence(first=date(2025, 1, 1), clock=date(2025, 12, 31), past=9, cutoffs=9, examples=900, positives=90)
     return targets.refusal("t", Target.model_validate(CHURN), Evidence(**(enough.__dict__ | found)))
 
 
@@ -135,7 +163,7 @@ def test_data_that_carry_a_target_are_not_refused():
     [
         ({"positives": 19}, "of 900 examples at 9 cutoffs 19 are positive and 881 are not"),
         ({"positives": 890}, "890 are positive and 10 are not"),
-        ({"cutoffs": 2}, "needs 3 past cutoffs whose horizon of 14 days has ended, and there are 2"),
+        ({"past": 2, "cutoffs": 2}, "needs 3 past cutoffs whose horizon of 14 days has ended, and there are 2"),
         ({"first": date(2025, 12, 25)}, '14 days is longer than the data ("purchase" is known for 7 days'),
         ({"first": None}, "is known for 0 days"),
     ],

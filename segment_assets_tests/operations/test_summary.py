@@ -7,6 +7,7 @@ import pyarrow as pa
 from rich.console import Console
 
 from segment_assets import deployment, segmentation
+from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.first_party.tables import ARRIVAL_DAYS
 from segment_assets.operations.summary import Summary
 
@@ -36,6 +37,17 @@ def test_a_time_in_the_future_that_sets_the_clock_is_said(lake, landing):
     said = shown(lake, landing, (TODAY, 1), (TODAY + timedelta(days=40), 1))
     assert f"{TODAY + timedelta(days=40)} is in the future" in said
     assert "in the future" not in shown(lake, landing, (TODAY, 1), (TODAY + timedelta(days=40), 0))
+
+
+def test_what_a_destination_holds_is_of_its_last_activation_and_not_all_that_was_ever_sent(lake, landing):
+    about = {"segment": "win_back", "content_key": "k", "purpose": "p", "as_of": TODAY, "joined": 0, "left": 0}
+    about |= {"stayed": 0, "location": "x", "state": "SUCCEEDED"}
+    told = [("files", 1, 90, 90), ("files", 3, 86, 92), ("pinpoint", 1, 40, 80)]
+    rows = [about | {"destination": d, "sequence": n, "members": m, "rows_sent": s} for d, n, m, s in told]
+    lake.write(ACTIVATION_LEDGER, pa.Table.from_pylist(rows, ACTIVATION_LEDGER.schema), "run")
+    said = shown(lake, landing, (TODAY, 1))
+    assert "held by" in said
+    assert "files 86, pinpoint 40" in said
 
 
 def test_a_partner_who_has_not_delivered_yet_is_no_mistake(lake, landing):
