@@ -12,7 +12,7 @@ CONFIG_OPTION = click.option(
 )
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="tell it as JSON")
 AS_OPTION = click.option("--as", "runner", metavar="MEMBER", help="the member who asks; default: the query runner")
-QUERY = click.argument("query", type=click.File("r", encoding="utf-8"))
+QUERY = click.argument("query", type=click.File("r", encoding="utf-8-sig"))  # some editors begin a file with a mark
 
 
 def group(use: Callable[[Path | None], None], finish: Callable[[Callable[[Console], bool]], None]) -> click.Group:
@@ -51,7 +51,7 @@ def group(use: Callable[[Path | None], None], finish: Callable[[Callable[[Consol
         values = dict(p.partition("=")[::2] for p in parameter)
         finish(
             lambda console: clean_room_command.check(
-                console, query.read(), runner=runner, template=template, values=values, strict=strict, as_json=as_json
+                console, _text(query), runner=runner, template=template, values=values, strict=strict, as_json=as_json
             )
         )
 
@@ -65,7 +65,7 @@ def group(use: Callable[[Path | None], None], finish: Callable[[Callable[[Consol
         from segment_assets.operations import clean_room_command
 
         use(config)
-        finish(lambda console: clean_room_command.explain(console, query.read(), runner=runner, as_json=as_json))
+        finish(lambda console: clean_room_command.explain(console, _text(query), runner=runner, as_json=as_json))
 
     @clean_room.command()
     @CONFIG_OPTION
@@ -107,3 +107,10 @@ def group(use: Callable[[Path | None], None], finish: Callable[[Callable[[Consol
         finish(lambda console: clean_room_command.conformance(console, cases, as_json=as_json))
 
     return clean_room
+
+
+def _text(query: IO[str]) -> str:
+    try:
+        return query.read()
+    except UnicodeDecodeError as bad:
+        raise click.ClickException(f"{query.name}: this is no text in UTF-8: save the query as UTF-8") from bad

@@ -23,6 +23,12 @@ class VolumePromise(Model):
     least: float = Field(0.0, ge=0, description="of the newest day that is over; 0.5 is half of the average")
     most: float | None = Field(None, gt=0, description="of the newest day")
 
+    @model_validator(mode="after")
+    def _in_order(self) -> "VolumePromise":
+        if self.most is not None and self.least > self.most:
+            raise ValueError("least is above most")
+        return self
+
 
 class EventsContract(Model):
     """What deliveries of events promise; where they break it, everything below engagement_events waits."""
@@ -47,6 +53,12 @@ class RowsPromise(Model):
 
     least: int = Field(1, ge=0, description="rows in a delivery")
     most: int | None = Field(None, ge=1, description="rows in a delivery")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "RowsPromise":
+        if self.most is not None and self.least > self.most:
+            raise ValueError("least is above most")
+        return self
 
 
 class AudienceColumn(Model):

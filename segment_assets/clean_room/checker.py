@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from segment_assets.clean_room import aggregation_rule, encryption, list_rule, names, surface, templates
+from segment_assets.clean_room import (
+    aggregation_rule,
+    conditions,
+    encryption,
+    list_rule,
+    names,
+    spark,
+    surface,
+    templates,
+)
 from segment_assets.clean_room.circumstances import PLAIN, Circumstances
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.custom import analyses, flat, mapping, privacy
@@ -16,7 +25,7 @@ from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.custom.check import check as check_custom
 from segment_assets.clean_room.custom.resolve import Resolver
 from segment_assets.clean_room.names import Resolved
-from segment_assets.clean_room.program import Program, parse
+from segment_assets.clean_room.program import TOO_DEEP, Program, parse
 from segment_assets.clean_room.reasons import WARNINGS, Finding, QueryRefusedError, Verdict, at, verdict
 from segment_assets.clean_room.runnable import Runnable
 
@@ -106,7 +115,7 @@ def check(text: str, collaboration: Collaboration, state: Circumstances = PLAIN)
     try:
         found, resolved, accepted = _check(text, collaboration, state)
     except RecursionError:
-        found = [Finding("PARSE_ERROR", "the query is nested too deeply")]
+        found = [Finding("PARSE_ERROR", TOO_DEEP)]
     if any(f.code == "TABLE_NOT_ASSOCIATED" for f in found):
         # Which columns it would have can't be known: one mistake is told once.
         found = [f for f in found if f.code != "COLUMN_UNKNOWN"]
@@ -180,6 +189,8 @@ def _structured(
     if wrong or len(types) != 1 or any(f.code == "NO_ANALYSIS_RULE" for f in found):
         return more, None
     more += _RULES[types.pop()](resolved, collaboration.runner)
+    if where := resolved.tree.args.get("where"):
+        more += conditions.uncompared(where.this, lambda node: spark.kind(node, resolved) == "boolean")
     if not more:
         more += surface.strict(resolved.tree)
     more += _scoped(tree, collaboration, state)

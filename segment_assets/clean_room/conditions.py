@@ -36,6 +36,22 @@ def check(node: exp.Expr, column: Judge, function: Judge) -> Iterator[Finding]:
         yield at(node, "SYNTAX_NOT_ALLOWED", f"{node.key.upper()} is not allowed in a condition")
 
 
+def uncompared(node: exp.Expr, is_boolean: Callable[[exp.Expr], bool]) -> Iterator[Finding]:
+    """Values that stand where a condition does: Spark refuses them, after they were paid for.
+
+    Args:
+        node: the condition.
+        is_boolean: whether a value is true or false by itself.
+    """
+    if isinstance(node, exp.And | exp.Or):
+        yield from uncompared(node.this, is_boolean)
+        yield from uncompared(node.expression, is_boolean)
+    elif isinstance(node, exp.Not | exp.Paren):
+        yield from uncompared(node.this, is_boolean)
+    elif not isinstance(node, exp.Predicate | exp.Null | exp.Boolean) and not is_boolean(node):
+        yield at(node, "SYNTAX_NOT_ALLOWED", "a condition is true or false, and this is a value: compare it")
+
+
 def conjuncts(on: exp.Expr) -> Iterator[exp.Expr]:
     """The conditions that must all hold: what AND joins, without its parentheses."""
     if isinstance(on, exp.Paren):

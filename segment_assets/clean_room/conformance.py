@@ -95,11 +95,10 @@ def load(path: Path) -> Cases:
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        _look(content, path.name)
         return _cases(content)
     except (KeyError, TypeError, AttributeError) as bad:
-        raise CasesError(
-            f"{path.name}: this is no file of conformance cases: {bad} is missing or not what it must be"
-        ) from bad
+        raise CasesError(f"{path.name}: this is no file of conformance cases: {_said(bad)}") from bad
     except (yaml.YAMLError, UnicodeDecodeError) as bad:
         raise CasesError(f"{path.name}: this is not YAML") from bad
     except (rules.RuleError, ValidationError) as bad:
@@ -117,15 +116,40 @@ def run(cases: Cases) -> list[Outcome]:
         try:
             name, text, state = str(case["id"]), case["query"], cases.state(case)
             expected = (str(case["expected"]), str(case.get("reason_code", "OK")))
-            if not isinstance(text, str):
-                raise TypeError("its query is no text")
         except (KeyError, TypeError, AttributeError, ValueError) as bad:
-            raise CasesError(f"case {number} of the file: {bad} is missing or not what it must be") from bad
+            raise CasesError(f"case {number} of the file: {_said(bad)}") from bad
+        if not isinstance(text, str):
+            raise CasesError(f"case {number} of the file: its query is no text")
         verdict = check(text, cases.collaboration, state).verdict
         first = verdict.findings[0].message if verdict.findings else ""
         documented = case.get("basis", "documented") == "documented"
         found.append(Outcome(name, expected, (verdict.decision, verdict.code), documented, first))
     return found
+
+
+def _look(content: Any, name: str) -> None:
+    """Refuse a file whose parts are not what they must be.
+
+    Raises:
+        CasesError: the first part that is not.
+    """
+    if not isinstance(content, Mapping):
+        raise CasesError(f"{name}: this is no file of conformance cases: it holds no rules, tables and cases by name")
+    for part in ("rules", "tables", "accounts", "templates", "defaults"):
+        if not isinstance(content.get(part) or {}, Mapping):
+            raise CasesError(f"{name}: {part} must hold names, each with what it stands for")
+    if not isinstance(content.get("cases"), list):
+        raise CasesError(f"{name}: cases must be a list, and there is none")
+
+
+def _said(bad: Exception) -> str:
+    """What is wrong with a part of the file, in words of the file."""
+    if isinstance(bad, KeyError):
+        return f'"{bad.args[0]}" is missing, or names nothing that is here'
+    if isinstance(bad, ValidationError):
+        first = bad.errors()[0]
+        return f'"{".".join(map(str, first["loc"]))}" is missing or not what it must be'
+    return "a value is no text, number, list or names with values where it must be: compare it with a case that runs"
 
 
 def _cases(content: Mapping[str, Any]) -> Cases:

@@ -12,6 +12,14 @@ def _trunc(args: list[exp.Expr]) -> exp.Expr:
     return exp.Anonymous(this="TRUNC", expressions=args)
 
 
+def _date_format(args: list[exp.Expr], dialect: Any) -> exp.Expr:
+    # sqlglot puts the value into a conversion that has no name in Spark, and so is on no list of functions.
+    found: exp.Expr = Spark.Parser.FUNCTIONS["DATE_FORMAT"](args, dialect=dialect)
+    if isinstance(found.this, exp.TimeStrToTime):
+        found.set("this", exp.cast(found.this.this, "TIMESTAMP"))
+    return found
+
+
 def _named(name: str, parser: Callable[[Any], Any]) -> Callable[[Any], Any]:
     # sqlglot notes the name of plain calls alone, and these have a syntax of their own: SUBSTR, CONVERT, LISTAGG.
     def parse(self: Any) -> Any:
@@ -37,10 +45,18 @@ class CleanRoomsSpark(Spark):
     class Parser(Spark.Parser):  # type: ignore[valid-type, misc]  # sqlglot sets it in a metaclass
         """Parses TRUNC as a plain function, and literals side by side as the one literal they are in Spark."""
 
-        FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {**Spark.Parser.FUNCTIONS, "TRUNC": _trunc}
+        FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {
+            **Spark.Parser.FUNCTIONS,
+            "TRUNC": _trunc,
+            "DATE_FORMAT": _date_format,
+        }
         FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
             name: _named(name, parser) for name, parser in Spark.Parser.FUNCTION_PARSERS.items()
         }
+
+        def _negate_range(self, this: exp.Expr | None = None) -> exp.Expr | None:
+            # sqlglot 30.30 notes NOT in LIKE itself, and puts IN, BETWEEN and RLIKE into a NOT: here all are put.
+            return exp.Not(this=this) if this else this
 
         def _parse_primary(self) -> exp.Expr | None:
             found: exp.Expr | None = super()._parse_primary()

@@ -20,7 +20,9 @@ from segment_assets.clean_room import custom_engine, runnable
 from segment_assets.clean_room.access_ledger import AccessLedger, Standing
 from segment_assets.clean_room.circumstances import Run
 from segment_assets.clean_room.collaboration import Collaboration
+from segment_assets.clean_room.custom.canonical import NotCanonicalError
 from segment_assets.clean_room.custom.check import Accepted
+from segment_assets.clean_room.custom.guarded import UndatedError
 from segment_assets.clean_room.differencing.populations import Populations
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError, ReadTable
@@ -102,7 +104,10 @@ class EmbeddedCleanRoom(CleanRoom):
         from segment_assets.clean_room.privacy.noise import OpenDpNoise  # 3 s, for the few who need it
 
         tables = {t.name: read(t).select(list(t.columns)) for t in plan.tables}
-        return answer(plan, tables, self._execute, OpenDpNoise(price), price.accountant, as_of)
+        try:
+            return answer(plan, tables, self._execute, OpenDpNoise(price), price.accountant, as_of)
+        except (NotCanonicalError, UndatedError) as bad:
+            raise QueryFailedError("FUNCTION_NOT_ALLOWED", str(bad)) from bad
 
     def rewrite(self, query: Resolved, as_of: date | None) -> Rewritten:
         """What will be executed.

@@ -12,6 +12,7 @@ from segment_assets.clean_room.privacy.limits import Bounds
 from segment_assets.clean_room.privacy.people import NotPrivateError
 from segment_assets.clean_room.privacy.plan import plan
 from segment_assets.clean_room.privacy.report import explained
+from segment_assets.clean_room.program import TOO_DEEP
 from segment_assets.clean_room.spark import NotExecutableError
 
 _DAY = "the day of the data"
@@ -24,6 +25,13 @@ def explain(checked: Checked, bounds: Mapping[str, Bounds] | None = None) -> dic
         checked: the query.
         bounds: of what it sums or averages, where it is under differential privacy.
     """
+    try:
+        return _explained(checked, bounds or {})
+    except RecursionError:  # to write a query takes more of the stack than to judge it
+        return {"added": [], "columns_that_leave": [], "runs": f"not run by the local engine: {TOO_DEEP}"}
+
+
+def _explained(checked: Checked, bounds: Mapping[str, Bounds]) -> dict[str, Any]:
     if checked.resolved is not None:
         query = checked.resolved
         constraints = [
@@ -37,7 +45,7 @@ def explain(checked: Checked, bounds: Mapping[str, Bounds] | None = None) -> dic
     if checked.custom is None:
         return {}
     if any(is_private(t) for t in checked.custom.tables):
-        return _private(checked.custom, bounds or {})
+        return _private(checked.custom, bounds)
     outputs = checked.custom.resolution.final.outputs
     leaves = [
         f"{n}: {', '.join(sorted('.'.join(s) for s in o.sources)) or 'a constant or a count'}" for n, o in outputs

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from segment_assets.clean_room import conditions, joins, rules
+from segment_assets.clean_room import conditions, joins, rules, surface
 from segment_assets.clean_room.custom_rule import IdMapping
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.reasons import Finding, at
@@ -42,8 +42,9 @@ def check(query: Resolved, runner: str) -> Iterator[Finding]:
             yield at(node, "CLAUSE_NOT_ALLOWED", f"a list rule allows no {name}")
     if limit := tree.args.get("limit"):
         number = limit.expression
-        if not (isinstance(number, exp.Literal) and number.name.isdigit() and int(number.name) > 0):
-            yield at(limit, "LIMIT_NOT_ALLOWED", "LIMIT takes a positive whole number")
+        if not (surface.is_size(number) and number.name.isdigit() and int(number.name) > 0):
+            message = f"LIMIT takes a positive whole number up to {surface.MOST_ROWS:,}"
+            yield at(limit, "LIMIT_NOT_ALLOWED", message)
     found, graph = joins.check(query, {**ruled, **mapped})
     yield from found
     yield from joins.not_connected(query, graph, set(query.relations), runner)

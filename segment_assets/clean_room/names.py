@@ -80,6 +80,7 @@ def resolve(select: exp.Select, collaboration: Collaboration) -> tuple[Resolved,
         labels[alias] = label
         relations[label] = collaboration.tables[node.name.lower()]
         node.replace(exp.alias_(exp.to_table(relations[label].name), exp.to_identifier(label), table=True))
+    wrong += ordinals(tree, len(tree.expressions))
     _replace_ordinals_and_aliases(tree, relations)
     for column in list(tree.find_all(exp.Column)):
         if isinstance(column.this, exp.Star):
@@ -92,6 +93,23 @@ def resolve(select: exp.Select, collaboration: Collaboration) -> tuple[Resolved,
             identifier.meta.update(column.this.meta)
             column.replace(exp.Column(this=identifier, table=exp.to_identifier(found, quoted=True)))
     return Resolved(tree, relations), wrong
+
+
+def ordinals(query: exp.Expr, width: int) -> Iterator[Finding]:
+    """Places in GROUP BY and ORDER BY that are none of the query's columns.
+
+    Args:
+        query: a SELECT or a set operation.
+        width: how many columns it has.
+    """
+    for clause in ("group", "order"):
+        found = query.args.get(clause)
+        for term in found.expressions if found is not None else ():
+            key = term.this if isinstance(term, exp.Ordered) else term
+            place = key.name if isinstance(key, exp.Literal) and not key.is_string else ""
+            if place.isdigit() and not 1 <= int(place) <= width:
+                message = f"{clause.upper()} BY {place}: the columns of SELECT are 1 to {width}"
+                yield at(key, "COLUMN_UNKNOWN", message)
 
 
 def output_name(item: exp.Expr) -> str:

@@ -11,6 +11,10 @@ from segment_assets.clean_room.reasons import Finding, at
 
 # Statements of Spark that sqlglot takes for a name and its alias.
 _COMMANDS = ("TABLE ", "ADD ", "CLEAR ", "LIST ", "MSCK ", "REFRESH ", "RESET", "UNCACHE ")
+TOO_DEEP = (
+    "the query is nested too deeply: a long chain of OR is so too, write IN (...); and leave out parentheses that "
+    "change nothing"
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,12 @@ class Program:
 
 
 def parse(text: str) -> Program | Finding:
-    """The program of a text, or why there is none."""
+    """The program of a text, or why there is none.
+
+    Raises:
+        RecursionError: it is nested too deeply.
+    """
+    text = text.removeprefix("\ufeff")  # the mark that some editors begin a file with
     # sqlglot logs the text of what it can't parse; a query's text may hold a person's data.
     logger = logging.getLogger("sqlglot")
     logger.disabled, before = True, logger.disabled

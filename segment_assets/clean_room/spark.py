@@ -9,6 +9,7 @@ from datetime import date
 
 from sqlglot import exp
 
+from segment_assets.clean_room import spark_functions
 from segment_assets.clean_room.names import Resolved
 
 # Exact, so that the same rows give the same sum however many threads add them.
@@ -18,10 +19,6 @@ _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 _TEXT_FUNCTIONS = (exp.Lower, exp.Upper, exp.Trim, exp.Substring, exp.Like)
 _NUMBER_FUNCTIONS = (exp.Abs, exp.Ceil, exp.Floor, exp.Round, exp.Sqrt, exp.Ln, exp.Log)
 _TIMES = {"date": "DATE", "time": "TIMESTAMP"}
-_TRUNC_UNITS = {
-    "YEAR": "year", "YYYY": "year", "YY": "year", "QUARTER": "quarter", "MONTH": "month", "MM": "month", "MON": "month",
-    "WEEK": "week",
-}  # fmt: skip
 
 
 class NotExecutableError(Exception):
@@ -36,10 +33,11 @@ def to_duckdb(tree: exp.Select, query: Resolved, as_of: date | None) -> exp.Expr
     """
 
     def mend(node: exp.Expr) -> exp.Expr:
-        for kind, how in _MENDS.items():
-            if isinstance(node, kind):
-                return how(node, query, as_of)
-        return node
+        for classes, how in _MENDS.items():
+            if isinstance(node, classes):
+                node = how(node, query, as_of)
+                break
+        return spark_functions.mended(node, lambda n: kind(n, query))
 
     # Children first: what a parent sees is already mended, and its kind is still read from its own class.
     for node in reversed(list(tree.walk(bfs=False))):
@@ -68,6 +66,10 @@ def kind(node: exp.Expr, query: Resolved) -> str:
     if isinstance(node, exp.Case | exp.If):
         first = node.args["ifs"][0] if isinstance(node, exp.Case) else node
         return kind(first.args["true"], query)
+    if isinstance(node, exp.Add | exp.Sub) and "date" in (
+        sides := {kind(s, query) for s in (node.this, node.expression)}
+    ):
+        return "date" if sides != {"date"} else "null"
     if isinstance(node, (*_ARITHMETIC, *_NUMBER_FUNCTIONS, exp.AggFunc, exp.Extract)):
         return "number"
     return "text" if isinstance(node, (*_TEXT_FUNCTIONS, exp.DPipe)) else "null"
@@ -104,6 +106,10 @@ def _comparison(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr
 
 
 def _arithmetic(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
+    if (of := kind(node, query)) in ("date", "null"):
+        if of == "null":
+            raise NotExecutableError("the days between two days are not run in this form: use DATEDIFF")
+        return node
     for side in [node.this, node.expression]:
         if isinstance(side, exp.Expr) and kind(side, query) != "number":
             side.replace(_as(side, "DOUBLE"))
@@ -144,15 +150,7 @@ def _number(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     value = node.expression if isinstance(node, exp.Log) and node.expression else node.this
     if kind(value, query) != "number":
         value.replace(_as(value, "DOUBLE"))
-        value = node.expression if isinstance(node, exp.Log) and node.expression else node.this
-    if not isinstance(node, exp.Sqrt | exp.Ln | exp.Log):
-        return node
-    # Outside its domain Spark gives null, and DuckDB raises.
-    legal = (exp.GTE if isinstance(node, exp.Sqrt) else exp.GT)(this=value.copy(), expression=exp.Literal.number(0))
-    if isinstance(node, exp.Log):
-        base, power = exp.Ln(this=node.this.copy()), exp.Ln(this=node.expression.copy())
-        return exp.Case(ifs=[exp.If(this=legal, true=exp.Div(this=power, expression=base))])
-    return exp.Case(ifs=[exp.If(this=legal, true=node.copy())])
+    return node
 
 
 def _date_add(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
@@ -182,17 +180,9 @@ def _today(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
 def _by_name(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     if node.name.upper() == "GETDATE":
         return exp.cast(_today(node, query, as_of), "TIMESTAMP")
-    if node.name.upper() != "TRUNC" or not node.expressions:
-        raise NotExecutableError(f"{node.name.upper()} is not run by the local engine")
-    value, unit = node.expressions[0], node.expressions[1].name.upper() if len(node.expressions) > 1 else None
-    if len(node.expressions) > 2 or (unit and unit not in _TRUNC_UNITS):
+    if spark_functions.mended(node, lambda n: kind(n, query)) is node:
         raise NotExecutableError(f"{node.name.upper()} in this form is not run by the local engine")
-    if kind(value, query) == "number" and unit is None:
-        return exp.func("TRUNC", value.copy(), dialect="duckdb")
-    day = _as(value, "DATE")
-    if unit is None:
-        return day
-    return exp.cast(exp.func("DATE_TRUNC", exp.Literal.string(_TRUNC_UNITS[unit]), day, dialect="duckdb"), "DATE")
+    return node
 
 
 def _refused(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:

@@ -17,6 +17,13 @@ _TRIES = 4
 
 def rewrite(text: str, collaboration: Collaboration, state: Circumstances = PLAIN) -> str | None:
     """The query with what was wrong mended, where that is known and the result is accepted."""
+    try:
+        return _mended(text, collaboration, state)
+    except RecursionError:  # what is nested so deeply is refused for that, and can't be written anew
+        return None
+
+
+def _mended(text: str, collaboration: Collaboration, state: Circumstances) -> str | None:
     for _ in range(_TRIES):
         verdict = check(text, collaboration, state).verdict
         if verdict.decision == "ACCEPT":

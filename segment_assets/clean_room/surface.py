@@ -83,12 +83,20 @@ TYPES = {
     exp.DType.DOUBLE, exp.DType.DECIMAL, exp.DType.TEXT, exp.DType.VARCHAR, exp.DType.CHAR, exp.DType.DATE,
     exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ, exp.DType.TIMESTAMPTZ,
 }  # fmt: skip
+MOST_ROWS = 2**31 - 1  # Spark's LIMIT is a number of 32 bits
 _CLAUSES = {"offset": "LIMIT_NOT_ALLOWED", "windows": "WINDOW_FUNCTION"}
 
 
 def is_function(node: exp.Expr) -> bool:
     """Something a rule judges by its name, not by its syntax."""
     return isinstance(node, exp.Func | exp.Case) and type(node) not in OPERATORS | SKELETON and not _is_syntax(node)
+
+
+def is_size(node: exp.Expr) -> bool:
+    """What LIMIT and OFFSET take: a whole number, or a parameter that becomes one."""
+    if isinstance(node, exp.Placeholder):
+        return True
+    return isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit() and int(node.name) <= MOST_ROWS
 
 
 def sweep(tree: exp.Expr) -> Iterator[Finding]:

@@ -153,6 +153,7 @@ def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
 
 def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
     form, contract = format_of(config.landing.events), config.landing.events.contract
+    table_of_ones_own = config.landing.events.table is not None
     code = events_version(config.landing.events)
 
     @dg.asset(
@@ -189,7 +190,10 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
         ]
         if contract:
             checks.append(contract_check(contract_events.findings(lake, contract, _today()), "landing.events.contract"))
-        return report(written, checks=checks, days_made=days, **asdict(account))
+        told: dict[str, Any] = {"days_made": days} | asdict(account)
+        if table_of_ones_own:
+            told["perhaps_suppressions"] = engagement.perhaps_suppressions(lake)
+        return report(written, checks=checks, **told)
 
     return engagement_events
 
@@ -241,6 +245,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
             delivered=export.delivered,
             duplicates=export.duplicates,
             quarantined=quarantined,
+            unusable_addresses=customer_records.unusable_addresses(lake),
             rows_by_table={table.name: state.rows for table, state in written.items()},
         )
 

@@ -29,6 +29,8 @@ _COLUMNS = pa.schema(
     ]
 )
 Said = tuple[Statement, ...]
+_SAYING = ("customer_id", "effective_at", "statements")
+_NOTHING_EARLIER = pa.schema([_COLUMNS.field(name) for name in _SAYING]).empty_table()
 
 
 class Contacts:
@@ -37,11 +39,13 @@ class Contacts:
     Args:
         rows: columns of `Contact`, with the ordinal of the record that each came in; statements as ordinals in `said`.
         said: what contacts say about consent. There are few ways to say it.
+        earlier: of records in whose place newer ones stand, who denied and when; columns of `_SAYING`.
     """
 
-    def __init__(self, rows: pa.Table, said: list[Said]) -> None:
+    def __init__(self, rows: pa.Table, said: list[Said], earlier: pa.Table = _NOTHING_EARLIER) -> None:
         self.rows = rows
         self._said = said
+        self._earlier = earlier
 
     def __iter__(self) -> Iterator[Contact]:
         for batch in self.rows.select(Contact._fields).to_batches(AT_ONCE):
@@ -55,11 +59,15 @@ class Contacts:
         return len(pc.unique(self.rows["record"]))
 
     def said(self) -> pa.Table:
-        """A row per statement: its columns, customer_id and effective_at."""
+        """A row per statement: its columns, customer_id and effective_at.
+
+        A denial counts in whichever record it stands; all else is what the newest record of an endpoint says.
+        """
         kind = pa.list_(pa.struct([(name, pa.string()) for name in Statement._fields]))
         ways = pa.array([[statement._asdict() for statement in way] for way in self._said], kind)
-        each = ways.take(self.rows["statements"].combine_chunks())
-        rows = self.rows.select(["customer_id", "effective_at"]).take(pc.list_parent_indices(each))
+        saying = pa.concat_tables([self.rows.select(_SAYING), self._earlier])
+        each = ways.take(saying["statements"].combine_chunks())
+        rows = saying.select(["customer_id", "effective_at"]).take(pc.list_parent_indices(each))
         for name, values in zip(Statement._fields, pc.list_flatten(each).flatten(), strict=True):
             rows = rows.append_column(name, values)
         return rows
@@ -86,10 +94,14 @@ class Contacts:
                 numbers[both] = len(ways)
                 ways.append(both)
             said[newest[equal]] = numbers[both]
+        denied = [tuple(s for s in way if s.state == "denied") for way in ways]
+        denials = np.array([numbers.setdefault(way, len(numbers)) for way in denied], np.int32)
+        before = np.flatnonzero((time < time[newest]) & np.array([*map(bool, denied)], bool)[said])
+        earlier = rows.select(_SAYING).take(before).set_column(2, "statements", pa.array(denials[said[before]]))
         rows = rows.set_column(rows.schema.get_field_index("statements"), "statements", pa.array(said))
         ids = rows.select(["customer_id", "endpoint_id"]).take(kept)
         by_customer = pc.sort_indices(ids, [("customer_id", "ascending"), ("endpoint_id", "ascending")])
-        return Contacts(rows.take(kept[by_customer.to_numpy()]), ways)
+        return Contacts(rows.take(kept[by_customer.to_numpy()]), list(numbers), earlier)
 
 
 class ContactWriter:

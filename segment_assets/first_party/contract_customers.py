@@ -27,8 +27,11 @@ def findings(
         sizes: bytes of the exports in the landing place, by their day.
         today: by the clock, UTC.
     """
-    found = [fresh(export.as_of, today, contract.fresh_within)] if contract.fresh_within else []
-    if contract.volume:
+    undated = export.as_of is None and export.delivered > 0
+    found = [_untold(of) for of in ("fresh_within", "volume") if undated and getattr(contract, of)]
+    if contract.fresh_within and not undated:
+        found.append(fresh(export.as_of, today, contract.fresh_within))
+    if contract.volume and not undated:
         # An export is whole when it is there, and one before it is enough to compare with.
         found += volume(sizes, date.max, contract.volume, "bytes", fewest=1)
     quarantined = export.quarantined.num_rows
@@ -40,6 +43,11 @@ def findings(
             found.append(_share(name, "records", what, part, export.delivered, allowed))
     rows = lake.read(CUSTOMERS, ["customer_id", *(c for c in contract.columns if c != "customer_id")])
     return found + [_column(rows, name, promise.nulls) for name, promise in contract.columns.items()]
+
+
+def _untold(of: str) -> Finding:
+    # A promise that can't be looked at is not kept.
+    return Finding(of, "the export's path names no day, such as 2026/01/31", "a day in the path of each", kept=False)
 
 
 def _column(rows: pa.Table, name: str, allowed: float) -> Finding:

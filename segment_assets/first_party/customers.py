@@ -11,10 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from segment_assets.first_party.compression import Content
 from segment_assets.first_party.contact_rows import AT_ONCE, Contacts, ContactWriter
 from segment_assets.first_party.contacts import PURPOSE, Contact
+from segment_assets.first_party.contents import content_of
+from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats import endpoints, own_customers
 from segment_assets.first_party.records import Piece
 from segment_assets.first_party.tables import (
@@ -32,6 +34,13 @@ from segment_assets.people import addresses
 from segment_assets.people.consent import STATEMENTS, current_consent, query, told
 
 _LONG_AGO = -(2**62)
+# Of a file of which a part is gone nobody knows who stood in that part.
+_NOT_WHOLE = frozenset(
+    (
+        "bad_gzip", "truncated_gzip", "bad_snappy", "truncated_snappy", "unknown_compression", "bad_parquet",
+        "open_quote",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,19 +90,22 @@ def read(store: ObjectStore, landing: CustomersLanding) -> Export:
     """The latest export.
 
     Raises:
-        LandingError: a mapped column is missing.
+        LandingError: a mapped column is missing, or an object can't be read to its end: the export would replace
+            everybody by those in the rest.
     """
     objects, as_of = latest_objects(store, landing)
     good, bad = ContactWriter(), list[tuple[str, int, str | None, bytes]]()
     delivered = 0
     for stored in objects:
         before = delivered
-        for position, what in _records(store, stored.key, landing):
-            delivered += 1
-            if isinstance(what, Piece):
-                bad.append((stored.key, position, what.reason, what.content))
-            else:
-                good.add(before + position, what)
+        with content_of(store, stored) as content:
+            for position, what in _records(stored.key, content, landing):
+                delivered += 1
+                if isinstance(what, Piece):
+                    _refuse_a_part(stored.key, what.reason)
+                    bad.append((stored.key, position, what.reason, what.content))
+                else:
+                    good.add(before + position, what)
     contacts = good.contacts().newest()
     pa.default_memory_pool().release_unused()
     used = contacts.records
@@ -108,8 +120,20 @@ def read(store: ObjectStore, landing: CustomersLanding) -> Export:
     )
 
 
-def _records(store: ObjectStore, key: str, landing: CustomersLanding) -> endpoints.Read:
-    content = store.read(key)
+def _refuse_a_part(key: str, reason: str | None) -> None:
+    if reason not in _NOT_WHOLE:
+        return
+    mend = {
+        "unknown_compression": "write CSV, JSON lines or Parquet, plain or gzip; a workbook is saved as CSV",
+        "open_quote": "close the quote that is open at its end",
+    }.get(reason, "deliver it again")
+    raise LandingError(
+        f"segmentation.yaml: landing.customers.path: {key} can't be read to its end ({reason}): customers stay as they "
+        f"were; {mend}"
+    )
+
+
+def _records(key: str, content: Content, landing: CustomersLanding) -> endpoints.Read:
     if landing.table:
         return own_customers.read(key, content, landing.table)
     return endpoints.read(key, content, landing)
@@ -122,10 +146,10 @@ def _reading(landing: CustomersLanding) -> str:
 
 def tables(export: Export, phone_region: str | None) -> dict[Table, pa.Table]:
     """Rows of every table that is made from an export."""
-    found, people = zip(*_hashed(export.contacts, phone_region), strict=True)
+    found, people, readable = zip(*_hashed(export.contacts, phone_region), strict=True)
     return {
         QUARANTINED_CUSTOMERS: export.quarantined,
-        CONTACT_ADDRESSES: _readable(export.contacts),
+        CONTACT_ADDRESSES: pa.concat_tables(readable),
         CONSENT_STATE: current_consent(_statements(export.contacts)),
         CUSTOMER_ENDPOINTS: pa.concat_tables(found),
         CUSTOMERS: pa.concat_tables(people),
@@ -159,40 +183,42 @@ def write(
     before = before or states(lake)
     with _in_files(lake, export, phone_region) as large:
         lake.refuse_if_overtaken(before)
-        small = {QUARANTINED_CUSTOMERS: export.quarantined, CONTACT_ADDRESSES: _readable(export.contacts)}
-        written = {
-            table: lake.write(table, rows, run_id, as_of=export.as_of, replacing=before[table])
-            for table, rows in small.items()
-        }
-        return written | {
-            table: lake.replace_all(table, part, run_id, as_of=export.as_of, replacing=before[table])
-            for table, part in large.items()
+        refused = lake.write(
+            QUARANTINED_CUSTOMERS,
+            export.quarantined,
+            run_id,
+            as_of=export.as_of,
+            replacing=before[QUARANTINED_CUSTOMERS],
+        )
+        return {QUARANTINED_CUSTOMERS: refused} | {
+            t: lake.replace_all(t, part, run_id, as_of=export.as_of, replacing=before[t]) for t, part in large.items()
         }
 
 
 @contextmanager
 def _in_files(lake: Lake, export: Export, region: str | None) -> Iterator[dict[Table, Part]]:
-    """Rows of the tables with hashes and of consent_state: those of a million customers take a gigabyte each."""
+    """Rows of all tables but the quarantine: those of a million customers take a gigabyte each."""
     lake.scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=lake.scratch) as folder:
         files = {
             t: PartWriter(Path(folder) / f"{t.short_name}.parquet", lake.file_schema(t), plain=_hashes(t))
-            for t in (CONSENT_STATE, CUSTOMER_ENDPOINTS, CUSTOMERS)
+            for t in (CONTACT_ADDRESSES, CONSENT_STATE, CUSTOMER_ENDPOINTS, CUSTOMERS)
         }
         with files[CONSENT_STATE] as consent:
             for batch in _appended(lake, export):
                 consent.add(pa.Table.from_batches([batch]).select(CONSENT_STATE.schema.names))
-        with files[CUSTOMER_ENDPOINTS] as found, files[CUSTOMERS] as people:
-            for some_endpoints, some_people in _hashed(export.contacts, region):
+        with files[CUSTOMER_ENDPOINTS] as found, files[CUSTOMERS] as people, files[CONTACT_ADDRESSES] as readable:
+            for some_endpoints, some_people, some_addresses in _hashed(export.contacts, region):
                 found.add(some_endpoints)
                 people.add(some_people)
+                readable.add(some_addresses)
         yield {table: file.part(table.schema) for table, file in files.items()}
 
 
 def _appended(lake: Lake, export: Export) -> Iterator[pa.RecordBatch]:
     """Rows of consent_state in key order: the lake's engine spills what does not fit in its memory."""
     with lake.connect(statements=_statements(export.contacts)) as db:
-        said = db.sql(query("current_consent")).to_arrow_table()
+        said = db.sql(query("said_consent")).to_arrow_table()
     with lake.connect(CONSENT_STATE, said=told(said, export.as_of, export.reading)) as db:
         yield from db.sql(query("appended_consent")).to_arrow_reader(AT_ONCE)
 
@@ -201,25 +227,24 @@ def _hashes(table: Table) -> list[str]:
     return [name for name in table.schema.names if "sha256" in name]
 
 
-def _readable(contacts: Contacts) -> pa.Table:
-    rows = contacts.rows
-    reached = pc.and_(rows["active"], pc.and_(pc.is_valid(rows["endpoint_id"]), pc.is_valid(rows["address"])))
-    rows = rows.filter(pc.and_(reached, pc.not_equal(rows["channel"], "other")))
-    return rows.select(CONTACT_ADDRESSES.schema.names).cast(CONTACT_ADDRESSES.schema)
-
-
-def _hashed(contacts: Contacts, region: str | None) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """Rows of customer_endpoints and of customers, some thousand at a time, in key order."""
+def _hashed(contacts: Contacts, region: str | None) -> Iterator[tuple[pa.Table, pa.Table, pa.Table]]:
+    """Rows of customer_endpoints, customers and contact_addresses, some thousand customers at a time, in key order."""
     found: list[tuple[object, ...]] = []
     people: list[tuple[object, ...]] = []
+    readable: list[tuple[object, ...]] = []
+
+    def tables() -> tuple[pa.Table, pa.Table, pa.Table]:
+        return _rows(CUSTOMER_ENDPOINTS, found), _rows(CUSTOMERS, people), _rows(CONTACT_ADDRESSES, sorted(readable))
+
     for customer, own in groupby(contacts, attrgetter("customer_id")):
         addressed = [(contact, _normalised(contact, region)) for contact in own]
         found += [_endpoint(contact, address) for contact, address in addressed if contact.endpoint_id]
+        readable += [(customer, c.channel, c.endpoint_id, _sent_to(c, a)) for c, a in addressed if a and _is_sent_to(c)]
         people.append(_customer(customer, addressed))
         if len(found) + len(people) >= AT_ONCE:
-            yield _rows(CUSTOMER_ENDPOINTS, found), _rows(CUSTOMERS, people)
-            found, people = [], []
-    yield _rows(CUSTOMER_ENDPOINTS, found), _rows(CUSTOMERS, people)
+            yield tables()
+            found, people, readable = [], [], []
+    yield tables()
 
 
 def _normalised(contact: Contact, region: str | None) -> str | None:
@@ -228,6 +253,14 @@ def _normalised(contact: Contact, region: str | None) -> str | None:
     if contact.channel == "sms":
         return addresses.normalise_phone(contact.address, region)
     return contact.address
+
+
+def _is_sent_to(contact: Contact) -> bool:
+    return contact.active and contact.endpoint_id is not None and contact.channel != "other"
+
+
+def _sent_to(contact: Contact, normalised: str) -> str | None:
+    return addresses.deliverable_email(contact.address) if contact.channel == "email" else normalised
 
 
 def _endpoint(c: Contact, address: str | None) -> tuple[object, ...]:
@@ -277,6 +310,16 @@ def _rows(table: Table, rows: Sequence[tuple[object, ...]]) -> pa.Table:
     columns = list(zip(*rows, strict=True)) or [()] * len(table.schema)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, table.schema, strict=True)]
     return pa.Table.from_arrays(arrays, schema=table.schema)
+
+
+def unusable_addresses(lake: Lake) -> dict[str, int]:
+    """Channel -> active endpoints whose address is none: nobody is reached there."""
+    counted = (
+        f"SELECT channel, COUNT(*) FROM {CUSTOMER_ENDPOINTS.short_name} "
+        "WHERE active AND channel <> 'other' AND address_sha256 IS NULL GROUP BY channel ORDER BY channel"
+    )
+    with lake.connect(CUSTOMER_ENDPOINTS) as db:
+        return dict(db.execute(counted).fetchall())
 
 
 def readable_columns(lake: Lake) -> list[str]:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -17,14 +17,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from segment_assets.first_party import staged_events
+from segment_assets.first_party.compression import Content
+from segment_assets.first_party.contents import content_of
 from segment_assets.first_party.formats import Delivered, Format
 from segment_assets.first_party.reading import Read, Unit, placed, repeat
 from segment_assets.first_party.reading import read as read_unit
-from segment_assets.first_party.staging import Staged, private_folder
+from segment_assets.first_party.staging import Staged
 from segment_assets.first_party.tables import QUARANTINED_RECORDS, RAW_EVENTS
 from segment_assets.lake import ObjectStore, StoredObject, Table, combined, content_hash
 from segment_assets.lake.arrivals import arrival_day, fingerprint
 from segment_assets.lake.parts import Part, PartWriter, joined, version_of, with_field_ids
+from segment_assets.lake.private import private_folder
 from segment_assets.lake.workers import one_ahead, spread
 from segment_assets.landing_config import EventsLanding
 
@@ -221,18 +224,31 @@ def _undated(store: ObjectStore, form: Format, objects: list[StoredObject]) -> I
 
     What was refused comes after the last piece of its object: a broken row has no day, and stays with the first day.
     """
-    pieces = ((o.key, piece) for o in objects for piece in form.pieces(o.key, store.read(o.key)))
+    pieces = chain.from_iterable(_pieces(store, form, stored) for stored in objects)
     read = spread(partial(_read_piece, form), pieces, worthwhile=sum(map(weight, objects)) > PART)
     for key, found in groupby(read, key=itemgetter(0)):
-        refused, first = [], None
+        refused, first, before = [], None, 0
         for _, delivered in found:
-            records = delivered.records
-            refused.append(delivered.quarantined)
+            records, bad = (_behind(t, before) for t in (delivered.records, delivered.quarantined))
+            before += (records.num_rows + bad.num_rows) * form.by_piece
+            refused.append(bad)
             first = min((d for d in (first, pc.min(records["arrived"]).as_py()) if d), default=None)
             yield key, placed(RAW_EVENTS.schema, records, key, records["arrived"]), QUARANTINED_RECORDS.empty()
         bad = pa.concat_tables(refused)
         days = repeat(first or NO_DAY, pa.date32(), bad)
         yield key, RAW_EVENTS.empty(), placed(QUARANTINED_RECORDS.schema, bad, key, days)
+
+
+def _pieces(store: ObjectStore, form: Format, stored: StoredObject) -> Iterator[tuple[str, Any]]:
+    with content_of(store, stored) as content:
+        for piece in form.pieces(stored.key, content):
+            yield stored.key, piece
+
+
+def _behind(rows: pa.Table, records: int) -> pa.Table:
+    """Rows of a piece, where so many records come before it."""
+    at = rows.schema.get_field_index("position")
+    return rows.set_column(at, rows.schema.field(at), pc.add(rows["position"], records)) if records else rows
 
 
 def _read_piece(form: Format, part: tuple[str, Any]) -> tuple[str, Delivered]:
@@ -245,13 +261,15 @@ def _load(
 ) -> Loaded:
     folder.mkdir()
     plans = list(_units(days))
-    units = (
-        Unit(number, [(day, stored.key, store.read(stored.key)) for day, stored in objects], folder, shares)
-        for number, (objects, shares) in enumerate(plans)
-    )
     found: dict[date, list[Read]] = {day: [] for day in days}
-    for read in chain.from_iterable(spread(partial(read_unit, form), units, worthwhile=len(plans) > 1)):
-        found[read.day].append(read)
+    with ExitStack() as files:
+
+        def held(objects: list[tuple[date, StoredObject]]) -> list[tuple[date, str, Content]]:
+            return [(day, stored.key, files.enter_context(content_of(store, stored))) for day, stored in objects]
+
+        units = (Unit(number, held(objects), folder, shares) for number, (objects, shares) in enumerate(plans))
+        for read in chain.from_iterable(spread(partial(read_unit, form), units, worthwhile=len(plans) > 1)):
+            found[read.day].append(read)
     raw = {day: told.added_to([r.raw for r in reads], RAW_EVENTS, day, folder) for day, reads in found.items()}
     quarantined = {
         day: told.added_to([r.quarantined for r in reads], QUARANTINED_RECORDS, day, folder)
@@ -262,7 +280,11 @@ def _load(
         Parts(raw),
         Parts(quarantined),
         {day: sum(r.objects for r in reads) + len(told.objects[day]) for day, reads in found.items()},
-        {day: [r.events for r in reads] for day, reads in found.items() if reads and not told.objects[day]},
+        {
+            day: [file for r in reads for file in r.events]
+            for day, reads in found.items()
+            if reads and not told.objects[day]
+        },
     )
 
 

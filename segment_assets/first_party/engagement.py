@@ -17,11 +17,12 @@ import pyarrow.compute as pc
 from segment_assets.first_party import staged_events
 from segment_assets.first_party.engagement_days import Again, Finer, Share, divide, finish, stage
 from segment_assets.first_party.formats import Format
-from segment_assets.first_party.staging import private_folder
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, RAW_EVENTS
 from segment_assets.lake import Lake, Table, Written, combined
 from segment_assets.lake.parts import Part, joined
+from segment_assets.lake.private import private_folder
 from segment_assets.lake.workers import one_ahead, spread
+from segment_assets.people.addresses import looks_like_an_address
 from segment_assets.sql import bind, load, to_duckdb
 
 # Copies are searched in the 96 hours before: 72 for carriers' receipts, 24 for Firehose's retries.
@@ -326,6 +327,15 @@ def _between(good: Mapping[date, int], day: date, next_day: date) -> int:
     """Records of the days between two, but for those in which copies of the second are looked for anyway."""
     first = next_day - timedelta(days=WINDOW)
     return sum(count for other, count in good.items() if day < other < first)
+
+
+def perhaps_suppressions(lake: Lake) -> dict[str, int]:
+    """Events of a table of one's own that suppress nobody, though their names sound so: name -> how many."""
+    tree = load("segment_assets.first_party", "perhaps_suppressions")
+    with lake.connect(ENGAGEMENT_EVENTS) as db:
+        found = db.sql(to_duckdb(tree)).to_arrow_table().to_pylist()
+    named = ((row["source_event_type"], row["events"]) for row in found)
+    return {name: events for name, events in named if not looks_like_an_address(name)}
 
 
 def departures(lake: Lake, names: Collection[str]) -> list[str]:

@@ -16,8 +16,8 @@ from typing import Any
 
 from isal import igzip
 
-from segment_assets.first_party.compression import decompress
-from segment_assets.first_party.records import pieces
+from segment_assets.first_party.compression import Content
+from segment_assets.first_party.contents import content_of, records_in
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST
 from segment_assets.lake import ObjectStore
 from segment_assets.landing_config import EventsLanding
@@ -49,13 +49,14 @@ def replay(store: ObjectStore, landing: EventsLanding, *, dry_run: bool = False)
     found = Replay()
     for stored in store.list(landing.errors_path):
         hours: dict[str, list[bytes]] = {}
-        for record in _errors(store.read(stored.key)):
-            code, arrived, raw = _told(record)
-            if raw is None or arrived is None:
-                found.unreadable += 1
-                continue
-            found.records[code] += 1
-            hours.setdefault(f"{arrived:%Y/%m/%d/%H}", []).append(raw)
+        with content_of(store, stored) as content:
+            for record in _errors(content):
+                code, arrived, raw = _told(record)
+                if raw is None or arrived is None:
+                    found.unreadable += 1
+                    continue
+                found.records[code] += 1
+                hours.setdefault(f"{arrived:%Y/%m/%d/%H}", []).append(raw)
         name = sha256(f"{stored.key}\t{stored.etag}".encode()).hexdigest()[:32]
         for hour, records in hours.items():
             key = f"{landing.path}{hour}/replayed-{name}.gz"
@@ -68,12 +69,9 @@ def replay(store: ObjectStore, landing: EventsLanding, *, dry_run: bool = False)
     return found
 
 
-def _errors(content: bytes) -> Iterator[Mapping[str, Any]]:
-    plain, broken = decompress(content)
-    for piece in pieces(plain, lambda value: isinstance(value, dict) and "rawData" in value):
+def _errors(content: Content) -> Iterator[Mapping[str, Any]]:
+    for piece in records_in(content, lambda value: isinstance(value, dict) and "rawData" in value):
         yield {} if piece.reason else {k.lower(): v for k, v in json.loads(piece.content).items()}
-    if broken:
-        yield {}
 
 
 def _told(record: Mapping[str, Any]) -> tuple[str, datetime | None, bytes | None]:

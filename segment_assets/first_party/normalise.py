@@ -1,6 +1,7 @@
 """Any files of events through the pipeline's own code, without a landing place: for people, and for checks."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -116,13 +117,19 @@ class _Files(FolderStore):
 
     def __init__(self, paths: Sequence[Path]) -> None:
         super().__init__(Path())
-        self._paths = {str(PurePosixPath(*(p for p in path.parts if p not in ("/", "..")))): path for path in paths}
+        self._paths = {_key(path): path for path in paths}
 
     def list(self, prefix: str = "") -> list[StoredObject]:
         return sorted(self._describe(path, key) for key, path in self._paths.items())
 
     def _path(self, key: str) -> Path:
         return self._paths[key]
+
+
+def _key(path: Path) -> str:
+    # Where a path goes up, what it comes down to is another file than the rest of the path would name.
+    path = path.resolve() if ".." in path.parts else path
+    return str(PurePosixPath(*(part for part in path.parts if part != "/")))
 
 
 def files(paths: Sequence[Path], landing: EventsLanding, scratch: Path) -> Normalised:
@@ -134,12 +141,12 @@ def files(paths: Sequence[Path], landing: EventsLanding, scratch: Path) -> Norma
         scratch: an empty folder; a lake is made in it.
 
     Raises:
-        LandingError: two files of one name, or columns that the mapping names are not there.
+        LandingError: a file that is named twice, or columns that the mapping names are not there.
     """
     store, form = _Files(paths), format_of(landing)
     objects = [stored for stored in store.list() if stored.size]
-    if len(store.list()) < len(paths):
-        raise LandingError("two of the files have the same path: give each once")
+    if twice := [path for path, times in Counter(map(_key, paths)).items() if times > 1]:
+        raise LandingError(f"{twice[0]}: is named twice: name each file once")
     lake = Lake(partial(open_catalog, scratch), scratch / "scratch")
     told = {o.key: days_of(store, form, o) for o in objects if day_of(form, o.key) is None}
     days = [date.fromisoformat(day) for day in landing_days(form, objects, told)]

@@ -9,10 +9,16 @@ from pathlib import Path
 import pyarrow as pa
 
 from segment_assets.first_party import staged_events
+from segment_assets.first_party.compression import Content
 from segment_assets.first_party.formats import Format
-from segment_assets.first_party.tables import QUARANTINED_RECORDS, RAW_EVENTS
+from segment_assets.first_party.tables import ENGAGEMENT_EVENTS, QUARANTINED_RECORDS, RAW_EVENTS
 from segment_assets.lake import Table, content_hash
 from segment_assets.lake.parts import Part, PartWriter, with_field_ids
+
+# Events of a day that are held at once, to be put in order: they take 1 KB each, several times over.
+WHOLE_DAY = 50_000
+# Of a larger day as many are put into a file.
+AT_ONCE = 16_000
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Unit:
     """
 
     number: int
-    contents: list[tuple[date, str, bytes]]
+    contents: list[tuple[date, str, Content]]
     folder: Path
     shares: int
 
@@ -41,14 +47,14 @@ class Read:
         objects: how many.
         raw: rows of raw_events.
         quarantined: rows of quarantined_records.
-        events: file of `staged_events`.
+        events: files of `staged_events`.
     """
 
     day: date
     objects: int
     raw: Part
     quarantined: Part
-    events: Path
+    events: list[Path]
 
 
 def read(form: Format, unit: Unit) -> list[Read]:
@@ -57,42 +63,83 @@ def read(form: Format, unit: Unit) -> list[Read]:
     return [_day(form, unit, day, [(key, content) for _, key, content in objects]) for day, objects in days]
 
 
-def _day(form: Format, unit: Unit, day: date, objects: list[tuple[str, bytes]]) -> Read:
+def _day(form: Format, unit: Unit, day: date, objects: list[tuple[str, Content]]) -> Read:
     raw, refused = (_Rows(t, unit, day) for t in (RAW_EVENTS, QUARANTINED_RECORDS))
-    events = []
+    events = _Events(unit, day)
     with raw.file, refused.file:
         for key, content in objects:
             for found in form.read_day(key, day, content):
                 raw.add(placed(RAW_EVENTS.schema, found.records, key, repeat(day, pa.date32(), found.records)))
                 bad = found.quarantined
                 refused.add(placed(QUARANTINED_RECORDS.schema, bad, key, repeat(day, pa.date32(), bad)))
-                events.append(found.events)
+                events.add(found.events)
+                if events.many:  # such a day turns out to be larger than it looked
+                    raw.whole = refused.whole = False
     # The records are given up before their events are put in order: a day of either may be 60 MB.
     parts = raw.part(), refused.part()
     del raw, refused
-    path, found = unit.folder / f"{unit.number:06}-{day}.arrow", pa.concat_tables(e for e in events if e is not None)
-    if unit.shares == 1 and found.num_rows:
-        return Read(day, len(objects), *parts, staged_events.write_day(path, found))
-    staged_events.write(path, found, unit.shares)
-    return Read(day, len(objects), *parts, path)
+    return Read(day, len(objects), *parts, events.files())
+
+
+class _Events:
+    """Events of a day on their way to files: one, or where they are many, one for some thousand each.
+
+    Attributes:
+        many: whether they are more than are held at once.
+    """
+
+    def __init__(self, unit: Unit, day: date) -> None:
+        self.many = unit.shares > 1
+        self._shares = unit.shares if self.many else staged_events.SHARES
+        self._path = unit.folder / f"{unit.number:06}-{day}.arrow"
+        self._held = [ENGAGEMENT_EVENTS.empty()]
+        self._rows = 0
+        self._files: list[Path] = []
+
+    def add(self, events: pa.Table | None) -> None:
+        if events is not None:
+            self._held.append(events)
+            self._rows += events.num_rows
+        self.many = self.many or self._rows > WHOLE_DAY
+        if self.many and self._rows >= AT_ONCE:
+            self._write()
+
+    def files(self) -> list[Path]:
+        if self._rows and not self.many:
+            return [staged_events.write_day(self._path, pa.concat_tables(self._held))]
+        if self._rows or not self._files:
+            self._write()
+        return self._files
+
+    def _write(self) -> None:
+        path = self._path.with_stem(f"{self._path.stem}-{len(self._files):04}")
+        staged_events.write(path, pa.concat_tables(self._held), self._shares)
+        self._files.append(path)
+        self._held, self._rows = [ENGAGEMENT_EVENTS.empty()], 0
 
 
 class _Rows:
-    """Rows of one table on their way to a file, and kept for their hash where the unit holds all of them."""
+    """Rows of one table on their way to a file, and kept for their hash where they are all of the day.
+
+    Attributes:
+        whole: whether they are kept.
+    """
 
     def __init__(self, table: Table, unit: Unit, day: date) -> None:
         path = unit.folder / f"{unit.number:06}-{day}-{table.short_name}.parquet"
         self.file = PartWriter(path, with_field_ids(table.schema), plain=("record",))
+        self.whole = unit.shares == 1
         self._kept = [table.empty()]
-        self._whole = unit.shares == 1
 
     def add(self, rows: pa.Table) -> None:
-        if self._whole:
+        if self.whole:
             self._kept.append(rows)
+        else:
+            self._kept.clear()
         self.file.add(rows)
 
     def part(self) -> Part:
-        version = content_hash(pa.concat_tables(self._kept)) if self._whole else ""
+        version = content_hash(pa.concat_tables(self._kept)) if self.whole else ""
         return Part(self.file.files, self.file.rows, version)
 
 

@@ -127,41 +127,55 @@ def pieces(content: bytes, is_record: Callable[[object], bool]) -> Iterator[Piec
     at = 0
     while at < len(content):
         end = content.find(b"\n", at)
-        line = content[at : end if end >= 0 else None].strip(b" \t\r")
-        start, at = at, end + 1 or len(content)
-        if not line:
+        end = len(content) if end < 0 else end
+        # Nearly every line is one record; else each ends where the next begins. What then is none is looked at closely.
+        if end - at <= MAX_RECORD and (record := _record(content[at:end])):
+            yield record
+            at = end + 1
             continue
-        try:
-            # Nearly every line is one record: `canonical` without its questions.
-            value = _decode_usual(line)
-            if type(value) is dict and at - start < MAX_RECORD:
-                yield Piece(line, event_id(_encode(value)), None, value)
-                continue
-        except (MalformedError, RecursionError, ValueError, TypeError):
-            pass
-        try:
-            yield from [Piece(part, event_id(canonical(part)), None) for part in _quick(line)]
-        except MalformedError:
-            # The quick cut is right wherever all its parts are records. Here one is not: look closely, line by line.
-            closely, at = _close(content, start, is_record)
-            yield from map(_piece, closely)
+        while (at := _behind_blanks(content, at, end)) < end:
+            joint = _JOINT.search(content, at, min(at + _LOOK, end))
+            behind = joint.end() if joint else end
+            if behind - at <= _LOOK and (record := _record(content[at:behind])):
+                yield record
+                at = behind
+            else:
+                closely, at = _close(content, at, is_record)
+                yield from map(_piece, closely)
+        at = max(at, end + 1)
 
 
-def _quick(line: bytes) -> Iterator[bytes]:
-    parts = line.split(b"}{")
-    last = len(parts) - 1
-    for i, part in enumerate(parts):
-        yield (b"{" if i else b"") + part + (b"}" if i < last else b"")
+def _record(content: bytes) -> Piece | None:
+    """The bytes as a record, where they are one and nothing else."""
+    record = content.strip(b" \t\r")
+    try:
+        value = _decode_usual(record)
+        if type(value) is dict:
+            return Piece(record, event_id(_encode(value)), None, value)
+    except (MalformedError, RecursionError, ValueError, TypeError):
+        pass
+    try:
+        return Piece(record, event_id(_encode(_object(_decode(record)))), None)
+    except (MalformedError, RecursionError, ValueError, TypeError):
+        return None
 
 
+def _behind_blanks(content: bytes, at: int, end: int) -> int:
+    blanks = _BLANKS.match(content, at, end)
+    return blanks.end() if blanks else at
+
+
+_BLANKS = re.compile(rb"[ \t\r]*")
+_JOINT = re.compile(rb"\}[ \t\r]*(?=\{)")
 _JSON = json.JSONDecoder()
-_LOOK = 65_536  # bytes that are looked at closely at first
+_LOOK = 16_384  # bytes that are looked at closely at first
+_TOKEN = 16  # of a number, a name or an escape that is cut, an error is told before the end
 _SPACE = re.compile(r"[ \t\r\n]*")
 _MAYBE_START = re.compile(r'\n|\}[ \t\r\n]*(?=\{)|(?=\{[ \t\r\n]*")')
 
 
 def _close(content: bytes, start: int, is_record: Callable[[object], bool]) -> tuple[list[bytes], int]:
-    """The records from a line's start to the first line that begins with none of them, and where that line begins."""
+    """What is no record, and the first record behind it or the rest of the line; and where what follows begins."""
     # A record may go over many lines: twice as many are looked at until the last record ends before the end.
     reach = _LOOK
     while True:
@@ -174,23 +188,39 @@ def _close(content: bytes, start: int, is_record: Callable[[object], bool]) -> t
 
 
 def _closely(text: str, is_record: Callable[[object], bool], *, whole: bool) -> tuple[list[bytes], int | None]:
+    """The same of a text; nothing where its first piece may go on behind it."""
     found: list[bytes] = []
+    value: object = None
     at = _skip_space(text, 0)
-    while at < len(text):
-        try:
-            value, end = _JSON.raw_decode(text, at)
-            if isinstance(value, str):
-                # No record; and a quote too many before a record makes its first bytes a text: `"{"`.
-                end = _next_start(text, at, is_record)
-        except (ValueError, RecursionError):
-            end = _next_start(text, at, is_record)
-        if end == len(text) and not whole:
-            return [], None
+    # Behind a record that begins where another ends the quick way is tried again.
+    while at < len(text) and not (isinstance(value, dict) and text[at] == "{"):
+        value, end, cut = _next(text, at, is_record)
+        if not whole and (cut or end == len(text)):
+            return found, len(text[:at].encode("utf-8", "surrogateescape")) if found else None
         found.append(text[at:end].rstrip(" \t\r\n").encode("utf-8", "surrogateescape"))
         at = _skip_space(text, end)
         if "\n" in text[end - 1 : at]:
             break
     return found, len(text[:at].encode("utf-8", "surrogateescape"))
+
+
+def _next(text: str, at: int, is_record: Callable[[object], bool]) -> tuple[object, int, bool]:
+    """What a text says from a place on, where that ends, and whether it may go on behind the text."""
+    try:
+        value, end = _JSON.raw_decode(text, at)
+    except (ValueError, RecursionError) as bad:
+        return None, _next_start(text, at, is_record), _is_cut(bad, text, at)
+    if isinstance(value, str):
+        # No record; and a quote too many before a record makes its first bytes a text: `"{"`.
+        return value, _next_start(text, at, is_record), False
+    return value, end, False
+
+
+def _is_cut(bad: ValueError | RecursionError, text: str, at: int) -> bool:
+    """Whether what can't be decoded may go on behind the text; it does not where it is longer than any record."""
+    if not isinstance(bad, json.JSONDecodeError) or len(text) - at > MAX_RECORD:
+        return False
+    return bad.msg.startswith("Unterminated string") or bad.pos >= len(text) - _TOKEN
 
 
 def _next_start(text: str, broken: int, is_record: Callable[[object], bool]) -> int:

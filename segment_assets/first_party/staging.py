@@ -1,11 +1,8 @@
 """Rows read from objects of many days, on disk until the turn of their days comes: each object is read once."""
 
-import os
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -62,27 +59,3 @@ class Staged:
             if day in there:
                 batch = self._kept.get_batch(number)
                 yield pa.Table.from_batches([batch.filter(pc.equal(batch["arrival_date"], wanted))], self._schema)
-
-
-@contextmanager
-def private_folder(scratch: Path) -> Iterator[Path]:
-    """A folder that is gone in the end; what a killed process left is removed by the next."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    for left in scratch.glob(f"{_READING}*"):
-        if not _is_running(int(left.name.split("-")[1])):
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix=f"{_READING}{os.getpid()}-") as folder:
-        yield Path(folder)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-_READING = "reading-"

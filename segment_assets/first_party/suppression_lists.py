@@ -21,12 +21,6 @@ _HASH = re.compile(r"[0-9a-fA-F]{64}")
 Entry = tuple[str, str, str, bool]  # a row of suppression_entries
 
 
-# A file of which a part is gone says nothing of who stood in that part.
-_NOT_WHOLE = frozenset(
-    ("bad_gzip", "truncated_gzip", "bad_snappy", "truncated_snappy", "unknown_compression", "bad_parquet")
-)
-
-
 class Line(NamedTuple):
     """One line: where it is, what it lists, how many of its addresses are none, and why it lists nobody."""
 
@@ -133,20 +127,44 @@ def _lines(
             "is sent until it is there; a list of nobody is a header alone"
         )
     found: list[Line] = []
+    columns = list(where.columns.values())
     for stored in objects:
-        columns = list(where.columns.values())
+        own: list[Line] = []
         for rows in tabular.read(stored.key, store.read(stored.key), columns, place, header=where.header):
-            for position, piece in rows.bad:
-                if piece.reason in _NOT_WHOLE:
-                    raise LandingError(
-                        f"segmentation.yaml: {place}: {stored.key} can't be read to its end ({piece.reason}): nothing "
-                        "is sent until it is delivered again"
-                    )
-                found.append(Line(stored.key, position, [], 0, str(piece.reason), piece.content))
+            _whole(stored.key, rows, place)
             for position, values in rows.good:
                 row = dict(zip(rows.names, values, strict=True))
-                found.append(_line(stored.key, position, row, name, where, region))
+                own.append(_line(stored.key, position, row, name, where, region))
+        if own and not any(line.entries for line in own):
+            raise LandingError(
+                f"segmentation.yaml: {place}: {stored.key}: of its {len(own)} lines not one names anybody: nothing is "
+                "sent until they do; look whether the columns are the right ones, or leave a header alone"
+            )
+        found += own
     return found
+
+
+def _whole(key: str, rows: tabular.Rows, place: str) -> None:
+    """Refuse a list of which a line can't be read: nobody knows whom it names.
+
+    A line break inside a text is most often what follows a quote too many: lines that became one.
+    """
+    for position, piece in rows.bad:
+        raise LandingError(
+            f"segmentation.yaml: {place}: {key} can't be read to its end ({piece.reason}, row {position + 1}): nothing "
+            "is sent until it is delivered again, whole and with the same columns in each row"
+        )
+    broken = [position + 1 for position, values in rows.good if any(map(_has_line_break, values))]
+    if broken or any(map(_has_line_break, rows.names)):
+        where = f"row {broken[0]}" if broken else "the header"
+        raise LandingError(
+            f"segmentation.yaml: {place}: {key} has a text with a line break in {where}, which may be several lines "
+            "behind a quote that was not closed: nothing is sent until it is closed, or the line break is taken out"
+        )
+
+
+def _has_line_break(text: str | None) -> bool:
+    return text is not None and ("\n" in text or "\r" in text)
 
 
 def _line(

@@ -21,7 +21,7 @@ RAW_EVENTS = Table(
         [
             *_PROVENANCE,
             column("event_id", _TEXT, "First 32 hex digits of the SHA-256 of the canonical JSON", required=True),
-            # Two spellings of one record, equally long, are one content: the id is the hash of what both say.
+            # The id is a hash of what the record says, but not of an envelope around it: a checksum sees that.
             column("record", _TEXT, "The record's JSON as delivered", required=True, said_by="event_id"),
         ]
     ),
@@ -187,7 +187,9 @@ CONTACT_ADDRESSES = Table(
             column("customer_id", _TEXT, "Customer", required=True),
             column("channel", _TEXT, "email, sms or push", required=True),
             column("endpoint_id", _TEXT, "Endpoint", required=True),
-            column("address", _TEXT, "The address as written", required=True),
+            column(
+                "address", _TEXT, "The trimmed e-mail address, the E.164 number, or the device's token", required=True
+            ),
         ]
     ),
     key=("customer_id", "channel", "endpoint_id"),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -12,11 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segment_assets.config_file import nearest_column
-from segment_assets.first_party.compression import decompress
+from segment_assets.first_party.compression import Content, head
+from segment_assets.first_party.contents import Plain, first_byte, records_in
 from segment_assets.first_party.errors import LandingError
-from segment_assets.first_party.records import KEPT_IN_QUARANTINE, Piece, pieces
+from segment_assets.first_party.records import KEPT_IN_QUARANTINE, Piece, refused
 
 _DELIMITERS = ",;\t|"
+_SEPARATOR = re.compile(r'sep=([^\w \r\n"])', re.IGNORECASE)  # what Excel wants to be told before the header
 
 
 # Rows held at a time: a second of work, and about 40 MB.
@@ -43,21 +46,45 @@ class Rows:
         return len(self.good) + len(self.bad) >= AT_ONCE
 
 
-def read(key: str, content: bytes, wanted: Collection[str], place: str, *, header: bool = True) -> Iterator[Rows]:
+def read(
+    key: str, content: Content, wanted: Collection[str], place: str, *, header: bool = True, blank: bool = False
+) -> Iterator[Rows]:
     """Rows in file order, some thousand at a time; positions count from 0 over good and bad rows.
+
+    Blank lines are none, before a CSV's header either.
 
     Args:
         key: the object's key, for the message.
-        content: the object's bytes.
+        content: what the object holds.
         wanted: columns that must be there.
         place: path in segmentation.yaml of the mapping, for the message.
         header: whether the first line of a CSV names the columns; otherwise they are called 1, 2, ...
+        blank: whether a CSV of blank lines alone is a table without rows.
 
     Raises:
-        LandingError: a wanted column is missing.
+        LandingError: a wanted column is missing, or the first line is none of a table.
     """
+    named = False
+    try:
+        for rows in _with_columns(key, content, wanted, place, header):
+            named = named or bool(rows.names or rows.bad)
+            yield rows
+    except csv.Error as too_long:  # of other lines it is told beside their rows
+        raise LandingError(
+            f"segmentation.yaml: {place}: {key} begins with a text of over {csv.field_size_limit():,} characters, "
+            "which is no column's name: write a header, or a JSON object per line"
+        ) from too_long
+    if not named and not blank:
+        raise LandingError(f"segmentation.yaml: {place}: {key} holds blank lines alone: write the names of its columns")
+
+
+def _with_columns(key: str, content: Content, wanted: Collection[str], place: str, header: bool) -> Iterator[Rows]:
     for rows in _rows(content, wanted, place, header):
         if missing := [name for name in wanted if rows.names and name not in rows.names]:
+            if any("\n" in name or "\r" in name for name in rows.names):
+                raise LandingError(
+                    f"segmentation.yaml: {place}: {key} has a quote in its header that is not closed there: close it"
+                )
             if not "".join(rows.names).isprintable():  # UTF-16, as Excel calls Unicode text; such names can't be shown
                 raise LandingError(f"segmentation.yaml: {place}: {key} is no UTF-8 in its first line: save it as UTF-8")
             near = nearest_column(missing[0], rows.names)
@@ -70,20 +97,18 @@ def read(key: str, content: bytes, wanted: Collection[str], place: str, *, heade
         yield rows
 
 
-def _rows(content: bytes, wanted: Collection[str], place: str, header: bool) -> Iterator[Rows]:
-    if content.startswith(b"PAR1"):
+def _rows(content: Content, wanted: Collection[str], place: str, header: bool) -> Iterator[Rows]:
+    if head(content, 4) == b"PAR1":
         return _parquet(content, wanted, place)
-    plain, broken = decompress(content)
-    plain = plain.removeprefix(b"\xef\xbb\xbf")
-    if plain[:64].lstrip()[:1] == b"{":
-        return _json(plain, broken, wanted)
-    return _separated(plain, broken, wanted, header)
+    if first_byte(content) == b"{":
+        return _json(content, wanted)
+    return _separated(content, wanted, header)
 
 
-def _parquet(content: bytes, wanted: Collection[str], place: str) -> Iterator[Rows]:
+def _parquet(content: Content, wanted: Collection[str], place: str) -> Iterator[Rows]:
     position = 0
     try:
-        file = pq.ParquetFile(io.BytesIO(content))
+        file = pq.ParquetFile(io.BytesIO(content) if isinstance(content, bytes) else content, pre_buffer=False)
         names = list(file.schema_arrow.names)
         yield Rows(names)
         if nested := [f.name for f in file.schema_arrow if f.name in wanted and pa.types.is_nested(f.type)]:
@@ -96,12 +121,23 @@ def _parquet(content: bytes, wanted: Collection[str], place: str) -> Iterator[Ro
             for batch in file.iter_batches(AT_ONCE):
                 db.register("own_table", pa.Table.from_batches([batch]))
                 texts = db.sql(f"SELECT {texts_of} FROM own_table").to_arrow_table()
-                values = zip(*(column.to_pylist() for column in texts.columns), strict=True)
-                yield Rows(names, good=[(i, _without_blanks(v)) for i, v in enumerate(values, position)])
+                yield _texts(names, texts, position)
                 position += batch.num_rows
     except (pa.ArrowException, duckdb.Error, OSError) as unreadable:
         del unreadable  # its text may quote data
-        yield Rows([], bad=[(position, Piece(content[:KEPT_IN_QUARANTINE], None, "bad_parquet"))])
+        yield Rows([], bad=[(position, refused(head(content), "bad_parquet"))])
+
+
+def _texts(names: list[str], texts: pa.Table, position: int) -> Rows:
+    try:
+        values = zip(*(column.to_pylist() for column in texts.columns), strict=True)
+        return Rows(names, good=[(i, _without_blanks(v)) for i, v in enumerate(values, position)])
+    except UnicodeDecodeError:
+        if texts.num_rows == 1:
+            return Rows(names, bad=[(position, refused(b"", "not_utf8"))])
+    half = texts.num_rows // 2
+    first, rest = _texts(names, texts.slice(0, half), position), _texts(names, texts.slice(half), position + half)
+    return Rows(names, first.good + rest.good, first.bad + rest.bad)
 
 
 def _text_of(column: pa.Field) -> str:
@@ -113,15 +149,14 @@ def _text_of(column: pa.Field) -> str:
     return f"CASE WHEN {whole} THEN CAST(CAST({name} AS BIGINT) AS VARCHAR) ELSE CAST({name} AS VARCHAR) END"
 
 
-def _json(plain: bytes, broken: Piece | None, wanted: Collection[str]) -> Iterator[Rows]:
+def _json(content: Content, wanted: Collection[str]) -> Iterator[Rows]:
     """JSON lines, or objects one after another, each a row of its own keys; rows of equal keys stand together.
 
     A key that a record lacks is empty there, so unlike a column of a header it can't be told from a misspelt one.
     """
     yield Rows([])
     by_names: dict[tuple[str, ...], Rows] = {}
-    position = -1
-    for position, piece in enumerate(pieces(plain, lambda value: isinstance(value, dict))):
+    for position, piece in enumerate(records_in(content, lambda value: isinstance(value, dict))):
         row = {} if piece.reason else json.loads(piece.content, parse_int=str, parse_float=str)
         names = tuple(sorted({*row, *wanted}))
         rows = by_names.setdefault(names, Rows(list(names)))
@@ -131,8 +166,6 @@ def _json(plain: bytes, broken: Piece | None, wanted: Collection[str]) -> Iterat
             rows.good.append((position, _without_blanks(tuple(_json_text(row.get(name)) for name in names))))
         if rows.full:
             yield by_names.pop(names)
-    if broken:
-        by_names.setdefault((), Rows([])).bad.append((position + 1, broken))
     yield from by_names.values()
 
 
@@ -140,9 +173,10 @@ def _json_text(value: object) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def _separated(plain: bytes, broken: Piece | None, wanted: Collection[str], header: bool) -> Iterator[Rows]:
+def _separated(content: Content, wanted: Collection[str], header: bool) -> Iterator[Rows]:
+    plain = Plain(content)
     lines = _Lines(plain)
-    delimiter = _delimiter(lines.first, wanted if header else ())
+    delimiter = lines.separator or _delimiter(lines.first, wanted if header else ())
     reader = csv.reader(lines, delimiter=delimiter)
     if header:
         names = [name.strip() for name in next(reader, [])]
@@ -152,13 +186,14 @@ def _separated(plain: bytes, broken: Piece | None, wanted: Collection[str], head
         names = [str(number) for number, _ in enumerate(first, 1)]
     rows, position = Rows(names), 0
     for values, raw in _each(reader, lines):
-        if values == []:
+        if not raw.strip() and delimiter not in raw:
             continue
         reason = "bad_csv" if values is None else "wrong_columns" if len(values) != len(names) else None
+        reason = "open_quote" if lines.ended else reason
         try:
             whole = raw.encode()
         except UnicodeEncodeError:
-            whole, reason = raw.encode("utf-8", "surrogateescape"), "not_utf8"
+            whole, reason = raw.encode("utf-8", "surrogateescape"), reason if lines.ended else "not_utf8"
         if reason or values is None:
             rows.bad.append((position, Piece(whole[:KEPT_IN_QUARANTINE], None, reason)))
         else:
@@ -167,24 +202,37 @@ def _separated(plain: bytes, broken: Piece | None, wanted: Collection[str], head
         if rows.full:
             yield rows
             rows = Rows(names)
-    if broken:
-        rows.bad.append((position, broken))
+    if plain.broken:
+        rows.bad.append((position, plain.broken))
     yield rows
 
 
 class _Lines:
-    """A text's lines as csv.reader takes them, and those it took since last asked."""
+    """A text's lines as csv.reader takes them, from the first that is not blank, and those it took since last asked.
 
-    def __init__(self, plain: bytes) -> None:
-        text = io.TextIOWrapper(io.BytesIO(plain), "utf-8-sig", "surrogateescape", newline="")
-        self.first = next(text, "")
+    Attributes:
+        first: that line; empty where there is none.
+        separator: the delimiter, where a line before it says so.
+        taken: lines since last asked.
+        ended: another line was asked for and there was none. A reader asks only while a row is not at its end: behind
+            the last line that is one with a quote that was never closed.
+    """
+
+    def __init__(self, plain: Plain) -> None:
+        text = io.TextIOWrapper(io.BufferedReader(plain), "utf-8-sig", "surrogateescape", newline="")
+        filled = (line for line in text if line.strip())
+        self.first, self.separator = next(filled, ""), ""
+        if told := _SEPARATOR.fullmatch(self.first.rstrip("\r\n")):
+            self.first, self.separator = next(filled, ""), told[1]
         self.taken: list[str] = []
+        self.ended = False
         self._rest = chain([self.first] if self.first else [], text)
 
     def __iter__(self) -> Iterator[str]:
         for line in self._rest:
             self.taken.append(line)
             yield line
+        self.ended = True
 
 
 def _each(reader: Iterator[list[str]], lines: _Lines) -> Iterator[tuple[list[str] | None, str]]:

@@ -20,6 +20,20 @@ NAMES = frozenset(
 )  # fmt: skip
 ENGAGEMENT = frozenset(("open", "click", "read", "session_start", "purchase", "sign_in", "sign_up", "app"))
 SUPPRESSION = frozenset(("bounce_hard", "complaint", "unsubscribe"))
+_CLOSING = {*SUPPRESSION, "bounce_soft"}
+
+
+def own_name(written: str) -> str:
+    """The name of an event of one's own table: `app` for all that is none of ours.
+
+    Names that close a channel are known in any case, and with - or a blank for _: what was meant as one must not be
+    lost to how it is spelled.
+    """
+    if written in NAMES:
+        return written
+    spelled = "_".join(written.lower().replace("-", " ").replace("_", " ").split())
+    return spelled if spelled in _CLOSING else "app"
+
 
 # 2000-01-01 to 2100-01-01 in microseconds: milliseconds read as seconds, or the reverse, fall outside.
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
@@ -95,10 +109,15 @@ def to_columns(events: Sequence[Event]) -> dict[str, pa.Array]:
 
 
 def placed(meaning: Mapping[str, pa.Array], origin: Origin) -> pa.Table:
-    """What records mean and where they came from, as rows of engagement_events."""
+    """What records mean and where they came from, as rows of engagement_events.
+
+    White space around a customer's id is no part of it, here as in customers and in suppression lists.
+    """
+    customers = pc.utf8_trim_whitespace(meaning["user_id"])
     rows, utc_hour = len(origin.ids), pc.hour(meaning["received_at"]).cast(pa.int32())
     columns = {
         **meaning,
+        "user_id": pc.if_else(pc.equal(customers, ""), None, customers),
         "arrival_date": origin.days,
         "arrival_hour": pc.coalesce(origin.hours, utc_hour),
         "schema_version": pa.repeat(pa.scalar(SCHEMA_VERSION, pa.int32()), rows),

@@ -1,9 +1,11 @@
 """The lake on AWS: Glue catalogs of two accounts, buckets, and a local copy of the data files that are read."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, Protocol, cast
 from weakref import WeakKeyDictionary
 
@@ -18,7 +20,9 @@ from segment_assets.lake.aws_copies import Copies
 from segment_assets.lake.aws_files import BucketOfFiles
 from segment_assets.lake.lake import Lake
 from segment_assets.lake.objects import ObjectStore, StoredObject
+from segment_assets.lake.private import private_folder
 
+_COPIES = Path(gettempdir(), "segment-assets")
 _MISSING = {"NoSuchKey", "404", "NoSuchBucket"}
 
 
@@ -49,10 +53,17 @@ class Bucket(ObjectStore):
         name: the bucket.
         prefix: of all keys, ending in `/`; empty for the whole bucket.
         within: the session of its account, as the step at work; default: ours.
+        scratch: where copies of large objects are put while they are read.
     """
 
-    def __init__(self, name: str, prefix: str = "", within: Callable[[], boto3.Session] = session) -> None:
-        self.name, self.prefix, self._within = name, prefix, within
+    def __init__(
+        self,
+        name: str,
+        prefix: str = "",
+        within: Callable[[], boto3.Session] = session,
+        scratch: Path = _COPIES,
+    ) -> None:
+        self.name, self.prefix, self._within, self._scratch = name, prefix, within, scratch
 
     @property
     def _s3(self) -> Any:
@@ -80,13 +91,27 @@ class Bucket(ObjectStore):
 
     def read(self, key: str) -> bytes:
         """The object's bytes."""
-        try:
+        with self._reading(key):
             content: bytes = self._s3.get_object(Bucket=self.name, Key=self.prefix + key)["Body"].read()
+        return content
+
+    @contextmanager
+    def file(self, key: str) -> Iterator[Path]:
+        """A copy, in a private folder."""
+        with private_folder(self._scratch) as folder:
+            path = folder / "object"
+            with self._reading(key):
+                self._s3.download_file(self.name, self.prefix + key, str(path))
+            yield path
+
+    @contextmanager
+    def _reading(self, key: str) -> Iterator[None]:
+        try:
+            yield
         except (ClientError, BotoCoreError) as refused:
             if code(refused) in _MISSING:
                 raise FileNotFoundError(self.uri(key)) from refused
             raise AwsRefusedError(sentence(refused, f"s3:GetObject on {self.uri(key)}")) from refused
-        return content
 
     def write(self, key: str, content: bytes) -> None:
         """Put the object: S3 shows it whole or not at all."""
@@ -119,7 +144,7 @@ def lake(settings: Settings) -> Lake:
 
 def landing(settings: Settings) -> Bucket:
     """The first party's landing place."""
-    return Bucket(settings.aws.landing_bucket)
+    return Bucket(settings.aws.landing_bucket, scratch=settings.home / "scratch")
 
 
 def partner_landing(settings: Settings) -> Bucket:

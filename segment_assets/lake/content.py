@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from isal import isal_zlib
 
 _SAID_BY = b"said_by"  # of `lake.table.column`
 # Rows that are hashed for themselves, so that a large table is hashed in parts, by several processes, and read once.
@@ -20,7 +21,7 @@ def content_hash(rows: pa.Table) -> str:
     It takes a third of what SHA-256 takes on a processor without instructions for that.
 
     Equal tables hash equally however they are chunked, sliced or encoded, and whatever bytes lie under their nulls. Of
-    a column that another is a hash of (`said_by` of `lake.table.column`) the lengths count, not the bytes.
+    a column that another is a hash of (`said_by` of `lake.table.column`) the lengths and a checksum count.
     """
     return of_groups(group_hash(rows.slice(start, ROWS)) for start in range(0, max(rows.num_rows, 1), ROWS))
 
@@ -38,6 +39,7 @@ def group_hash(rows: pa.Table) -> str:
         digest.update(f"{field.name}:{field.type}:{rows.num_rows};".encode())
         if _SAID_BY in (field.metadata or {}):
             _add_lengths(digest, column.chunks)
+            _add_checksum(digest, column.chunks)
         else:
             _add(digest, field.type, column.chunks)
     return digest.hexdigest()
@@ -71,7 +73,8 @@ def _add(digest: hashlib.blake2b, kind: pa.DataType, chunks: Sequence[pa.Array])
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
         _add_lengths(digest, chunks)
         for values in chunks:
-            _add_bytes(digest, pc.drop_null(values.cast(pa.large_binary())))
+            for part in _bytes_of(pc.drop_null(values.cast(pa.large_binary()))):
+                digest.update(part)
     else:
         for values in chunks:
             _add_fixed_width(digest, pc.drop_null(values))
@@ -83,11 +86,21 @@ def _add_lengths(digest: hashlib.blake2b, chunks: Sequence[pa.Array]) -> None:
         digest.update(lengths.cast(pa.int64()).to_numpy().tobytes())
 
 
-def _add_bytes(digest: hashlib.blake2b, text: pa.Array) -> None:
+def _add_checksum(digest: hashlib.blake2b, chunks: Sequence[pa.Array]) -> None:
+    """CRC-32: it sees what the hash beside it may leave out, such as an envelope, in a thirtieth of the time."""
+    found = 0
+    for values in chunks:
+        for part in _bytes_of(pc.drop_null(values.cast(pa.large_binary()))):
+            found = isal_zlib.crc32(part, found)
+    digest.update(found.to_bytes(4, "big"))
+
+
+def _bytes_of(text: pa.Array) -> list[pa.Buffer]:
     _, offsets, data = text.buffers()
-    if len(text) and data is not None:
-        ends = np.frombuffer(offsets, np.int64)[text.offset : text.offset + len(text) + 1]
-        digest.update(data.slice(int(ends[0]), int(ends[-1] - ends[0])))
+    if not len(text) or data is None:
+        return []
+    ends = np.frombuffer(offsets, np.int64)[text.offset : text.offset + len(text) + 1]
+    return [data.slice(int(ends[0]), int(ends[-1] - ends[0]))]
 
 
 def _add_fixed_width(digest: hashlib.blake2b, values: pa.Array) -> None:

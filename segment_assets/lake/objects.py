@@ -4,8 +4,12 @@ import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+_md5 = partial(hashlib.md5, usedforsecurity=False)
 
 
 @dataclass(frozen=True, order=True)
@@ -37,6 +41,14 @@ class ObjectStore(ABC):
     @abstractmethod
     def read(self, key: str) -> bytes:
         """The object's bytes.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
+
+    @abstractmethod
+    def file(self, key: str) -> AbstractContextManager[Path]:
+        """The object as a file, which is there as long as it is asked for: for what is too large to be held.
 
         Raises:
             FileNotFoundError: there is no such object.
@@ -82,6 +94,14 @@ class FolderStore(ObjectStore):
         """The file's bytes."""
         return self._path(key).read_bytes()
 
+    @contextmanager
+    def file(self, key: str) -> Iterator[Path]:
+        """The file itself."""
+        path = self._path(key)
+        if not path.is_file():
+            raise FileNotFoundError(self.uri(key))
+        yield path
+
     def write(self, key: str, content: bytes) -> None:
         """Write beside, then rename: a reader never sees half an object."""
         path = self._path(key)
@@ -120,5 +140,6 @@ class FolderStore(ObjectStore):
         stat = path.stat()
         seen = (key, stat.st_size, stat.st_mtime_ns)
         if seen not in self._etags:
-            self._etags[seen] = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+            with path.open("rb") as file:
+                self._etags[seen] = hashlib.file_digest(file, _md5).hexdigest()
         return StoredObject(key, stat.st_size, self._etags[seen])

@@ -14,7 +14,7 @@ def column(name: str, type_: pa.DataType, doc: str, *, required: bool = False, s
         doc: what it means.
         required: whether it has no nulls.
         said_by: a column that is a hash of what this one says: a version of the rows then takes that one's word, and
-            of this one the lengths alone.
+            of this one the lengths and a checksum.
     """
     return pa.field(
         name, type_, nullable=not required, metadata={"doc": doc} | ({"said_by": said_by} if said_by else {})

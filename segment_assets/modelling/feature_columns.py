@@ -81,14 +81,14 @@ _RELATIVES = [
         "household_customers",
         "COALESCE(h.in_household, 0) + 1",
         pa.int64(),
-        "Customers in the household, as far as links were known",
+        "Customers of the household that share an identifier directly, as far as links were known, oneself included",
         {},
     ),
     Feature(
         "person_customers",
         "COALESCE(h.in_person, 0) + 1",
         pa.int64(),
-        "Customer records of the same person, as far as links were known",
+        "Customer records of the same person that share an identifier directly, as far as links were known",
         {},
     ),
 ]
@@ -138,7 +138,8 @@ def _gap(event: FeatureEvent, key: str, last: Mapping[int, int]) -> Iterator[Fea
 
 def _trend(stem: str, name: str, key: str, last: Mapping[int, int]) -> Iterator[Feature]:
     if TREND in last and 2 * TREND in last:
-        new, both = f"CAST(w.{key}_{TREND}d AS DOUBLE)", f"CAST(w.{key}_{2 * TREND}d AS DOUBLE)"
+        # A sum over no row is null, and who has nothing in the last window has stopped.
+        new, both = (f"COALESCE(CAST(w.{key}_{days}d AS DOUBLE), 0)" for days in (TREND, 2 * TREND))
         doc = f"{stem}: the last {TREND} days less the {TREND} before, over both; -1 stopped, 0 steady, 1 new"
         # a - b over a + b, where a + b is the longer window.
         yield Feature(f"{name}_{TREND}d", f"(2 * {new} - {both}) / NULLIF({both}, 0)", pa.float64(), doc, {})

@@ -121,8 +121,7 @@ def _failures(defs: dg.Definitions, instance: dg.DagsterInstance, runs: list[Run
 def _tell_failures(console: Console, wrong: list[Failure]) -> None:
     """One line each: the sentence says what to mend; what lies below it was left as it was."""
     for failure in wrong:
-        line = f"{failure.asset} was not built, nor what lies below it: {failure.sentence}"
-        console.print(line, style="red", markup=False, soft_wrap=True)
+        console.print(failure.line, style="red", markup=False, soft_wrap=True)
     if wrong:
         console.print("Mend it, and run the same command again: it goes on from here.")
 

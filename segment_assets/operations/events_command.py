@@ -22,11 +22,18 @@ def normalise(console: Console, named: Sequence[str], out: Path, form: str | Non
     """
     landing, said = _format(form)
     paths = found(named)
-    beside = out.with_name(f"{out.stem}.quarantined.parquet")
-    _refuse_place(out, beside, paths)
-    # In the output's folder: readable records are as private there as they will be, and a disk of their size is there.
-    with TemporaryDirectory(prefix=".segment-assets-", dir=out.parent) as scratch:
-        held = files(paths, landing, Path(scratch).resolve())
+    if not out.name:
+        raise LandingError("--out names no file: give it the path of the Parquet file to write")
+    try:
+        out = out.resolve() if out.is_symlink() else out  # what a link leads to is written
+        beside = out.with_name(f"{out.stem}.quarantined.parquet")
+        _refuse_place(out, beside, paths)
+        # In the output's folder: readable records are as private there as they will be, and there is room for them.
+        scratch = TemporaryDirectory(prefix=".segment-assets-", dir=out.parent)
+    except OSError as refused:
+        raise LandingError(f"{out}: can't be written: {refused.strerror or refused}") from refused
+    with scratch as folder:
+        held = files(paths, landing, Path(folder).resolve())
         held.write(out, beside)
     _tell(console, held, len(paths), out, beside)
     console.print(f"read as      {landing.format}, as {said}", markup=False, soft_wrap=True)
@@ -47,6 +54,9 @@ def _refuse_place(out: Path, beside: Path, paths: Sequence[Path]) -> None:
     """Say so before the work is done."""
     if not out.parent.is_dir():
         raise LandingError(f"{out}: there is no folder {out.parent}")
+    for path in (out, beside):
+        if path.exists() and not path.is_file():
+            raise LandingError(f"{path}: is no file, and is not written over: name a file")
     if not os.access(out.parent, os.W_OK) or (out.exists() and not os.access(out, os.W_OK)):
         raise LandingError(f"{out}: can't be written: permission denied")
     if taken := {out.resolve(), beside.resolve()} & {path.resolve() for path in paths}:

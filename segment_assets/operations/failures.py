@@ -1,4 +1,4 @@
-"""Why something was not built: the asset, and the sentence of its exception or of the check that did not pass."""
+"""Why something was not built, or nothing below it: the sentence of its exception, or of the check that failed."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,15 +16,27 @@ LONGEST = 500
 
 @dataclass(frozen=True)
 class Failure:
-    """One asset that was not built.
+    """One asset that was not built, or was and did not pass a check.
 
     Attributes:
         asset: its key.
         sentence: what is wrong, and how to mend it.
+        built: it was: its table holds what the check looked at, and what lies below waits.
     """
 
     asset: str
     sentence: str
+    built: bool = False
+
+    @property
+    def line(self) -> str:
+        """What became of it and of what lies below, and why."""
+        became = (
+            "was built, and nothing below it, for it did not pass a check"
+            if self.built
+            else ("was not built, nor what lies below it")
+        )
+        return f"{self.asset} {became}: {self.sentence}"
 
 
 def failures(instance: dg.DagsterInstance, run_id: str) -> Iterator[Failure]:
@@ -57,7 +69,7 @@ def blocked(instance: dg.DagsterInstance, checks: Iterable[dg.AssetCheckKey]) ->
         evaluation = evaluated(last)
         told = [f"{name}: {value.value}" for name, value in evaluation.metadata.items()] if evaluation else []
         why = (evaluation.description if evaluation else None) or f"the check {check.name} failed ({', '.join(told)})."
-        yield Failure(check.asset_key.to_user_string(), why)
+        yield Failure(check.asset_key.to_user_string(), why, built=True)
 
 
 def evaluated(record: AssetCheckExecutionRecord) -> dg.AssetCheckEvaluation | None:

@@ -44,7 +44,10 @@ def unbuilt(instance: dg.DagsterInstance, run_id: str, wanted: Wanted) -> Wanted
 
 
 def payable(defs: dg.Definitions, instance: dg.DagsterInstance, owed: Wanted, requested: Wanted) -> Wanted:
-    """What to build now: what is requested, and of what is owed all that waits for no failed check.
+    """What to build now: what is requested, and of what is owed all that waits for nothing.
+
+    What is owed waits for a check that failed, and for what lies between it and what is built now: a destination told
+    beside new customers would be told what was decided of the old ones.
 
     Args:
         defs: the platform; what it has no longer is forgotten.
@@ -56,7 +59,10 @@ def payable(defs: dg.Definitions, instance: dg.DagsterInstance, owed: Wanted, re
     stopped = {failure.asset for failure in blocked(instance, blocking_checks(defs))}
     ready = dict(requested)
     for key in graph.toposorted_asset_keys:
-        if key in owed and all(_passes(parent, ready, owed, stopped) for parent in graph.get(key).parent_keys):
+        if key not in owed:
+            continue
+        old = stopped | {k.to_user_string() for k in below(defs, ready)}
+        if all(_passes(parent, ready, owed, old) for parent in graph.get(key).parent_keys):
             ready = union(ready, {key: owed[key]})
     return ready
 
@@ -79,5 +85,5 @@ def blocking_checks(defs: dg.Definitions) -> list[dg.AssetCheckKey]:
     return sorted(key for key in graph.asset_check_keys if graph.get_check_spec(key).blocking)
 
 
-def _passes(parent: dg.AssetKey, ready: Wanted, owed: Wanted, stopped: Collection[str]) -> bool:
-    return parent in ready or (parent not in owed and parent.to_user_string() not in stopped)
+def _passes(parent: dg.AssetKey, ready: Wanted, owed: Wanted, old: Collection[str]) -> bool:
+    return parent in ready or (parent not in owed and parent.to_user_string() not in old)

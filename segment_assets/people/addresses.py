@@ -9,13 +9,15 @@ import re
 import unicodedata
 from functools import lru_cache
 from typing import Literal
+from urllib.parse import unquote
 
 import phonenumbers
 
 AddressType = Literal["email", "phone"]
 
 # Unquoted, as RFC 5321 writes it: `[a@example.org]`, `mailto:a@example.org` and `a@example.org;b` are something else.
-_EMAIL = re.compile(r"[^@\s()<>\[\]\\,;:\"]+@[^@\s.()<>\[\]\\,;:\"]+(?:\.[^@\s.()<>\[\]\\,;:\"]+)+")
+_NONE = r"@\s()<>\[\]\\,;:\"\x00-\x1f\x7f"
+_EMAIL = re.compile(rf"[^{_NONE}]+@[^{_NONE}.]+(?:\.[^{_NONE}.]+)+")
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"  # what copying from a page or a file leaves at the ends
 _PUNCTUATION = {ord(sign): None for sign in " ().-"}
 _TEN_DIGITS = re.compile("[2-9][0-9]{9}")
@@ -25,14 +27,25 @@ _GMAIL = ("gmail.com", "googlemail.com")
 
 
 def normalise_email(written: str | None) -> str | None:
-    """Trimmed and lower-cased; None where it is no address.
+    """Composed (NFKC), trimmed and lower-cased; None where it is no address.
 
-    Nothing else is changed: a plus-tag and the dots of Gmail stay, so that what partners hash is what we hash.
+    Nothing else is changed: a plus-tag and the dots of Gmail stay, so that what partners hash is what we hash. Only
+    addresses beyond ASCII are ever composed: one sign may be written in several ways there.
     """
+    deliverable = deliverable_email(written)
+    return _composed(deliverable.lower()) if deliverable else None
+
+
+def deliverable_email(written: str | None) -> str | None:
+    """What a message is sent to: as `normalise_email`, but upper case stays, which a mailbox may tell apart."""
     if written is None:
         return None
-    address = written.strip().strip(_INVISIBLE).strip().lower()
+    address = _composed(written).strip().strip(_INVISIBLE).strip()
     return address if _EMAIL.fullmatch(address) else None
+
+
+def _composed(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
 def without_tag(normalised: str | None) -> str | None:
@@ -136,17 +149,25 @@ def sha256(text: str) -> str:
 
 
 def looks_like_an_address(text: str) -> bool:
-    """Whether a free text holds an e-mail address or is a telephone number: such a text stays in the raw zone."""
-    # Nearly no text has either sign, and looking for one is a hundred times as fast as a pattern.
-    return ("@" in text and bool(_ANY_EMAIL.search(text))) or ("+" in text and bool(_ANY_PHONE.fullmatch(text.strip())))
+    """Whether a free text holds an e-mail address or a telephone number, as in links too: it stays in the raw zone."""
+    # Nearly no text has one of the signs, and looking for one is a hundred times as fast as a pattern.
+    if "%" in text:
+        text = unquote(text)
+    return (
+        ("@" in text and bool(_ANY_EMAIL.search(text)))
+        or ("+" in text and bool(_ANY_PHONE.search(text)))
+        or (("tel:" in text or "wa.me/" in text) and bool(_CALLED.search(text)))
+    )
 
 
 def without_addresses(text: str) -> str:
     """A server's answer with its e-mail addresses and telephone numbers left out: it often names whom it refused."""
-    return _EACH_NUMBER.sub("[number]", _EACH_EMAIL.sub("[address]", text)) if "@" in text or "+" in text else text
+    return _EACH_NUMBER.sub("[number]", _EACH_EMAIL.sub("[address]", text)) if _SIGNS.search(text) else text
 
 
-_EACH_EMAIL = re.compile(r"[^\s<>()\[\]\"';:,]+@[^\s<>()\[\]\"';:,]+")
+_EACH_EMAIL = re.compile(r"""(?:"[^"\s]+"|'[^'\s]+'|[^\s<>()\[\]"';:,]+)(?:@|%40)[^\s<>()\[\]"';:,]+""")
+_SIGNS = re.compile("[@+]|%40")
 _EACH_NUMBER = re.compile(r"\+\d[\d ().-]{6,18}\d")
 _ANY_EMAIL = re.compile(r"[^@\s]@[^@\s.]+\.[^@\s]")
 _ANY_PHONE = re.compile(r"\+\d[\d ().-]{6,18}\d")
+_CALLED = re.compile(r"(?:tel:|wa\.me/)\d{7,}")

@@ -40,15 +40,26 @@ SAID = pa.schema([*STATEMENTS, ("statement", pa.int64()), ("told_on", pa.date32(
 
 
 def current_consent(statements: pa.Table) -> pa.Table:
-    """One row per customer, channel and purpose: the state that holds.
+    """One row per customer, channel and purpose: the state that holds, of what one export says.
 
     The latest statement wins, and denied beats granted on a tie. `unknown` is the absence of a statement, so it holds
-    only where nobody said anything; it is never consent. A statement without a time is older than every other.
+    only where nobody said anything; it is never consent. Without a time a denial is newer than every other statement,
+    a grant older.
 
     Args:
         statements: columns customer_id, channel, purpose, state (granted, denied or unknown), source, effective_at.
     """
-    return _run("current_consent", statements=statements.select(STATEMENTS.names).cast(STATEMENTS))
+    told = said_consent(statements)
+    return told.filter(told["holds"]).select(STATEMENTS.names)
+
+
+def said_consent(statements: pa.Table) -> pa.Table:
+    """The same with a column `holds`, and with the latest denial that has a time, where another statement holds.
+
+    Whoever said no keeps saying no until they say yes later: a denial beside which another one holds today is to be
+    known when the other is told no more.
+    """
+    return _run("said_consent", statements=statements.select(STATEMENTS.names).cast(STATEMENTS))
 
 
 def appended(consent_state: pa.Table, said: pa.Table, told_on: date | None, reading: str) -> pa.Table:
@@ -56,7 +67,7 @@ def appended(consent_state: pa.Table, said: pa.Table, told_on: date | None, read
 
     Args:
         consent_state: columns of `SAID`.
-        said: what the export says, as `current_consent` gives it.
+        said: what the export says, as `said_consent` gives it.
         told_on: the export's day.
         reading: how it was read: the configuration that says what of it is consent.
     """
@@ -109,5 +120,5 @@ def _run(name: str, **tables: pa.Table) -> pa.Table:
 
 @cache
 def query(name: str) -> str:
-    """A query of this package, for who runs it where memory is bounded: `current_consent`, `appended_consent`."""
+    """A query of this package, for who runs it where memory is bounded: `said_consent`, `appended_consent`."""
     return to_duckdb(load("segment_assets.people", name))

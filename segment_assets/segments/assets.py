@@ -16,7 +16,7 @@ from segment_assets.segmentation import Segment, Segmentation
 from segment_assets.segments.build import decisions, wrong_members
 from segment_assets.segments.decisions import counts
 from segment_assets.segments.suppressed import suppressed_channels
-from segment_assets.segments.tables import LISTS, REASONS, predictive_segments
+from segment_assets.segments.tables import LISTS, REASONS, heeded, predictive_segments
 
 
 def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -46,17 +46,21 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
         automation_condition=on_changed_data,
         metadata=spec_metadata(table) | {"purpose": segment.purpose},
         check_specs=[
-            blocking("may_be_reached", key, "No member is suppressed or without consent on a channel given to them."),
+            blocking(
+                "may_be_reached",
+                key,
+                "No member is suppressed, or without consent or an address, on a channel of theirs.",
+            ),
             blocking("reasons_sum_to_the_population", key, "Every customer has exactly one reason."),
             blocking("keys_unique", key, "No customer has two decisions."),
         ],
     )
     def predictive_segment(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
-        listed = {LISTS: lake.state(SUPPRESSION_ENTRIES).version} if lists else {}
+        rests_on = heeded(lake) | ({LISTS: lake.state(SUPPRESSION_ENTRIES).version} if lists else {})
         suppressed = suppressed_channels(lake, lists)
         decided = decisions(lake, config, name, suppressed)
         as_of = lake.as_of(scores, FEATURES, CUSTOMERS, CONSENT_STATE, ENGAGEMENT_EVENTS)
-        written = lake.write(table, decided, context.run.run_id, inputs=listed, as_of=as_of)
+        written = lake.write(table, decided, context.run.run_id, inputs=rests_on, as_of=as_of)
         found = counts(decided)
         return report(
             written,

@@ -58,12 +58,12 @@ def wrong_members(lake: Lake, decided: pa.Table, suppressed: pa.Table) -> Mappin
     """Members who may not be written to, by reason, recomputed without the code that decided; empty when all is well.
 
     Args:
-        lake: read for consent.
+        lake: read for consent and endpoints.
         decided: the segment's decisions.
         suppressed: `customer_id`, `channel` that must not be written to.
     """
     tree = sql.load("segment_assets.segments", "unreachable_members")
-    with lake.connect(CONSENT_STATE, decisions=decided, suppressed=suppressed) as db:
+    with lake.connect(CONSENT_STATE, CUSTOMER_ENDPOINTS, decisions=decided, suppressed=suppressed) as db:
         return {r["reason"]: r["members"] for r in db.sql(sql.to_duckdb(tree)).to_arrow_table().to_pylist()}
 
 
@@ -81,8 +81,10 @@ def _consented(lake: Lake) -> pa.Table:
 
 
 def _active(lake: Lake) -> pa.Table:
-    endpoints = lake.read(CUSTOMER_ENDPOINTS, ["customer_id", "channel", "active"])
-    return endpoints.filter(endpoints["active"]).select(["customer_id", "channel"])
+    # What is no address has no hash: nobody is reached there, and no suppression list could name it.
+    endpoints = lake.read(CUSTOMER_ENDPOINTS, ["customer_id", "channel", "active", "address_sha256"])
+    usable = pc.and_(endpoints["active"], pc.is_valid(endpoints["address_sha256"]))
+    return endpoints.filter(usable).select(["customer_id", "channel"])
 
 
 def _as_of(lake: Lake, scores: pa.Table) -> date:

@@ -4,7 +4,7 @@ The reasons are asked in this order, and the first that applies is the one recor
 
 1. `suppressed`      no channel is left, and a suppression on one of the segment's channels is among the causes;
 2. `no_consent`      no channel of the segment has the customer's consent;
-3. `unreachable`     there is consent, but no active endpoint on a channel that has it;
+3. `unreachable`     there is consent, but no active endpoint with a valid address on a channel that has it;
 4. `not_eligible`    the customer has no score: the target's `eligible` left them out;
 5. `below_threshold` scored, and neither `where` nor `top` asks for them;
 6. `holdout`         asked for, in a control household: never treated;
@@ -35,7 +35,7 @@ class Reach:
     Attributes:
         consented: channels with marketing consent; a channel that is missing has none.
         suppressed: channels on which the customer must not be written to.
-        active: channels with an endpoint that can be written to.
+        active: channels with an endpoint that can be written to, at an address that is one.
     """
 
     consented: pa.Table

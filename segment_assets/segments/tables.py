@@ -2,13 +2,22 @@
 
 import pyarrow as pa
 
-from segment_assets.lake import Table, column
+from segment_assets.first_party.tables import CONSENT_STATE, CUSTOMER_ENDPOINTS, CUSTOMERS
+from segment_assets.lake import Lake, Table, column
 
 # Every customer has exactly one: the order in which they are asked is in decisions.py.
 REASONS = ("in", "below_threshold", "not_eligible", "no_consent", "suppressed", "unreachable", "holdout")
 
 # Under this name a segment keeps the version of the suppression lists that its decisions heeded.
 LISTS = "suppression_lists"
+
+
+def heeded(lake: Lake) -> dict[str, str]:
+    """Versions of what says who our customers are, where they are reached and what they agreed to.
+
+    A segment keeps those that its decisions heeded: on others it is not sent.
+    """
+    return {table.name: lake.state(table).version for table in (CUSTOMERS, CUSTOMER_ENDPOINTS, CONSENT_STATE)}
 
 
 def predictive_segments(segment: str) -> Table:

@@ -7,9 +7,11 @@ import pytest
 
 from segment_assets.activation.assets import assets
 from segment_assets.activation.customer_profiles.embedded import FolderCustomerProfiles
+from segment_assets.activation.recipients import wanted
+from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS
 from segment_assets.lake import FolderStore
 from segment_assets.segmentation import ConfigError, CustomerProfilesDestination
-from segment_assets_tests.activation.world import PEOPLE, addresses, members
+from segment_assets_tests.activation.world import PEOPLE, addresses, members, write
 from segment_assets_tests.segments.world import config
 
 
@@ -114,6 +116,14 @@ def test_a_name_too_long_for_customer_profiles_is_refused_when_the_definitions_l
     long = settings.model_copy(update={"segments": {"a" * 60: settings.segments["win_back"]}})
     with pytest.raises(ConfigError, match="Customer Profiles allows 64 characters"):
         assets(long)
+
+
+def test_an_endpoint_without_an_address_that_is_one_is_not_told(lake):
+    about = {"customer_id": "anna", "channel": "email", "active": True}
+    unusable = about | {"endpoint_id": "ep-2", "address_sha256": None}
+    write(lake, CUSTOMER_ENDPOINTS, about | {"endpoint_id": "ep-1", "address_sha256": "x"}, unusable)
+    members(lake, {"anna": 0.9})
+    assert wanted(lake, "win_back", "endpoints")["recipient"].to_pylist() == ["ep-1"]
 
 
 def test_without_decisions_the_asset_says_what_to_materialise(lake, service, tmp_path):

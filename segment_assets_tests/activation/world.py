@@ -14,7 +14,7 @@ from segment_assets.activation.plan import Order
 from segment_assets.activation.recipients import wanted
 from segment_assets.first_party.tables import CONTACT_ADDRESSES, CUSTOMER_ENDPOINTS
 from segment_assets.lake import Lake, Table
-from segment_assets.segments.tables import predictive_segments
+from segment_assets.segments.tables import heeded, predictive_segments
 
 DAY = date(2026, 9, 22)
 PEOPLE = ("anna", "bo", "cleo", "dan")
@@ -26,8 +26,8 @@ def rows(table: Table, *records: Mapping) -> pa.Table:
     return pa.Table.from_pylist(list(records), table.schema)
 
 
-def write(lake: Lake, table: Table, *records: Mapping) -> None:
-    lake.write(table, rows(table, *records), "run", as_of=DAY)
+def write(lake: Lake, table: Table, *records: Mapping, **more: Mapping[str, str]) -> None:
+    lake.write(table, rows(table, *records), "run", as_of=DAY, **more)
 
 
 def addresses(lake: Lake, *people: str) -> None:
@@ -66,7 +66,7 @@ def members(
         | ({"state": "in", "reason": "in"} if p in scores else {"state": "out", "reason": "below_threshold"})
         for p in PEOPLE
     ]
-    write(lake, predictive_segments("win_back"), *records)
+    write(lake, predictive_segments("win_back"), *records, inputs=heeded(lake))
 
 
 def order(destination: str = "pinpoint", **changed) -> Order:

@@ -169,6 +169,32 @@ def test_a_mended_query_is_suggested_where_one_would_be_accepted(file):
     assert json.loads(told)["rewrite"].startswith("SELECT DISTINCT\n  a.age_band\n")
 
 
+@pytest.mark.parametrize("command", ["check", "explain"])
+@pytest.mark.parametrize("depth", [40, 44, 46, 48, 50, 60, 300, 3000])
+def test_a_query_that_is_nested_deeply_ends_in_a_verdict(command, depth, file):
+    deep = (
+        f"SELECT age_band, COUNT(*) AS n FROM audience_custom WHERE {'(' * depth}age_band = '1'{')' * depth} GROUP BY 1"
+    )
+    done = CliRunner().invoke(main, ["clean-room", command, "-", "--config", str(file)], input=deep)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.output
+    assert done.output.startswith("ACCEPT OK" if done.exit_code == 0 else "REJECT PARSE_ERROR")
+    if done.exit_code:
+        assert "write IN (...)" in done.output
+
+
+@pytest.mark.parametrize("command", ["check", "explain"])
+def test_a_file_that_is_no_text_is_one_sentence_and_a_mark_at_its_start_is_no_part_of_it(command, file, tmp_path):
+    other, marked = tmp_path / "other.sql", tmp_path / "marked.sql"
+    other.write_bytes(b"SELECT 'caf\xe9' FROM customers_list")
+    done = CliRunner().invoke(main, ["clean-room", command, str(other), "--config", str(file)])
+    assert (done.exit_code, done.output) == (1, f"Error: {other}: this is no text in UTF-8: save the query as UTF-8\n")
+    marked.write_text(QUERY, encoding="utf-8-sig")
+    assert run(command, str(marked), "--config", str(file))[0] == 0
+    found = segmentation.load(file)
+    assert found.collaboration
+    assert check("\ufeff" + QUERY, declared(found, found.collaboration)).verdict.decision == "ACCEPT"
+
+
 def test_conformance_tells_families_and_disagreements(tmp_path):
     assert run("conformance", str(mutations.CASES[1]))[0] == 0
     cases = yaml.safe_load(mutations.CASES[1].read_text())

@@ -113,9 +113,8 @@ def test_a_target_that_the_data_can_t_carry_is_refused_and_the_rest_goes_on(fold
     never = SHORT_TARGET | {"eligible": "purchase_count_84d > 1000"}
     folder.edit(targets={"churn_28d": SHORT_TARGET, "never": never})
     assert not folder.refresh()
-    assert "training_examples/never was not built, nor what lies below it: segmentation.yaml: targets.never: needs" in (
-        folder.printed
-    )
+    waits = "training_examples/never was built, and nothing below it, for it did not pass a check: segmentation.yaml: "
+    assert f"{waits}targets." in folder.printed
     assert folder.handed_off
     # It is said again as long as it holds, and nothing is trained on refused examples.
     assert not folder.refresh()

@@ -7,7 +7,13 @@ from datetime import date, timedelta
 import dagster as dg
 import pytest
 
-from segment_assets.contract_config import ColumnPromise, CustomersContract, EventsContract, VolumePromise
+from segment_assets.contract_config import (
+    ColumnPromise,
+    CustomersContract,
+    EventsContract,
+    RowsPromise,
+    VolumePromise,
+)
 from segment_assets.first_party import assets, contract_customers, contract_events
 from segment_assets.first_party import customers as customer_records
 from segment_assets.first_party.engagement import account
@@ -161,6 +167,30 @@ def test_an_export_of_customers_keeps_its_contract_or_says_what_it_breaks(lake, 
     assert said["email_sha256"].startswith("email_sha256: 1 of 2 customers are without it (50.00%), allowed is 10.00%")
     assert "C2" not in said["email_sha256"]
     assert "1 of 3 records are no valid record" in said["quarantined"]
+
+
+def test_a_promise_that_the_exports_path_does_not_let_be_looked_at_is_not_kept(lake, landing):
+    where, contract = CustomersLanding(), CustomersContract(fresh_within="1d", volume=VolumePromise(least=0.5))
+
+    def broken():
+        export = customer_records.read(landing, where)
+        sizes = customer_records.export_sizes(landing, where)
+        return [f.sentence for f in contract_customers.findings(lake, contract, export, sizes, DAY) if not f.kept]
+
+    customer_records.write(lake, customer_records.read(landing, where), None, "run")
+    assert broken() == [], "where nothing lies there nothing is promised of it"
+    landing.write("customers/endpoints.jsonl", json.dumps(endpoint("C1")).encode())
+    assert broken() == [
+        f"{of}: the export's path names no day, such as 2026/01/31, allowed is a day in the path of each"
+        for of in ("fresh_within", "volume")
+    ]
+
+
+def test_a_least_above_the_most_is_refused():
+    with pytest.raises(ValueError, match="least is above most"):
+        VolumePromise(least=2, most=1)
+    with pytest.raises(ValueError, match="least is above most"):
+        RowsPromise(least=2, most=1)
 
 
 def test_a_broken_contract_blocks_what_is_below_and_a_mended_day_lets_it_go_on(lake, landing):

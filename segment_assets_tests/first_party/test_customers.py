@@ -182,6 +182,21 @@ def test_devices_and_postal_addresses_are_hashed(lake, landing):
     assert third["postal_sha256"] is None  # a postal code alone is no address
 
 
+def test_white_space_around_an_id_is_no_part_of_it_and_an_endpoint_keeps_its_own(lake, landing):
+    blank = endpoint(3, User={"UserId": "  "}, Id=" ep ")
+    put(
+        landing,
+        endpoint(1, User={"UserId": "C1 "}),
+        endpoint(2, "SMS", User={"UserId": "\tC1"}),
+        blank,
+        endpoint(Id=" "),
+    )
+    build(lake, landing)
+    known = [(r["customer_id"], r["endpoint_id"]) for r in lake.read(CUSTOMER_ENDPOINTS).to_pylist()]
+    assert known == [("C1", "ep-1-email"), ("C1", "ep-2-sms"), ("ep", " ep ")]
+    assert lake.read(QUARANTINED_CUSTOMERS)["reason"].to_pylist() == ["missing_key"]
+
+
 def test_broken_records_are_quarantined_and_the_rest_is_kept(lake, landing):
     put(
         landing,
@@ -304,6 +319,48 @@ def test_of_records_of_one_endpoint_and_one_time_denied_beats_granted(lake, land
     assert consent(lake)["A", "email"][0] == "denied"
 
 
+def own(landing, *rows, day="2026/02/01"):
+    landing.write(f"customers/{day}/c.csv", "\n".join(["id,mail,tel,land,seen,news,app", *rows]).encode())
+
+
+def held(lake):
+    return {(r["customer_id"], r["channel"]): r["state"] for r in holding(lake.read(CONSENT_STATE)).to_pylist()}
+
+
+def test_a_denial_of_an_older_record_counts_though_the_newest_says_nothing(lake, landing):
+    own(landing, "A,a@b.org,,,2026-05-01,yes,", "A,a@b.org,,,2026-06-01,no,", "A,a@b.org,,,2026-07-01,,")
+    build(lake, landing, OWN)
+    assert held(lake)["A", "email"] == "denied"
+    own(landing, "A,a@b.org,,,2026-05-20,yes,", day="2026/07/02")
+    build(lake, landing, OWN)
+    assert held(lake)["A", "email"] == "denied"
+    own(landing, "A,a@b.org,,,2026-07-03,yes,", day="2026/07/04")
+    build(lake, landing, OWN)
+    assert held(lake)["A", "email"] == "granted"
+
+
+def test_a_grant_of_an_older_record_that_the_newest_does_not_repeat_is_none(lake, landing):
+    own(landing, "A,a@b.org,,,2026-05-01,yes,", "A,a@b.org,,,2026-07-01,,")
+    build(lake, landing, OWN)
+    assert held(lake)["A", "email"] == "unknown"
+
+
+def test_a_denial_without_a_time_is_newer_than_every_grant_of_its_export(lake, landing):
+    own(landing, "A,a@b.org,,,2026-05-01,yes,", "A,a@b.org,,,,no,", "B,b@b.org,,,2026-05-01,yes,", "B,,,,,no,")
+    build(lake, landing, OWN)
+    assert {held(lake)[who, "email"] for who in "AB"} == {"denied"}
+
+
+def test_a_denial_of_an_older_version_of_an_endpoint_counts(lake, landing):
+    def told(day, **attributes):
+        return endpoint(1, EffectiveDate=f"2026-01-{day:02d}T00:00:00Z", **attributes)
+
+    put(landing, told(5, OptOut="ALL"), told(9, OptOut=None))
+    build(lake, landing)
+    assert held(lake)["C1", "email"] == "denied"
+    assert lake.read(CONTACT_ADDRESSES)["customer_id"].to_pylist() == ["C1"], "whether it is active the newest says"
+
+
 def test_odd_tables_cost_no_sound_row(landing):
     odd = (
         b"\xef\xbb\xbfid;mail;tel;land;seen;news;app\n"
@@ -356,3 +413,82 @@ def test_words_of_a_hand_written_import_are_read_in_any_case_and_unknown_ones_op
     build(lake, landing)
     assert consent(lake)["C1", "email"][0] == "granted"
     assert lake.read(CONTACT_ADDRESSES)["customer_id"].to_pylist() == ["C1"]
+
+
+def test_what_is_sent_to_is_normalised_and_what_is_no_address_is_counted(lake, landing):
+    own(
+        landing,
+        "A, Dana@Example.org ,(425) 555-0142,,,yes,",
+        "B,Bob <bob@example.org>,ask reception,,,yes,",
+        "C,n/a,0160 5550142,,,yes,",
+        "D,d\x00@example.org,,,,yes,",
+    )
+    build(lake, landing, OWN)
+    assert [tuple(r.values()) for r in lake.read(CONTACT_ADDRESSES).to_pylist()] == [
+        ("A", "email", "A:email", "Dana@Example.org"),
+        ("A", "sms", "A:sms", "+14255550142"),
+    ]
+    assert customers.unusable_addresses(lake) == {"email": 3, "sms": 2}
+
+
+def test_an_endpoint_without_an_address_is_counted_where_it_is_active(lake, landing):
+    nowhere = {"Address": None}
+    put(
+        landing,
+        endpoint(1, **nowhere),
+        endpoint(2, EndpointStatus="INACTIVE", **nowhere),
+        endpoint(3, "GCM", Address="x"),
+    )
+    build(lake, landing)
+    assert customers.unusable_addresses(lake) == {"email": 1}
+    assert lake.read(CONTACT_ADDRESSES)["address"].to_pylist() == ["x"]
+
+
+ROWS = "".join(f"C{n},c{n}@example.org,,,,yes,\n" for n in range(2_000)).encode()
+HEADER = b"id,mail,tel,land,seen,news,app\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\x03\x04" + bytes(50), r"\(unknown_compression\): .* a workbook is saved as CSV"),
+        (gzip.compress(HEADER + ROWS)[:3_000], r"\(truncated_gzip\): customers stay as they were; deliver it again"),
+        (gzip.compress(HEADER) + b"and more", r"\((bad|truncated)_gzip\)"),
+        (b"PAR1" + bytes(300) + b"PAR1", r"\(bad_parquet\)"),
+        (HEADER + b'A,"a@example.org,,,,yes,\n' + ROWS[:200], r"\(open_quote\): .* close the quote"),
+    ],
+    ids=["a workbook", "cut in half", "something behind gzip", "no Parquet", "an open quote"],
+)
+def test_an_export_that_cannot_be_read_to_its_end_replaces_nobody(lake, landing, content, said):
+    own(landing, "A,a@example.org,,,,yes,")
+    build(lake, landing, OWN)
+    landing.write("customers/2026/02/02/a.csv", HEADER + b"B,b@example.org,,,,yes,\n")
+    landing.write("customers/2026/02/02/b.csv", content)
+    with pytest.raises(
+        LandingError,
+        match=r"landing\.customers\.path: customers/2026/02/02/b\.csv can't be read to " + f"its end {said}",
+    ):
+        build(lake, landing, OWN)
+    assert lake.read(CUSTOMERS)["customer_id"].to_pylist() == ["A"]
+
+
+def test_an_endpoint_export_that_was_cut_off_replaces_nobody(landing):
+    lines = [json.dumps(endpoint(n % 28 + 1)).encode() for n in range(500)]
+    landing.write("customers/2026/02/01/e.jsonl.gz", gzip.compress(b"\n".join(lines))[:1_000])
+    with pytest.raises(LandingError, match=r"e\.jsonl\.gz can't be read to its end \(truncated_gzip\)"):
+        customers.read(landing, PINPOINT)
+
+
+@pytest.mark.parametrize("before", ["\n", " \r\n\n", "\ufeff\n", "sep=;\n", "SEP=;\r\n\n"])
+def test_blank_lines_and_a_word_on_the_separator_before_the_header_are_no_header(landing, before):
+    content = f"{before}id;mail;tel;land;seen;news;app\nA;a@example.org;;;;yes;\n\n"
+    landing.write("customers/c.csv", content.encode())
+    export = customers.read(landing, OWN)
+    assert [c.address for c in export.contacts if c.channel == "email"] == ["a@example.org"]
+    assert (export.delivered, export.quarantined.num_rows) == (1, 0)
+
+
+def test_a_file_of_blank_lines_alone_is_told(landing):
+    landing.write("customers/c.csv", b"\n \n")
+    with pytest.raises(LandingError, match=r"customers/c\.csv holds blank lines alone: write the names of its columns"):
+        customers.read(landing, OWN)

@@ -1,6 +1,7 @@
 import gzip
 import json
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from itertools import chain
 
@@ -313,3 +314,13 @@ def test_what_a_killed_reader_left_is_removed_by_the_next(lake, landing):
     left.mkdir(parents=True)
     load_days(lake, landing)
     assert not left.exists()
+
+
+def test_a_corrected_time_in_an_envelope_arrives(lake, landing):
+    campaign = {"campaign_event_type": "Click", "campaign_event_timestamp": "2026-01-01T10:00:00.000Z"}
+    for told in ("2026-01-01T10:05:00.000Z", "2026-01-01T23:59:00.000Z"):
+        around = {"ObjectTypeName": "Campaign-Email", "EventType": "CREATED", "EventTimestamp": told}
+        put(landing, 1, "a", around | {"Object": campaign})
+        load_days(lake, landing)
+        normalise(lake)
+    assert lake.read(ENGAGEMENT_EVENTS)["received_at"].to_pylist() == [datetime(2026, 1, 1, 23, 59)]

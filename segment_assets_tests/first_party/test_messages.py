@@ -331,6 +331,52 @@ def test_what_is_no_event_of_a_customer_is_no_engagement():
     )
 
 
+def test_what_meta_tells_of_a_template_is_an_event_but_no_customer_s():
+    told = {
+        "time": 1790000300,
+        "changes": [{"field": "message_template_status_update", "value": {"event": "REJECTED"}}],
+    }
+    [event] = events(webhook(told))
+    assert (event["source_event_type"], event["event_name"], event["is_engagement"]) == (
+        "message_template_status_update",
+        "app",
+        False,
+    )
+    assert event["occurred_at"] == at(21, 14, 18, 20, 271_279)
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({"deliveryDelay": {"delayType": "MailboxFull"}}, "MailboxFull"),
+        ({"failure": {"errorMessage": "attribute name is missing"}}, "attribute name is missing"),
+    ],
+)
+def test_a_campaign_s_mail_has_the_outcome_of_ses_s_own(part, said):
+    campaign = {"campaign_event_type": "DeliveryDelay", "campaign_event_timestamp": "2026-09-21T14:00:00Z"}
+    assert [e["outcome"] for e in events(campaign | part)] == [said]
+
+
+def tagged(record, **tags):
+    return record | {"mail": record["mail"] | {"tags": tags}}
+
+
+def test_a_link_that_was_followed_comes_before_a_tag_of_its_name():
+    [click] = events(tagged(ses("Click", click={"link": "https://e.example/x?y=1"}), link=["hero"]))
+    assert click["properties"] == [("link", "https://e.example/x")]
+
+
+def test_a_tag_that_is_called_as_a_person_s_address_stays_in_the_raw_zone():
+    [sent] = events(tagged(ses("Send"), **{"dana@example.org": ["k"], "plan": ["gold"]}))
+    assert sent["properties"] == [("plan", "gold")]
+
+
+def test_an_envelope_s_message_may_begin_with_a_line_end():
+    inside = "\n" + json.dumps(ses("Send"))
+    [sent] = events({"Type": "Notification", "TopicArn": "arn:aws:sns:x", "Message": inside})
+    assert sent["event_name"] == "send"
+
+
 def test_whom_a_server_s_answer_names_stays_in_the_raw_zone():
     answer = "550 5.1.1 <dana@example.org>: no such user; call +1 425 555 0142"
     [mail] = events(ses("Delivery", delivery={"smtpResponse": answer}))

@@ -1,6 +1,7 @@
 """Any files through the pipeline's own code: `segment-assets events normalise`."""
 
 import gzip
+import os
 from shutil import copy
 
 import pyarrow.parquet as pq
@@ -45,7 +46,7 @@ def test_order_of_files_changes_nothing(tmp_path):
 
 def test_one_path_twice_is_refused(tmp_path):
     path = put(tmp_path, "a.gz", event())
-    with pytest.raises(LandingError, match="same path"):
+    with pytest.raises(LandingError, match="is named twice: name each file once"):
         files([path, path], AUTO, tmp_path / "scratch")
 
 
@@ -89,19 +90,39 @@ def test_a_folder_is_every_file_below_it_and_a_pattern_what_it_matches(tmp_path)
         (["*.json", "--out", "out.parquet"], "*.json: there is no such file"),
         (["-", "--out", "out.parquet"], "standard input is not read"),
         (["a.gz", "--out", "nowhere/out.parquet"], "there is no folder nowhere"),
+        (["a.gz", "--out", ""], "--out names no file"),
+        (["a.gz", "--out", "x" * 300], "can't be written: File name too long"),
+        (["a.gz", "--out", "/proc/out.parquet"], "/proc/out.parquet: can't be written"),
+        (["a.gz", "--out", "pipe"], "pipe: is no file, and is not written over"),
         (["a.gz", "--out", "a.gz"], "a.gz: is one of the files to read"),
-        (["a.gz", "a.gz", "--out", "out.parquet"], "give each once"),
+        (["a.gz", "a.gz", "--out", "out.parquet"], "a.gz: is named twice: name each file once"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_nothing_is_written(tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
     before = put(tmp_path, "a.gz", event()).read_bytes()
+    os.mkfifo("pipe")
     code, told = run(*arguments)
     assert code == 1
     assert said in told
     assert "Traceback" not in told
-    assert [p.name for p in tmp_path.iterdir()] == ["a.gz"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.gz", "pipe"]
     assert (tmp_path / "a.gz").read_bytes() == before
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_link_leads_to_what_is_written(tmp_path):
+    (tmp_path / "out.parquet").symlink_to("there.parquet")
+    assert run(put(tmp_path, "a.gz", event()), "--out", tmp_path / "out.parquet")[0] == 0
+    assert (tmp_path / "out.parquet").is_symlink()
+    assert pq.read_table(tmp_path / "there.parquet").num_rows == 1
+
+
+def test_files_of_one_name_in_other_folders_are_two(tmp_path, monkeypatch):
+    put(tmp_path, "in/a.json", event(number=1))
+    put(tmp_path, "at/in/a.json", event(number=2))
+    monkeypatch.chdir(tmp_path / "at")
+    assert "2 records in 2 files = 2 events" in run("../in/a.json", "in/a.json", "--out", "out.parquet")[1]
 
 
 def test_a_disk_that_is_full_leaves_no_half_of_a_file(tmp_path, monkeypatch):

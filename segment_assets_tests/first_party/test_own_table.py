@@ -1,4 +1,5 @@
 import gzip
+import json
 import re
 from datetime import date, datetime
 from functools import partial
@@ -10,10 +11,12 @@ import pytest
 
 from segment_assets.first_party import deliveries, tabular
 from segment_assets.first_party.deliveries import event_objects, load
+from segment_assets.first_party.engagement import perhaps_suppressions
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats.choice import format_of
 from segment_assets.first_party.formats.own_table import OwnTable
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_RECORDS, RAW_EVENTS
+from segment_assets.first_party.vocabulary import own_name
 from segment_assets.lake import FolderStore, Lake
 from segment_assets.lake.embedded import open_catalog
 from segment_assets.landing_config import EventsLanding, EventTable
@@ -51,6 +54,13 @@ def test_rows_become_events_on_the_day_they_were_known(lake, landing):
     assert {(r["source"], r["raw_uri"]) for r in rows} == {("custom", "events/orders.csv")}
 
 
+def test_white_space_around_a_customers_id_is_no_part_of_it(lake, landing):
+    landing.write("events/o.csv", b"who,when,what,paid,shop\nC1  ,2026-01-01,ORDER,,\n\tC1,2026-01-01,REDEEM,,\n")
+    load_days(lake, landing, where=WHERE)
+    normalise(lake, WHERE)
+    assert lake.read(ENGAGEMENT_EVENTS)["user_id"].to_pylist() == ["C1", "C1"]
+
+
 def test_received_decides_the_day_where_it_is_known(lake, landing):
     mapping = EventTable(customer="who", time="when", received="seen", event_name="purchase")
     where = EventsLanding(format="table", table=mapping)
@@ -63,7 +73,17 @@ def test_received_decides_the_day_where_it_is_known(lake, landing):
 
 
 @pytest.mark.parametrize(
-    "how", ["plain", "gzip", "semicolons", "byte order mark", "parquet", "json lines", "json in a row, gzip"]
+    "how",
+    [
+        "plain",
+        "gzip",
+        "semicolons",
+        "byte order mark",
+        "blank lines first",
+        "parquet",
+        "json lines",
+        "json in a row, gzip",
+    ],
 )
 def test_a_table_reads_alike_however_it_is_written(how, landing):
     mapping = EventTable(customer="who", time="when", event="what", metrics={"amount": "paid"})
@@ -72,6 +92,8 @@ def test_a_table_reads_alike_however_it_is_written(how, landing):
         content = gzip.compress(content)
     if how == "semicolons":
         content = content.replace(b",", b";")
+    if how == "blank lines":
+        content = b"\n  \r\n" + content
     if how == "byte order mark":
         content = b"\xef\xbb\xbf" + content
     if how.startswith("json"):
@@ -122,6 +144,17 @@ def test_bad_rows_are_quarantined_and_the_rest_is_kept(lake, landing):
     ]
     assert {str(r["arrival_date"]) for r in found} == {"2026-01-02"}  # the first day of their file
     assert [(r["delivered"], r["good"]) for r in lake.read(ARRIVAL_DAYS).to_pylist()] == [(10, 1), (1, 1)]
+
+
+def test_a_quote_that_is_still_open_at_the_end_is_named_and_costs_no_row_before_it():
+    [rows] = tabular.read("o.csv", b'who,what\nC1,a\nC2,"b\nC3,c\n', ["who"], "here")
+    assert [values for _, values in rows.good] == [("C1", "a")]
+    assert [(position, piece.reason) for position, piece in rows.bad] == [(1, "open_quote")]
+
+
+def test_blank_lines_alone_are_a_table_of_events_without_rows(landing):
+    landing.write("events/o.csv.gz", gzip.compress(b"\n"))
+    assert days_in(landing, WHERE) == {}
 
 
 def test_a_missing_column_is_one_clear_sentence(landing):
@@ -260,6 +293,38 @@ def test_a_whole_number_that_became_a_float_by_a_null_beside_it_is_a_whole_numbe
     assert [v[0] for rows in found for _, v in rows.good] == ["17", None, "2.5", "nan", "1e+300"]
 
 
+def test_of_two_unmapped_columns_of_one_name_neither_is_lost():
+    content = b"who,when,what,paid,shop,note,note\nC1,2026-01-01,x,,A,left,right\nC1,2026-01-01,x,,A,other,right\n"
+    form = OwnTable(MAPPING)
+    [found] = [form.read("x", rows) for rows in form.pieces("x", content)]
+    assert [json.loads(r)["note (2)"] for r in found.records["record"].to_pylist()] == ["right", "right"]
+    assert len(set(found.records["event_id"].to_pylist())) == 2
+
+
+@pytest.mark.parametrize("written", ["1_000", "\uff11\uff12", "0x10", "12 EUR"])
+def test_what_only_python_takes_for_a_number_is_none(written):
+    form = OwnTable(MAPPING)
+    content = f"who,when,what,paid,shop\nC1,2026-01-01,x,{written},A\n".encode()
+    [found] = [form.read("x", rows) for rows in form.pieces("x", content)]
+    assert found.quarantined["reason"].to_pylist() == ["not_a_number"]
+
+
+def test_a_row_of_parquet_that_is_no_utf8_costs_no_other():
+    sink = pa.BufferOutputStream()
+    who = pa.StringArray.from_buffers(3, *pa.array([b"C1", b"\xff", b"C3"]).buffers()[1:])
+    pq.write_table(pa.table({"who": who, "when": ["2026-01-01"] * 3}), sink)
+    found = list(tabular.read("x", sink.getvalue().to_pybytes(), ["who", "when"], "here"))
+    assert [(at, values[0]) for rows in found for at, values in rows.good] == [(0, "C1"), (2, "C3")]
+    assert [(at, piece.reason) for rows in found for at, piece in rows.bad] == [(1, "not_utf8")]
+
+
+def test_a_list_of_json_that_fills_a_line_is_refused_in_a_sentence():
+    content = json.dumps([{"who": "Dana", "when": "2026-01-01", "n": n} for n in range(4_000)]).encode()
+    with pytest.raises(LandingError, match="or a JSON object per line") as told:
+        list(OwnTable(MAPPING).pieces("events/o.csv", content))
+    assert "Dana" not in str(told.value)
+
+
 def test_a_mapped_column_of_lists_is_refused_in_a_sentence():
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table({"who": [["C1"]], "when": ["2026-01-01"], "tags": [["a", "b"]]}), sink)
@@ -290,3 +355,22 @@ def test_a_table_in_another_unicode_is_told_in_words_that_can_be_printed(encodin
     with pytest.raises(LandingError, match=r"t\.csv is no UTF-8 in its first line: save it as UTF-8") as told:
         list(tabular.read("t.csv", CSV.encode(encoding), ["who"], "landing.events.table"))
     str(told.value).encode()
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [("unsubscribe", "unsubscribe"), ("Unsubscribe", "unsubscribe"), ("BOUNCE HARD", "bounce_hard"),
+     ("bounce-soft", "bounce_soft"), ("Complaint", "complaint"), ("Purchase", "app"), ("unsubscribed", "app")],
+)  # fmt: skip
+def test_a_name_that_closes_a_channel_is_known_however_it_is_spelled(written, name):
+    assert own_name(written) == name
+
+
+def test_names_that_sound_like_a_suppression_and_are_none_are_told(lake, landing):
+    kinds = ("Unsubscribe", "unsubscribed", "opt-out", "opt-out", "ORDER", "bounced dana@example.org")
+    lines = ["who,when,what,paid,shop", *(f"C{n},2026-01-01,{kind},," for n, kind in enumerate(kinds))]
+    landing.write("events/o.csv", "\n".join(lines).encode())
+    load_days(lake, landing, where=WHERE)
+    normalise(lake, WHERE)
+    assert [r["event_name"] for r in lake.read(ENGAGEMENT_EVENTS).to_pylist() if r["is_suppression"]] == ["unsubscribe"]
+    assert perhaps_suppressions(lake) == {"opt-out": 2, "unsubscribed": 1}

@@ -1,5 +1,5 @@
 import json
-from datetime import datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pyarrow as pa
@@ -306,6 +306,44 @@ def test_aws_sample_loads_through_the_same_code(shared):
     assert rows[0]["account_id"] == "12345"
     assert rows[0]["address_hash"] == sha256("email:churn2@example.com")
     assert rows[0]["occurred_at"] == datetime(2019, 9, 27, 15, 9, 50)
+
+
+def test_an_app_s_own_attributes_may_be_called_as_those_of_messages():
+    own = {"feedback": "great", "record_status": "paid", "message_id": "m1", "iso_country_code": "x", "link": "y"}
+    [row], _ = read(text(event("survey.submit", attributes=own)))
+    assert dict(row["properties"]) == own
+    assert (row["outcome"], row["message_id"]) == (None, None)
+
+
+def test_a_clicked_link_comes_before_an_attribute_of_its_name():
+    facets = {"email_channel": {"mail_event": {"click": {"link": "https://e.example/x?y"}}}}
+    [row], _ = read(text(event("_email.click", attributes={"link": "hero", "a": "b"}, facets=facets)))
+    assert row["properties"] == [("a", "b"), ("link", "https://e.example/x")]
+
+
+def test_a_text_message_reported_before_midnight_and_sent_after_it_arrived_after_it():
+    midnight = int(datetime(2026, 9, 22, tzinfo=UTC).timestamp() * 1000)
+    told = event("_SMS.SUCCESS", event_timestamp=midnight + 300, arrival_timestamp=midnight - 100)
+    delivered = Stream([PINPOINT]).read("events/x", text(told))
+    assert delivered.records["arrived"].to_pylist() == [date(2026, 9, 22)]
+
+
+def test_one_bad_row_of_a_parquet_file_costs_no_other():
+    times, kind = [1_790_000_000_000 + n for n in range(9)], pa.map_(pa.string(), pa.string())
+    maps = [[("n", str(n))] for n in range(8)] + [[("sku", "1"), ("sku", "2")]]
+    columns = {
+        "event_type": pa.StringArray.from_buffers(9, *pa.array([b"a", b"a", b"a", b"\xff"] + [b"a"] * 5).buffers()[1:]),
+        "event_timestamp": times,
+        "arrival_timestamp": times,
+        "attributes": pa.array(maps, kind),
+        "row": [1] * 9,
+    }
+    sink = pa.BufferOutputStream()
+    pa.parquet.write_table(pa.table(columns), sink)
+    rows, bad = read(sink.getvalue().to_pybytes())
+    assert [b["reason"] for b in bad] == ["not_utf8"]
+    assert [dict(r["properties"]) for r in rows][-2:] == [{"n": "7"}, {"sku": "2"}]
+    assert [r["raw_ordinal"] for r in rows] == [0, 1, 2, 4, 5, 6, 7, 8]
 
 
 def test_maps_as_lists_of_pairs_are_maps():

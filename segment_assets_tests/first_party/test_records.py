@@ -33,6 +33,20 @@ def test_a_record_over_several_lines_is_one_record():
     assert cut(spread + b"\n" + C) == [(spread, None), (C, None)]
 
 
+@pytest.mark.parametrize("size", [65_400, 66_000, 300_000])
+def test_a_long_record_over_several_lines_is_one_record(size):
+    spread = json.dumps({"event_type": "a", "attributes": {"k": "v" * size}}, indent=1).encode()
+    assert cut(spread + b"\n" + C) == [(spread, None), (C, None)]
+
+
+def test_many_records_over_several_lines_without_anything_between_them_are_each_one():
+    each = [
+        json.dumps({"event_type": "a", "n": n, "inner": [{"é": {}}, None, -1.5]}, indent=1).encode()
+        for n in range(2_000)
+    ]
+    assert cut(b"".join(each)) == [(record, None) for record in each]
+
+
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [

@@ -84,6 +84,18 @@ def test_a_list_may_hold_everywhere_and_name_customers(lake, landing):
     assert listed(lake, landing, "dan", where=ids, header="who") == [("dan", c) for c in every]
 
 
+@pytest.mark.parametrize(("known_as", "listed_as"), [("dan  ", "dan"), ("dan", " dan\t"), ("\u00a0dan", "dan ")])
+def test_white_space_around_an_id_is_no_part_of_it(lake, landing, known_as, listed_as):
+    landing.write(
+        "customers/customers.csv", f"id,mail,tel,land,seen,news,app\n{known_as},d@example.org,,,,,\n".encode()
+    )
+    rows = customers.tables(customers.read(landing, OWN), "US")
+    known = rows[customers.CUSTOMERS]["customer_id"].to_pylist()
+    by_id = SuppressionList(path=PATH, customer="who")
+    found = listed(lake, landing, f'"{listed_as}"', where=by_id, header="who")
+    assert known == ["dan"] == sorted({who for who, _ in found})
+
+
 def test_a_list_without_a_header_names_columns_by_number(lake, landing):
     where = SuppressionList(path=PATH, email="1", header=False)
     assert listed(lake, landing, "ann@example.org,BOUNCE", "bob@example.org,COMPLAINT", where=where) == [
@@ -105,17 +117,57 @@ def test_a_list_that_is_not_configured_any_more_suppresses_nobody(lake, landing)
 
 
 def test_lines_that_list_nobody_are_kept_named_and_counted(lake, landing):
-    lines = ["ann@example.org,", "ann@example.org,", "no address,", ",", "bob@example.org,12", "a,b,c"]
+    lines = ["ann@example.org,", "ann@example.org,", "no address,", ",", "bob@example.org,12"]
     assert listed(lake, landing, *lines) == [("ann", "email"), ("bob", "email")]
     found = suppression_lists.read(landing, {"stop": BOTH}, "US")
     assert found.counts["stop"] == {
-        "lines": 6, "entries": 2, "duplicates": 1, "quarantined": 3, "unusable_addresses": 1,
+        "lines": 5, "entries": 2, "duplicates": 1, "quarantined": 2, "unusable_addresses": 1,
     }  # fmt: skip
     assert [(r["position"], r["reason"]) for r in lake.read(QUARANTINED_SUPPRESSIONS).to_pylist()] == [
         (2, "bad_address"),
         (3, "missing_address"),
-        (5, "wrong_columns"),
     ]
+
+
+@pytest.mark.parametrize("before", ["\n", "\r\n \r\n", "\ufeff\n\n", "sep=;\n", "\nsep=,\n"])
+def test_what_stands_before_the_header_hides_no_line(lake, landing, before):
+    sign = ";" if ";" in before else ","
+    landing.write(PATH, f"{before}mail{sign}tel\nann@example.org{sign}\n".encode())
+    assert read(lake, landing) == [("ann", "email")]
+
+
+def test_blank_lines_are_no_lines_of_a_list(lake, landing):
+    where = SuppressionList(path=PATH, email="1", header=False)
+    assert listed(lake, landing, "", "ann@example.org", "", "   ", "bob@example.org", where=where) == [
+        ("ann", "email"),
+        ("bob", "email"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('mail,tel\nann@example.org,\n"bob@example.org,\ncat+news@example.org,\n', r"\(open_quote, row 2\)"),
+        ('mail,tel\n"ann@example.org,\nbob@example.org,\n"dan@example.org,\n', "line break in row 1"),
+        ('mail,tel\nann@example.org,"\nbob@example.org,"\n', "line break in row 1"),
+        ('mail,tel,"note\nann@example.org,,\nbob@example.org,,"\n', "line break in the header"),
+        ('"mail,tel\nann@example.org,\n', "has a quote in its header that is not closed"),
+        ("mail,tel\nann@example.org,\na,b,c\n", r"\(wrong_columns, row 2\)"),
+        ("mail,tel\n" + "x" * 200_000 + ",\nann@example.org,\n", r"\(bad_csv, row 1\)"),
+        ('{"mail": "ann@example.org"}\n{"mail": "bob@example.org"\n', r"\(not_json, row 2\)"),
+        ('{"mail": "ann@example.org\\nbob@example.org"}\n', "line break in row 1"),
+        ("\n \n", "holds blank lines alone"),
+        ('{"email": "ann@example.org"}\n', "of its 1 lines not one names anybody"),
+        ("tel,mail\nann@example.org,\nbob@example.org,\n", "of its 2 lines not one names anybody"),
+    ],
+)  # fmt: skip
+def test_a_line_that_cannot_be_read_holds_everything(lake, landing, content, said):
+    landing.write(PATH, content.encode())
+    found = suppression_lists.read(landing, {"stop": BOTH}, "US")
+    [problem] = found.problems
+    assert re.search(said, problem)
+    assert not re.search("example|ann|bob", problem)
+    assert found.made_from == {"stop": "unread"}
 
 
 def test_every_file_of_a_folder_counts_plain_gzip_or_parquet(lake, landing):

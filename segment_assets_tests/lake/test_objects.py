@@ -27,6 +27,14 @@ def test_what_is_written_is_read_and_listed_by_key(store: ObjectStore) -> None:
     assert [(o.key, o.size) for o in store.list("b/")] == [("b/1", 3), ("b/2", 3)]
 
 
+def test_a_large_object_is_lent_as_a_file(store: ObjectStore) -> None:
+    store.write("a b/ü+=&é.gz", b"x" * 100_000)
+    with store.file("a b/ü+=&é.gz") as path:
+        assert path.read_bytes() == b"x" * 100_000
+    with pytest.raises(FileNotFoundError), store.file("nothing"):
+        pass
+
+
 def test_a_prefix_need_not_end_at_a_slash(store: ObjectStore) -> None:
     store.write("b/1x", b"")
     store.write("b/2x", b"")

@@ -68,6 +68,13 @@ def test_a_trend_compares_the_last_window_with_the_one_before(lake: Lake):
     assert row(build(lake, [LONG_AGO, *events]), "ann", GRID)["purchase_trend_28d"] == (3 - 1) / (3 + 1)
 
 
+def test_who_had_events_before_the_last_window_alone_has_stopped(lake: Lake):
+    events = [Event("ann", "purchase", days_before(GRID, d)) for d in (40, 50)]
+    built = build(lake, [LONG_AGO, *events])
+    assert row(built, "ann", GRID)["purchase_trend_28d"] == -1
+    assert row(built, "someone", GRID)["purchase_trend_28d"] is None
+
+
 def test_rates_are_per_message_sent_on_their_channel_and_null_without_any(lake: Lake):
     mail = [Event("ann", "send", days_before(GRID, d), channel="email", engagement=False) for d in (2, 3, 4, 5)]
     click = Event("ann", "click", days_before(GRID, 2), channel="email")

@@ -129,6 +129,13 @@ def test_a_relative_counts_once_both_ends_of_the_link_were_known(lake: Lake):
     assert built.late_rows == 0
 
 
+def test_an_identifier_of_more_than_a_person_links_a_household_and_no_person(lake: Lake):
+    early = days_before(GRID, 30)
+    built = live_together(lake, [(customer, "device", early, "household_only") for customer in ("ann", "bob", "cat")])
+    ann = row(built, "ann", GRID)
+    assert (ann["household_customers"], ann["person_customers"]) == (3, 1)
+
+
 def test_guarded_identifiers_and_other_households_link_nobody(lake: Lake):
     early = days_before(GRID, 30)
     built = live_together(

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from segment_assets.people.addresses import (
     address_hash,
+    deliverable_email,
     email_sha256,
     email_sha256_google,
     looks_like_an_address,
@@ -17,6 +18,7 @@ from segment_assets.people.addresses import (
     phone_sha256_e164,
     postal_sha256,
     sha256,
+    without_addresses,
     without_tag,
 )
 
@@ -52,8 +54,20 @@ def test_a_number_without_a_country_is_never_guessed():
 def test_addresses_are_found_in_free_text():
     assert looks_like_an_address("write to dana@example.org, please")
     assert looks_like_an_address("+1 (425) 555-0142")
+    assert looks_like_an_address("call +49 151 23456789, please")
+    assert looks_like_an_address("https://shop.example/leave/dana%40example.org/now")
+    assert looks_like_an_address("tel:4915123456789")
+    assert looks_like_an_address("https://wa.me/4915123456789")
     assert not looks_like_an_address("sku A-100 @ 3.50")
+    assert not looks_like_an_address("50% off, A+ rated, 2026-01-01T10:00:00+0000")
     assert not looks_like_an_address("20260921")
+
+
+@pytest.mark.parametrize(
+    "written", ["'dana'@example.org", '"dana"@example.org', "dana%40example.org", "dana@example.org"]
+)
+def test_of_an_answer_no_part_of_an_address_is_left(written):
+    assert without_addresses(f"550 <{written}> is unknown") == "550 <[address]> is unknown"
 
 
 @given(st.emails(), st.sampled_from(["", " ", "\t"]))
@@ -95,6 +109,23 @@ def test_what_holds_an_address_and_is_none_is_none(written):
 @pytest.mark.parametrize("written", ["\ufeffa+b@x.org", " a+b@x.org\u200b\n", "A+B@X.org"])
 def test_what_nobody_sees_at_its_ends_is_no_part_of_an_address(written):
     assert normalise_email(written) == "a+b@x.org"
+
+
+@pytest.mark.parametrize("written", ["a\x00@x.org", "a\x1f@x.org", "a@x\x7f.org"])
+def test_a_sign_that_cannot_be_printed_is_no_part_of_an_address(written):
+    assert normalise_email(written) is None
+
+
+@pytest.mark.parametrize(
+    "written", ["ka\u0308the@x.org", "K\u00c4THE@x.org", "\uff4b\u00e4the@x\uff0eorg", "k\u00e4the@x.org\u00a0"]
+)
+def test_one_address_in_several_codes_is_one(written):
+    assert normalise_email(written) == "k\u00e4the@x.org"
+
+
+def test_a_message_is_sent_to_the_address_as_written_without_what_surrounds_it():
+    assert deliverable_email(" Dana.Reyes@Example.org\u200b ") == "Dana.Reyes@Example.org"
+    assert deliverable_email("Dana <dana@example.org>") is None
 
 
 def test_a_number_without_its_area_code_is_nobodys():

@@ -5,9 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_assets.people.consent import SAID, STATEMENTS, appended, consenting, current_consent, holding
+from segment_assets.people.consent import (
+    SAID,
+    STATEMENTS,
+    appended,
+    consenting,
+    current_consent,
+    holding,
+    said_consent,
+)
 
-EARLY, LATE = datetime(2026, 1, 1), datetime(2026, 2, 1)
+EARLY, LATE, AFTER = datetime(2026, 1, 1), datetime(2026, 2, 1), datetime(2026, 3, 1)
 
 
 def statements(*rows):
@@ -34,8 +42,21 @@ def test_denied_beats_granted_on_a_tie():
     assert state(("granted", "a", LATE), ("denied", "b", LATE)) == ["denied"]
 
 
-def test_a_statement_without_a_time_is_the_oldest():
-    assert state(("denied", "a", None), ("granted", "b", EARLY)) == ["granted"]
+def test_without_a_time_a_denial_is_the_newest_statement_and_a_grant_the_oldest():
+    assert state(("denied", "a", None), ("granted", "b", LATE)) == ["denied"]
+    assert state(("granted", "a", None), ("denied", "b", EARLY)) == ["denied"]
+    assert state(("granted", "a", None), ("granted", "b", EARLY)) == ["granted"]
+    assert state(("denied", "a", None), ("unknown", "b", LATE)) == ["denied"]
+
+
+def test_a_denial_with_a_time_is_told_beside_what_holds():
+    def told(*rows):
+        return [(r["state"], r["effective_at"], r["holds"]) for r in said_consent(statements(*rows)).to_pylist()]
+
+    no, yes = ("denied", "a", EARLY), ("granted", "a", LATE)
+    assert told(no, yes) == [("denied", EARLY, False), ("granted", LATE, True)]
+    assert told(no, no, ("denied", "a", None)) == [("denied", EARLY, False), ("denied", None, True)]
+    assert told(no, no) == told(no, ("granted", "a", EARLY)) == [("denied", EARLY, True)]
 
 
 def test_unknown_says_nothing():
@@ -69,12 +90,12 @@ def test_the_order_of_statements_does_not_matter(rows, random):
 
 
 def exports(*said, reading="r"):
-    """What exports said one after another, each a (state, time) or nothing: all that was said, and what holds."""
+    """What exports said one after another, each a (state, time), a list of them or nothing: the log, and what holds."""
     log = pa.Table.from_pylist([], schema=SAID)
     for number, one in enumerate(said, 1):
-        rows = [] if one is None else [(one[0], "a", one[1])]
-        of = one[2] if one and len(one) > 2 else reading
-        log = appended(log, current_consent(statements(*rows)), date(2026, 1, number), of)
+        rows = [(o[0], "a", o[1]) for o in (one if isinstance(one, list) else [one] if one else [])]
+        of = one[2] if isinstance(one, tuple) and len(one) > 2 else reading
+        log = appended(log, said_consent(statements(*rows)), date(2026, 1, number), of)
     return log, [r["state"] for r in holding(log).to_pylist()]
 
 
@@ -105,6 +126,11 @@ def test_rows_come_when_something_else_is_said_and_none_goes():
         ([("denied", None), ("granted", EARLY)], "granted"),
         ([("denied", LATE, "another column"), ("granted", EARLY)], "granted"),  # it was read wrongly
         ([("unknown", EARLY)], "unknown"),
+        ([[("denied", LATE), ("denied", None)], ("granted", EARLY)], "denied"),  # the no with a time is remembered
+        ([[("denied", LATE), ("denied", None)], ("granted", AFTER)], "granted"),
+        ([("granted", AFTER), [("denied", EARLY), ("denied", None)]], "denied"),
+        ([[("denied", EARLY), ("granted", LATE)], ("granted", LATE)], "granted"),
+        ([[("denied", LATE), ("unknown", AFTER)], ("granted", EARLY)], "denied"),
     ],
 )
 def test_what_holds_of_all_that_exports_said(said, holds):
@@ -114,6 +140,21 @@ def test_what_holds_of_all_that_exports_said(said, holds):
 said_once = st.tuples(
     st.sampled_from(["granted", "denied", "unknown"]), st.sampled_from([None, EARLY, LATE]), st.sampled_from("rs")
 )
+said_by_many = st.lists(
+    st.tuples(st.sampled_from(["granted", "denied"]), st.sampled_from([None, EARLY, LATE])), min_size=1
+)
+
+
+@settings(max_examples=25)
+@given(st.lists(said_by_many, min_size=1, max_size=3))
+def test_whoever_said_no_at_a_time_keeps_saying_no_until_a_later_yes(said):
+    log, held = exports(*said)
+    again, _ = exports(*[one for one in said for _ in (0, 1)])
+    assert again.drop(["told_on"]).equals(log.drop(["told_on"]))
+    no = max((time for rows in said for state, time in rows if state == "denied" and time), default=None)
+    yes = max((time for rows in said for state, time in rows if state == "granted" and time), default=None)
+    if no and not (yes and yes > no):
+        assert held == ["denied"]
 
 
 @settings(max_examples=10)

@@ -96,6 +96,17 @@ def test_channels_are_those_that_may_be_used(lake):
     assert decided["dan"]["reason"] == "no_consent"
 
 
+def test_who_has_no_address_that_is_one_is_unreachable(lake):
+    build(lake)
+    write(lake, CUSTOMER_ENDPOINTS, endpoint("anna") | {"address_sha256": None}, endpoint("dan"), endpoint("eve"))
+    _, decided = materialize(lake)
+    assert {p: decided[p]["reason"] for p in ("anna", "dan", "eve")} == {
+        "anna": "unreachable",
+        "dan": "in",
+        "eve": "in",
+    }
+
+
 def test_without_scores_nobody_is_eligible_and_the_day_is_missing(lake):
     build(lake)
     scored(lake, {})
@@ -105,6 +116,7 @@ def test_without_scores_nobody_is_eligible_and_the_day_is_missing(lake):
 
 def test_the_check_bites_when_a_suppressed_or_unconsented_customer_gets_in(lake):
     build(lake)
+    write(lake, CUSTOMER_ENDPOINTS, *(endpoint(p) for p in PEOPLE if p != "finn"), endpoint("finn", active=False))
     suppressed = suppressed_channels(lake)
     about = {"household_id": "h", "reason": "in", "holdout_draw": 0.5, "as_of": None}
     smuggled = [
@@ -112,15 +124,16 @@ def test_the_check_bites_when_a_suppressed_or_unconsented_customer_gets_in(lake)
         about | {"customer_id": "cleo", "state": "in", "channels": ["email"]},  # unsubscribed
         about | {"customer_id": "dan", "state": "in", "channels": ["sms"]},  # consents to e-mail only
         about | {"customer_id": "eve", "state": "in", "channels": []},
+        about | {"customer_id": "finn", "state": "in", "channels": ["email"]},  # no address that can be written to
         about | {"customer_id": "anna", "state": "in", "channels": ["email"]},  # rightly in
         about | {"customer_id": "bo", "state": "out", "channels": ["email"]},  # wrong, but not in
     ]
     decided = pa.Table.from_pylist(smuggled, pa.schema([f.with_nullable(True) for f in TABLE.schema]))
     wrong = wrong_members(lake, decided, suppressed)
-    assert wrong == {"unconsented": 2, "suppressed": 1, "no_channel": 1}
-    results = {c.check_name: c.passed for c in checks(decided, population=6, wrong=wrong)}
+    assert wrong == {"unconsented": 2, "suppressed": 1, "no_channel": 1, "no_address": 2}
+    results = {c.check_name: c.passed for c in checks(decided, population=7, wrong=wrong)}
     assert results == {"may_be_reached": False, "reasons_sum_to_the_population": True, "keys_unique": False}
-    assert not checks(decided, population=7, wrong={})[1].passed
+    assert not checks(decided, population=8, wrong={})[1].passed
 
 
 def test_decisions_are_written_for_every_customer_with_the_schema_described(lake):

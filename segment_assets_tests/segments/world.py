@@ -65,7 +65,10 @@ def write(lake: Lake, table: Table, *records: dict) -> None:
 
 
 def endpoint(customer: str, channel: str = "email", *, active: bool = True) -> dict:
-    return {"customer_id": customer, "endpoint_id": f"ep-{customer}-{channel}", "channel": channel, "active": active}
+    return {
+        "customer_id": customer, "endpoint_id": f"ep-{customer}-{channel}", "channel": channel, "active": active,
+        "address_sha256": f"hash of {customer} {channel}",
+    }  # fmt: skip
 
 
 def consent(customer: str, state: str, channel: str = "email") -> dict:

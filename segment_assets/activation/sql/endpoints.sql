@@ -1,4 +1,5 @@
--- Endpoints to tell: of every member, the active ones on the channels the segment gives them.
+-- Endpoints to tell: of every member, the active ones on the channels the segment gives them. What is no address has no
+-- hash, and no suppression list could name it: nobody is told of it.
 WITH members AS (
   SELECT customer_id, score, decile, EXPLODE(channels) AS channel FROM decisions WHERE state = 'in'
 )
@@ -6,4 +7,5 @@ SELECT m.customer_id, e.endpoint_id AS recipient, e.channel, e.address_sha256, R
   CASE WHEN m.decile <= 2 THEN 'high' WHEN m.decile <= 5 THEN 'medium' ELSE 'low' END AS band
 FROM members AS m
 JOIN customer_endpoints AS e ON e.customer_id = m.customer_id AND e.channel = m.channel AND e.active
+  AND e.address_sha256 IS NOT NULL
 ORDER BY m.customer_id, e.endpoint_id

@@ -16,6 +16,7 @@ from segment_assets.clean_room.custom import (
     privacy,
     surface,
     thresholds,
+    valid,
 )
 from segment_assets.clean_room.custom.resolve import Resolver
 from segment_assets.clean_room.custom.scopes import Resolution
@@ -65,6 +66,7 @@ def check(
     resolver = Resolver(collaboration)
     resolution = resolver.program(program.cached, program.final)
     found += resolver.wrong
+    found += [] if resolver.wrong else valid.check(resolution)
     used = {t.name: t for q in resolution.queries for r in q.relations.values() for t in r.tables()}
     used |= {t.name: t for t in tables}
     if len(used) > MAX_TABLES:
@@ -76,6 +78,7 @@ def check(
     found += disallowed.check(resolution, collaboration)
     found += mapping.check(resolution)
     if limits.private:
+        found += privacy.beside_a_minimum(every)
         found += privacy.budget(resolution, state)
         found += privacy.check(resolution)
     found += encryption.check(resolution, collaboration, state)

@@ -1,5 +1,6 @@
 """comparisonControls: which columns may be compared with a literal, and which with another column.
 
+A value that is a condition is compared with a literal: `WHERE flag`, `NOT CAST(spend - 5 AS BOOLEAN)`.
 "Indirect literal comparisons" are followed: a literal that comes through a CTE, VALUES, a parameter or a scalar
 subquery is a literal, and a function that answers a question about a column (NULLIF, INSTR, REGEXP_REPLACE) compares.
 A literal that another column of the query is compared with reaches what that column is compared with:
@@ -22,11 +23,17 @@ _PREDICATES = (
     exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.RegexpLike, exp.NullSafeEQ, exp.NullSafeNEQ,
     exp.Between, exp.In, exp.Is,
 )  # fmt: skip
+# Functions that answer yes or no, whose arguments are judged as those of `=`.
+_ANSWERS = (exp.StartsWith, exp.EndsWith, exp.Contains, exp.ArrayContains, exp.Exists)
+_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Pow)
+_CONNECTORS = (exp.And, exp.Or, exp.Not, exp.Paren)
+_CHOICES = (exp.Coalesce, exp.Case, exp.If)  # one of their branches is the condition
 _NO_ORIGIN = Origin()
 
 
 def check(resolution: Resolution, collaboration: Collaboration) -> Iterator[Finding]:
     """Comparisons that a table of the query does not allow."""
+    identities: set[Source] = set()
     literal: dict[Source, str] = {}
     column: dict[Source, str] = {}
     for name, table in collaboration.tables.items():
@@ -34,6 +41,7 @@ def check(resolution: Resolution, collaboration: Collaboration) -> Iterator[Find
         if not isinstance(rule, Custom):
             continue
         controls = rule.comparison_controls
+        identities |= {(name, rule.identity)} if rule.identity else set()
         for c in table.columns:
             if (controls and c not in controls.allowed_literal_comparison_columns) or c == rule.identity:
                 literal[(name, c)] = f"{name}.comparisonControls.allowedLiteralComparisonColumns"
@@ -46,6 +54,17 @@ def check(resolution: Resolution, collaboration: Collaboration) -> Iterator[Find
     for node, sides in every:
         yield from _judge(node, sides, literal, column)
     yield from _reached(every, literal)
+    for query in selects:
+        yield from _calculated(query, resolution, identities)
+
+
+def _calculated(query: Query, resolution: Resolution, identities: set[Source]) -> Iterator[Finding]:
+    """Identities as numbers: `COUNT(1 / (id - 7))` asks for one person, and nothing honest calculates with a name."""
+    for node in clauses.own_nodes(query) if identities else ():
+        if isinstance(node, _ARITHMETIC):
+            for table, column in sorted(resolution.origin(node).compared & identities):
+                message = f'"{column}" of {table} identifies people, and is nothing to calculate with'
+                yield at(node, "LITERAL_COMPARISON_NOT_ALLOWED", message, rule=f"{table}.aggregationThresholds")
 
 
 def _reached(every: list[tuple[exp.Expr, list[Origin]]], literal: dict[Source, str]) -> Iterator[Finding]:
@@ -110,7 +129,9 @@ def _comparisons(query: Query, resolution: Resolution) -> Iterator[tuple[exp.Exp
             sides = [side for part in parts for side in _sides(part, resolution)]
             # NVL2 and SIGN ask without naming a constant.
             yield node, [*sides, _LITERAL] if isinstance(node, exp.Nvl2 | exp.Sign) else sides
-        elif isinstance(node, exp.Column) and _is_condition(node):
+        elif isinstance(node, exp.Cast) and node.to.is_type(exp.DType.BOOLEAN):
+            yield node, [resolution.origin(node), _LITERAL]  # whether a value is zero, or the word "true"
+        elif is_condition(node):
             yield node, [resolution.origin(node), _LITERAL]
     yield from _shared_columns(query)
 
@@ -133,21 +154,38 @@ def _sides(part: exp.Expr, resolution: Resolution) -> Iterator[Origin]:
     if isinstance(part, exp.Tuple):
         for item in part.expressions:
             yield from _sides(item, resolution)
-    elif (query := nested(part)) is not None and id(query) in resolution.within:
+    elif (query := nested(part)) is not None and _is_literal(resolution.within.get(id(query))):
+        yield _LITERAL
+    elif query is not None and id(query) in resolution.within:
         yield from (o for _, o in resolution.within[id(query)].outputs)
     else:
         found = resolution.origin(part)
         yield _LITERAL if found.constant and part.find(exp.Column) is None else found
 
 
-def _is_condition(node: exp.Column) -> bool:
-    """A bare column where a condition stands: `WHERE flag` is `flag = TRUE`."""
+def _is_literal(query: Query | None) -> bool:
+    """Whether a query inside an expression reads nothing, so that `(SELECT 'x')` is 'x'."""
+    if query is None or any(select.relations or select.inner for select in query.selects()):
+        return False
+    return all(output.constant for _, output in query.outputs)
+
+
+def is_condition(node: exp.Expr) -> bool:
+    """Whether a value is a condition, and no comparison: `WHERE flag` is `flag = TRUE`, `IF(n - 5, ...)` `n <> 5`."""
+    return not isinstance(node, (*_PREDICATES, *_ANSWERS, *_CONNECTORS, *_CHOICES)) and _stands_as_one(node)
+
+
+def _stands_as_one(node: exp.Expr) -> bool:
     parent = node.parent
-    while isinstance(parent, exp.Paren):
-        parent = parent.parent
-    if isinstance(parent, exp.And | exp.Or | exp.Not | exp.Where | exp.Having | exp.Join):
+    if isinstance(parent, _CONNECTORS) and not isinstance(parent, exp.Paren):
         return True
-    return isinstance(parent, exp.If) and parent.this is node and not isinstance(parent.parent, exp.Case)
+    if isinstance(parent, exp.Where | exp.Having | exp.Join):
+        return True
+    if isinstance(parent, exp.If) and parent.this is node:
+        return not isinstance(parent.parent, exp.Case) or parent.parent.this is None
+    if isinstance(parent, exp.Case) and parent.this is node:
+        return False
+    return isinstance(parent, (exp.Paren, *_CHOICES)) and _stands_as_one(parent)
 
 
 def _shared_columns(query: Query) -> Iterator[tuple[exp.Expr, list[Origin]]]:

@@ -4,16 +4,27 @@
 columns stands in TRY, and no conversion raises.
 """
 
+import re
 from datetime import date
 
 from sqlglot import exp
 
+from segment_assets.clean_room import spark_functions
 from segment_assets.clean_room.conditions import conjuncts
-from segment_assets.clean_room.custom.canonical import types_agree
+from segment_assets.clean_room.custom.canonical import NotCanonicalError, types_agree
 
 _TODAY = (exp.CurrentDate, exp.CurrentTimestamp)
 _WRAPPED = (exp.Binary, exp.Unary, exp.Func, exp.In, exp.Between, exp.Case, exp.Bracket)
 _WHOLE = (exp.Alias, exp.AggFunc, exp.Window, exp.Query, exp.Paren, exp.WithinGroup, exp.And, exp.Or)
+# As sqlglot writes what Spark's pattern says, with the word `strict` where a field has all its digits.
+_FIELDS = re.compile(r"%-?[YymdHIMSBbAap](?:strict)?")
+_KINDS: dict[str, tuple[exp.DType, ...]] = {
+    "text": tuple(exp.DataType.TEXT_TYPES),
+    "number": tuple(exp.DataType.NUMERIC_TYPES),
+    "date": (exp.DType.DATE,),
+    "time": (exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ, exp.DType.TIMESTAMPTZ),
+    "boolean": (exp.DType.BOOLEAN,),
+}
 
 
 class UndatedError(Exception):
@@ -29,14 +40,24 @@ def guarded(tree: exp.Query, as_of: date | None) -> exp.Query:
 
     Raises:
         UndatedError: it asks for the day, and there is none.
+        NotCanonicalError: it formats a time in a way that DuckDB has not.
     """
     for node in list(tree.walk()):
+        if isinstance(node, exp.TimeToStr) and not _is_known(node.args["format"]):
+            raise NotCanonicalError(
+                "DATE_FORMAT is run by the local engine with years, months, days, hours, minutes and seconds as "
+                "numbers, and with names of months and days: no other pattern"
+            )
         if isinstance(node, _TODAY) or _by_name(node):
             node.replace(_today(node, as_of))
         elif type(node) is exp.Cast and not isinstance(node.this, exp.Literal):
             node.replace(exp.TryCast(this=node.this, to=node.args["to"]))
         elif isinstance(node, exp.Div | exp.Mod) and not isinstance(node.expression, exp.Nullif):
             node.set("expression", exp.Nullif(this=node.expression, expression=exp.Literal.number(0)))
+    for node in reversed(list(tree.walk(bfs=False))):
+        if node.parent is not None and (made := spark_functions.mended(node, _kind)) is not node:
+            made.type = node.type
+            node.replace(made)
     for node in list(tree.find_all(exp.Sum, exp.Avg)):
         _exact(node)
     for select in list(tree.find_all(exp.Select)):
@@ -49,6 +70,23 @@ def guarded(tree: exp.Query, as_of: date | None) -> exp.Query:
                 if not (isinstance(term, exp.EQ) and types_agree(term)):
                     _wrap(term)
     return tree
+
+
+def _is_known(pattern: exp.Expr) -> bool:
+    """Whether a pattern of DATE_FORMAT gives the same text in both engines: its letters are all of such fields."""
+    if not isinstance(pattern, exp.Literal):
+        return False
+    return not any(letter.isalpha() or letter == "%" for letter in _FIELDS.sub("", pattern.name))
+
+
+def _kind(node: exp.Expr) -> str:
+    """As far as the library knows its type."""
+    of = node.type if node.type is not None else node.args.get("to")
+    if isinstance(node, exp.Literal):
+        return "text" if node.is_string else "number"
+    if not isinstance(of, exp.DataType):
+        return "null"
+    return next((name for name, types in _KINDS.items() if of.is_type(*types)), "null")
 
 
 def _exact(node: exp.Expr) -> None:

@@ -10,11 +10,11 @@ from sqlglot import exp
 
 from segment_assets.clean_room.circumstances import Circumstances
 from segment_assets.clean_room.collaboration import ConfiguredTable
-from segment_assets.clean_room.conditions import plain
 from segment_assets.clean_room.custom import clauses, privacy_joins
 from segment_assets.clean_room.custom.functions import NOISY
+from segment_assets.clean_room.custom.groups import is_of_groups
 from segment_assets.clean_room.custom.privacy_joins import is_protected, protected, user_id
-from segment_assets.clean_room.custom.scopes import Query, Resolution, nested
+from segment_assets.clean_room.custom.scopes import Query, Resolution
 from segment_assets.clean_room.custom_rule import Custom
 from segment_assets.clean_room.dialect import written
 from segment_assets.clean_room.reasons import Finding, at
@@ -26,6 +26,18 @@ _FINAL = (exp.Count, exp.Sum, exp.Avg, exp.Stddev)
 def is_private(table: ConfiguredTable) -> bool:
     """Whether a table is under differential privacy."""
     return isinstance(table.rule, Custom) and table.rule.user_column is not None
+
+
+def beside_a_minimum(tables: Collection[ConfiguredTable]) -> Iterator[Finding]:
+    """A table whose minimum could not be kept: a group shows by the people of the table with noise alone."""
+    noisy_one = next((t.name for t in tables if is_private(t)), None)
+    for table in tables:
+        if noisy_one and isinstance(table.rule, Custom) and table.rule.threshold:
+            message = (
+                f"{table.name} has a minimum of people and {noisy_one} is under differential privacy: "
+                "no row can keep both, so ask them in two queries"
+            )
+            yield Finding("MIXED_RULE_TYPES", message, rule=f"{table.name}.aggregationThresholds")
 
 
 def budget(resolution: Resolution, state: Circumstances) -> Iterator[Finding]:
@@ -106,31 +118,13 @@ def _not_aggregated(query: Query, resolution: Resolution) -> Iterator[Finding]:
 
 
 def _is_of_groups(
-    node: exp.Expr,
-    query: Query,
-    keys: list[exp.Expr],
-    resolution: Resolution,
-    outputs: Collection[str] = (),
+    node: exp.Expr, query: Query, keys: list[exp.Expr], resolution: Resolution, outputs: Collection[str] = ()
 ) -> bool:
-    """Whether a value is an aggregate, a group's key, or computed of these: nothing of a single row."""
-    node = plain(node)
-    if isinstance(node, exp.AggFunc | exp.Window) or any(_is_same(node, key, resolution) for key in keys):
-        return True
-    if isinstance(node, exp.Column):
-        return not node.table and node.name.lower() in outputs
-    if nested(node) is not None:  # its own rows are its own affair, and may read nothing of these
+    def inner(value: exp.Expr) -> bool:  # its own rows are its own affair, and may read nothing of these
         here = {table.name for relation in query.relations.values() for table in relation.tables()}
-        return not any(name in here for c in node.find_all(exp.Column) for name, _ in resolution.origin(c).sources)
-    return all(_is_of_groups(child, query, keys, resolution, outputs) for child in node.iter_expressions())
+        return not any(name in here for c in value.find_all(exp.Column) for name, _ in resolution.origin(c).sources)
 
-
-def _is_same(one: exp.Expr, other: exp.Expr, resolution: Resolution) -> bool:
-    """The same expression over the same columns, with or without the names of their tables."""
-    return _bare(one) == _bare(other) and resolution.origin(one).sources == resolution.origin(other).sources
-
-
-def _bare(node: exp.Expr) -> exp.Expr:
-    return node.copy().transform(lambda n: exp.column(n.name.lower()) if isinstance(n, exp.Column) else n)
+    return is_of_groups(node, query, keys, resolution, outputs, inner)
 
 
 def _has_window(query: Query) -> bool:

@@ -25,6 +25,9 @@ def check(query: Query, resolution: Resolution) -> Iterator[Finding]:
             continue
         if join.args.get("using") or join.method == "NATURAL":
             yield at(join, "DP_USING_NATURAL", "write the condition with ON: USING and NATURAL are not allowed")
+        elif not earlier and here.hidden:
+            message = f"{join.kind} JOIN keeps no row of its right side, whose people are protected: join from there"
+            yield at(join, "DP_JOIN_NOT_ON_USER_ID", message)
         elif earlier and id(here) in guarded and not _on_user(join, here, earlier, resolution):
             message = "protected tables are joined with ON on their user identifiers"
             yield at(join, "DP_JOIN_NOT_ON_USER_ID", message)

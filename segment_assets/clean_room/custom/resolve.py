@@ -63,14 +63,10 @@ class Resolver:
     def _select(self, query: Query, known: _Known) -> None:
         select = query.select
         joins = select.args.get("joins") or ()
-        for clause in (select.args.get("from_"), *joins):
-            if clause is not None:
-                self._relation(query, clause.this, known)
-        for clause in joins:
-            if clause.args.get("on") is not None:
-                self._expression(query, clause.args["on"], known, {})
-        for using in (u for join in joins for u in join.args.get("using") or ()):
-            self._using(query, using)
+        if (source := select.args.get("from_")) is not None:
+            self._relation(query, source.this, known)
+        for join in joins:
+            self._join(query, join, known)
         aliases: dict[str, exp.Expr] = {}
         for item in select.expressions:
             self._expression(query, item, known, aliases)
@@ -85,7 +81,23 @@ class Resolver:
                     seen = {} if name in ("where", "windows") else aliases
                     self._expression(query, clause, known, seen, alias_first=name == "order")
 
-    def _relation(self, query: Query, node: exp.Expr, known: _Known) -> None:
+    def _join(self, query: Query, join: exp.Join, known: _Known) -> None:
+        before = list(query.relations.values())
+        here = self._relation(query, join.this, known)
+        if join.args.get("on") is not None:
+            self._expression(query, join.args["on"], known, {})
+        names = [u.name.lower() for u in join.args.get("using") or ()]
+        for using in join.args.get("using") or ():
+            self._using(query, using)
+        if join.method == "NATURAL":
+            names = [c for c in here.columns if any(c in r.columns for r in before if not r.hidden)]
+        for name in names:
+            seen = [r.columns[name] for r in before if name in r.columns and not r.hidden]
+            if seen and name in here.columns:
+                query.shared[name] = _one_of(query.shared.get(name, seen[0]), here.columns[name], join.side)
+        here.hidden = join.kind in ("SEMI", "ANTI")
+
+    def _relation(self, query: Query, node: exp.Expr, known: _Known) -> Relation:
         alias = node.alias_or_name.lower() or f"#{len(query.relations)}"
         if isinstance(node, exp.Table):
             name = node.name.lower()
@@ -109,6 +121,7 @@ class Resolver:
         if alias in query.relations:
             self.wrong.append(at(node, "COLUMN_AMBIGUOUS", f'two tables are called "{alias}": give each its own alias'))
         query.relations[alias] = relation
+        return relation
 
     def _expression(
         self, query: Query, node: exp.Expr, known: _Known, aliases: Mapping[str, exp.Expr], *, alias_first: bool = False
@@ -135,9 +148,11 @@ class Resolver:
         here: Query | None = query
         while here is not None:
             inside = [here.relations[qualifier]] if qualifier in here.relations else []
-            inside = inside if qualifier else list(here.relations.values())
+            inside = [r for r in (inside if qualifier else here.relations.values()) if not r.hidden]
             owners = [r for r in inside if name in r.columns]
-            if len(owners) > 1 and not _shared(here, name):
+            if not qualifier and name in here.shared:
+                return here.shared[name]
+            if len(owners) > 1:
                 return at(column, "COLUMN_AMBIGUOUS", f'"{column.name}" is a column of several tables: write which one')
             if owners:
                 return owners[0].columns[name]
@@ -146,7 +161,7 @@ class Resolver:
             if qualifier and inside:
                 break
             here = here.parent
-        offered = {c for r in query.relations.values() for c in r.columns}
+        offered = {c for r in query.relations.values() for c in r.columns if not r.hidden}
         hint = nearest(name, offered)
         return at(column, "COLUMN_UNKNOWN", f'no column that this query can see is named "{column.name}" {hint}')
 
@@ -159,9 +174,10 @@ class Resolver:
         for item in query.select.expressions:
             if isinstance(item, exp.Star):
                 for relation in query.relations.values():
-                    yield from relation.columns.items()
+                    yield from () if relation.hidden else relation.columns.items()
             elif isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
-                if relation_ := query.relations.get(item.table.lower()):
+                relation_ = query.relations.get(item.table.lower())
+                if relation_ and not relation_.hidden:
                     yield from relation_.columns.items()
                 else:
                     self.wrong.append(at(item, "COLUMN_UNKNOWN", f'no table of the query is called "{item.table}"'))
@@ -179,9 +195,19 @@ class Resolver:
                 self.wrong.append(at(column, "COLUMN_UNKNOWN", f'the result has no column "{column.name}"'))
 
 
-def _shared(query: Query, name: str) -> bool:
-    joins = query.select.args.get("joins") or ()
-    return any(j.method == "NATURAL" or name in {u.name.lower() for u in j.args.get("using") or ()} for j in joins)
+def _one_of(left: Origin, right: Origin, side: str) -> Origin:
+    """What a column that USING made one of two means: LEFT and INNER the left's, RIGHT the right's, FULL either."""
+    if side == "RIGHT":
+        return right
+    if side != "FULL":
+        return left
+    return Origin(
+        left.sources | right.sources,
+        left.compared | right.compared,
+        None,
+        left.constant or right.constant,
+        left.computed or right.computed,
+    )
 
 
 def _rename(query: Query, alias: exp.Expr | None) -> None:

@@ -45,6 +45,7 @@ class Relation:
         table: the configured table it is.
         query: the query it is.
         node: where it stands.
+        hidden: the right side of a SEMI or ANTI join, whose columns are seen in its ON alone.
     """
 
     alias: str
@@ -52,6 +53,7 @@ class Relation:
     table: ConfiguredTable | None = None
     query: "Query | None" = None
     node: exp.Expr | None = None
+    hidden: bool = False
 
     def tables(self) -> Iterator[ConfiguredTable]:
         """The configured tables it reads, directly or through queries."""
@@ -69,6 +71,7 @@ class Query:
         node: the SELECT or set operation.
         place: the final query, a CTE or cached table, a query in FROM, or one inside an expression.
         relations: of a SELECT, by alias.
+        shared: columns that USING or NATURAL made one of several, which have no table.
         outputs: name and origin of each column of the result.
         branches: the sides of a set operation.
         inner: queries inside expressions.
@@ -78,6 +81,7 @@ class Query:
     node: exp.Expr
     place: Place
     relations: dict[str, Relation] = field(default_factory=dict)
+    shared: dict[str, Origin] = field(default_factory=dict)
     outputs: list[tuple[str, Origin]] = field(default_factory=list)
     branches: "list[Query]" = field(default_factory=list)
     inner: "list[Query]" = field(default_factory=list)

@@ -137,12 +137,14 @@ def _arguments(node: exp.Expr) -> Iterator[Finding]:
         yield at(node, "SYNTAX_NOT_ALLOWED", f"{word} of {node.key.upper()} is not allowed")
     if isinstance(node, exp.Star) and not isinstance(node.parent, exp.Select | exp.Column | exp.Count):
         yield at(node, "SYNTAX_NOT_ALLOWED", "* stands in SELECT and in COUNT(*) only")
+    if isinstance(node, exp.Column) and isinstance(node.this, exp.Star) and not isinstance(node.parent, exp.Select):
+        yield at(node, "SYNTAX_NOT_ALLOWED", "t.* stands in SELECT only: COUNT(*) counts rows, COUNT(t.column) values")
     if isinstance(node, exp.Alias) and not isinstance(node.args.get("alias"), exp.Identifier):
         yield at(node, "SYNTAX_NOT_ALLOWED", "an alias is a name")
     if isinstance(node, exp.DataType) and node.this not in surface.TYPES:
         yield at(node, "SYNTAX_NOT_ALLOWED", "the type is not allowed: only simple types are")
-    if isinstance(node, exp.Limit) and not isinstance(node.expression, exp.Literal | exp.Placeholder):
-        yield at(node, "SYNTAX_NOT_ALLOWED", "LIMIT takes a whole number")
+    if isinstance(node, exp.Limit | exp.Offset) and not surface.is_size(node.expression):
+        yield at(node, "SYNTAX_NOT_ALLOWED", f"{node.key.upper()} takes a whole number up to {surface.MOST_ROWS:,}")
 
 
 def _narrowed(node: exp.Expr, limits: Limits) -> Iterator[Finding]:

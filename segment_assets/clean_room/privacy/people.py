@@ -4,7 +4,7 @@ The checker allows no nested query that gives up the user identifier; here it is
 runs, because all noise is worth nothing where one person moves the rows of others.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlglot import exp
 
@@ -36,7 +36,7 @@ def person(query: Query, resolution: Resolution) -> exp.Expr:
         if isinstance(other.node, exp.Select) and other.node is not query.node and other is not resolution.final:
             for relation in protected(other):
                 _column(relation, users)
-    columns = [_column(relation, users) for relation in protected(query)]
+    columns = [_column(relation, users) for relation in protected(query) if not relation.hidden]
     if not columns:
         raise NotPrivateError("the last SELECT reads no table under differential privacy")
     return columns[0] if len(columns) == 1 else exp.func("COALESCE", *columns)
@@ -61,6 +61,16 @@ def refuse_bridges(tables: Iterable[ConfiguredTable]) -> None:
                     f"{table.name}: make {private.source} its source, by {column}: as its target one person would "
                     "decide over the rows of others"
                 )
+
+
+def refuse_minimums(tables: Collection[ConfiguredTable]) -> None:
+    """Tables whose minimum nothing here would keep; the checker refuses them before.
+
+    Raises:
+        NotPrivateError: there is one.
+    """
+    for finding in privacy.beside_a_minimum(tables):
+        raise NotPrivateError(finding.message)
 
 
 def is_person(node: exp.Expr, resolution: Resolution) -> bool:

@@ -21,7 +21,7 @@ from segment_assets.clean_room.names import output_name
 from segment_assets.clean_room.privacy.accounting import KEYS_DELTA, UNITS
 from segment_assets.clean_room.privacy.aggregates import PATH, Aggregate, Declared, aggregate
 from segment_assets.clean_room.privacy.limits import Bounds, Limits
-from segment_assets.clean_room.privacy.people import NotPrivateError, is_secret, person, refuse_bridges
+from segment_assets.clean_room.privacy.people import NotPrivateError, is_secret, person, refuse_bridges, refuse_minimums
 
 GROUPED = "grouped"
 MOST_GROUPS = 10_000  # of declared values
@@ -89,6 +89,7 @@ def plan(accepted: Accepted, bounds: Mapping[str, Bounds]) -> Plan:
         NotPrivateError: it can't be run with noise, or a limit is not declared.
     """
     refuse_bridges(accepted.tables)
+    refuse_minimums(accepted.tables)
     outer, inner = _taken_apart(accepted)
     tables = {t.name: t for t in accepted.tables}
     resolution = Resolver(Collaboration("", "", "", tables)).program((), outer)

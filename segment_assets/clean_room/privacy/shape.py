@@ -6,7 +6,7 @@ import duckdb
 import pyarrow as pa
 
 from segment_assets import collaboration_config
-from segment_assets.clean_room.custom.canonical import one_tree
+from segment_assets.clean_room.custom.canonical import NotCanonicalError, one_tree
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.custom_rule import Custom
 from segment_assets.clean_room.privacy.answer import answer
@@ -98,7 +98,7 @@ def _schema(plan: Plan, catalog: Mapping[str, pa.Schema], path: str) -> pa.Schem
 
     try:
         return answer(plan, empty, execute, _Silence(), "zcdp", ANY_DAY).schema
-    except duckdb.Error as bad:
+    except (duckdb.Error, NotCanonicalError) as bad:
         raise ResultError(f"{path}: the query was accepted, and this engine can't run it: {bad}") from bad
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from segment_assets.first_party.compression import Content
 from segment_assets.first_party.records import Piece
 from segment_assets.first_party.tables import QUARANTINED_RECORDS, RAW_EVENTS
 
@@ -36,11 +37,13 @@ class Format(Protocol):
 
     Attributes:
         own_days: every record says the day it arrived; otherwise the object's key does, where it names a day.
+        by_piece: positions count from the beginning of a piece, and not of its object.
     """
 
     own_days: bool
+    by_piece: bool
 
-    def pieces(self, key: str, content: bytes) -> Iterator[Any]:
+    def pieces(self, key: str, content: Content) -> Iterator[Any]:
         """An object cut into what is read at a time; at least one piece, whose kind is the format's own.
 
         Args:
@@ -50,10 +53,10 @@ class Format(Protocol):
         ...
 
     def read(self, key: str, piece: Any) -> Delivered:
-        """Every record of a piece, good or not: nothing is left out. Positions count from the object's beginning."""
+        """Every record of a piece, good or not: nothing is left out."""
         ...
 
-    def read_day(self, key: str, day: date, content: bytes) -> Iterator[Delivered]:
+    def read_day(self, key: str, day: date, content: Content) -> Iterator[Delivered]:
         """The same of a whole object, all of which arrived on a day: some thousand records at a time, with events."""
         ...
 

@@ -13,12 +13,12 @@ from segment_assets.first_party.formats.messages import (
     MAIL_EVENTS,
     bounce,
     hashed,
+    outcome,
     properties,
     suppresses,
-    told,
     told_of,
 )
-from segment_assets.first_party.formats.ses_shape import Bounce, Click, Complaint, Delivery, Reject
+from segment_assets.first_party.formats.ses_shape import Bounce, Click, Complaint, Delay, Delivery, Failure, Reject
 from segment_assets.first_party.formats.stream import Kind, OneByOne, in_this_century, read_as
 from segment_assets.first_party.records import Json, MalformedError
 from segment_assets.first_party.times import microseconds
@@ -64,6 +64,8 @@ class Campaign(Struct, gc=False):
     delivery: Delivery | None = None
     reject: Reject | None = None
     click: Click | None = None
+    delay: Delay | None = field(default=None, name="deliveryDelay")
+    failure: Failure | None = None
 
 
 class Profiles(Struct, gc=False):
@@ -131,7 +133,7 @@ def _event(said: Said, end_of_hour: int | None) -> Event:
         activity_id=read.activity,
         journey_run_id=read.run,
         segment_ref=read.segment,
-        outcome=told_of(_outcome(read)),
+        outcome=told_of(outcome(read)),
         properties=properties({"campaign_name": read.name}, (), read.click.link if read.click else None),
         is_engagement=name in ENGAGEMENT,
         is_suppression=suppresses(name, read.bounce is not None, feedback),
@@ -156,15 +158,6 @@ def _other(around: Profiles, at: int) -> Event:
         received_at=at,
         is_engagement=False,
         is_suppression=False,
-    )
-
-
-def _outcome(read: Campaign) -> str | None:
-    return (
-        (told(read.bounce.kind, read.bounce.sub_type) if read.bounce else None)
-        or (read.complaint.feedback if read.complaint else None)
-        or (read.reject.reason if read.reject else None)
-        or (read.delivery.smtp_response if read.delivery else None)
     )
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from segment_assets.first_party import tabular
-from segment_assets.first_party.compression import decompress
+from segment_assets.first_party.compression import Content
 from segment_assets.first_party.contacts import Channel, Contact, Statement, country_of
-from segment_assets.first_party.records import MalformedError, Piece, pieces
+from segment_assets.first_party.contents import first_byte, records_in
+from segment_assets.first_party.records import MalformedError, Piece
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST
 from segment_assets.landing_config import CustomersLanding
@@ -22,7 +23,7 @@ _PUSH = frozenset(("PUSH", "GCM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOI
 Read = Iterator[tuple[int, list[Contact] | Piece]]
 
 
-def read(key: str, content: bytes, landing: CustomersLanding) -> Read:
+def read(key: str, content: Content, landing: CustomersLanding) -> Read:
     """Every endpoint of an object, or the bytes that are none, with their positions.
 
     An endpoint without a user is a customer of its own, under its endpoint id.
@@ -51,6 +52,8 @@ def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:
         raise MalformedError("missing_key")
     if not isinstance(id_, str) or not isinstance(kind, str):
         raise MalformedError("wrong_type")
+    if not id_.strip():
+        raise MalformedError("missing_key")
     user, location = _part(endpoint, "User"), _part(endpoint, "Location")
     attributes = _part(endpoint, "Attributes")
     demographic = _part(endpoint, "Demographic")
@@ -60,7 +63,7 @@ def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:
     opt_out = (_text(endpoint, "OptOut") or "").upper() or None
     told = [v for of in (attributes, _part(user, "UserAttributes")) for v in _all(of, landing.consent_attribute)]
     return Contact(
-        customer_id=_text(user, "UserId") or id_,
+        customer_id=(_text(user, "UserId") or "").strip() or id_.strip(),
         endpoint_id=id_,
         channel=channel,
         address=_text(endpoint, "Address"),
@@ -88,18 +91,13 @@ def _statements(
         yield Statement(channel, state if standing or state == "denied" else "unknown", landing.consent_attribute)
 
 
-def _endpoints(key: str, content: bytes) -> Iterator[tuple[int, Mapping[str, Any] | Piece, bytes]]:
-    plain, broken = decompress(content)
-    start = plain.lstrip()[:1]
-    if start in (b"{", b"["):
-        found = pieces(plain, lambda v: isinstance(v, dict) and "Id" in v and "ChannelType" in v)
-        position = -1
+def _endpoints(key: str, content: Content) -> Iterator[tuple[int, Mapping[str, Any] | Piece, bytes]]:
+    if first_byte(content) in (b"{", b"["):
+        found = records_in(content, lambda v: isinstance(v, dict) and "Id" in v and "ChannelType" in v)
         for position, piece in enumerate(found):
             yield position, piece if piece.reason else json.loads(piece.content), piece.content
-        if broken:
-            yield position + 1, broken, b""
         return
-    for rows in tabular.read(key, content, ("Id", "ChannelType"), "landing.customers"):
+    for rows in tabular.read(key, content, ("Id", "ChannelType"), "landing.customers", blank=True):
         for position, values in rows.good:
             endpoint = _nested(zip(rows.names, values, strict=True))
             yield position, endpoint, json.dumps(endpoint, sort_keys=True).encode()

@@ -18,7 +18,9 @@ def opened(record: Json) -> Json:
     """
     if record.get("Type") == "Notification" and record.get("TopicArn"):
         message = record.get("Message")
-        return opened(value_of(message.encode())) if isinstance(message, str) and message.startswith("{") else record
+        if not isinstance(message, str) or not message.lstrip().startswith("{"):
+            return record
+        return opened(value_of(message.encode()))
     if "detail" in record and record.get("source") in _WHOLE_IN_DETAIL and isinstance(record["detail"], dict):
         return record["detail"]
     return record

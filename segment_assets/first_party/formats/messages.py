@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
+from segment_assets.first_party.formats.ses_shape import Bounce, Complaint, Delay, Delivery, Failure, Reject
 from segment_assets.first_party.records import MalformedError
 from segment_assets.first_party.vocabulary import SUPPRESSION
 from segment_assets.people.addresses import (
@@ -41,6 +42,29 @@ def bounce(kind: str | None, sub_type: str | None) -> str:
 def told(*parts: str | None) -> str | None:
     """`Permanent:General`: the parts that are there."""
     return ":".join(part for part in parts if part) or None
+
+
+class MailParts(Protocol):
+    """The parts of an event that say what happened to an e-mail, as SES names them."""
+
+    bounce: Bounce | None
+    complaint: Complaint | None
+    reject: Reject | None
+    delivery: Delivery | None
+    delay: Delay | None
+    failure: Failure | None
+
+
+def outcome(read: MailParts) -> str | None:
+    """What was said of an e-mail, by the part that is there."""
+    return (
+        (told(read.bounce.kind, read.bounce.sub_type) if read.bounce else None)
+        or (read.complaint.feedback if read.complaint else None)
+        or (read.reject.reason if read.reject else None)
+        or (read.delivery.smtp_response if read.delivery else None)
+        or (read.delay.kind if read.delay else None)
+        or (read.failure.message if read.failure else None)
+    )
 
 
 def dollars(price: Decimal) -> Decimal:
@@ -85,8 +109,11 @@ def first(tags: Mapping[str, Any] | None, name: str) -> str | None:
 
 
 def properties(tags: Mapping[str, Any] | None, taken: Iterable[str], link: str | None = None) -> list[tuple[str, str]]:
-    """One's own tags as text, and a link without its query. A value that is an address stays in the raw zone."""
-    kept = [(name, value) for name in tags or () if name not in taken and (value := first(tags, name))]
+    """One's own tags as text, and a link without its query, which comes before a tag of that name.
+
+    What is an address stays in the raw zone.
+    """
+    kept = {name: value for name in tags or () if name not in taken and (value := first(tags, name))}
     if link:
-        kept.append(("link", link.partition("?")[0].partition("#")[0]))
-    return sorted((name, value) for name, value in kept if not looks_like_an_address(value))
+        kept["link"] = link.partition("?")[0].partition("#")[0]
+    return sorted(pair for pair in kept.items() if not any(map(looks_like_an_address, pair)))

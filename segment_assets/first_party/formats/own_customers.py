@@ -3,6 +3,7 @@
 import json
 
 from segment_assets.first_party import tabular
+from segment_assets.first_party.compression import Content
 from segment_assets.first_party.contacts import Channel, Contact, Statement, country_of
 from segment_assets.first_party.formats.endpoints import Read
 from segment_assets.first_party.records import Piece
@@ -14,7 +15,7 @@ from segment_assets.people.consent import state_of
 PLACE = "landing.customers.table"
 
 
-def read(key: str, content: bytes, mapping: CustomerTable) -> Read:
+def read(key: str, content: Content, mapping: CustomerTable) -> Read:
     """Every row as a contact per address, or the bytes that are no row, with their positions; in no order.
 
     A row's endpoints are called `<customer>:email` and `<customer>:sms`; a customer without an address has one contact
@@ -45,6 +46,7 @@ def _contacts(row: dict[str, str | None], mapping: CustomerTable) -> list[Contac
     customer, updated = value(mapping.customer), value(mapping.updated)
     if customer is None:
         return "missing_customer"
+    customer = customer.strip()
     time = microseconds(updated)
     if updated is not None and (time is None or not EARLIEST <= time < LATEST):
         return "bad_time"

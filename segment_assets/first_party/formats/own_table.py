@@ -1,5 +1,6 @@
 """One's own table of events, by a column mapping: a row per event, of whatever days the rows are."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
 from math import isfinite
@@ -8,18 +9,19 @@ import msgspec
 import pyarrow as pa
 
 from segment_assets.first_party import tabular
+from segment_assets.first_party.compression import Content
 from segment_assets.first_party.formats import Delivered, delivered
-from segment_assets.first_party.records import MalformedError, Piece, event_id
+from segment_assets.first_party.records import MalformedError, event_id, refused
 from segment_assets.first_party.tabular import Rows
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import (
     EARLIEST,
     ENGAGEMENT,
     LATEST,
-    NAMES,
     SUPPRESSION,
     Event,
     Origin,
+    own_name,
     placed,
     to_columns,
 )
@@ -34,35 +36,36 @@ _decode: Callable[[str], Row] = msgspec.json.Decoder(Row).decode
 
 
 class OwnTable:
-    """CSV or Parquet files of events.
+    """CSV, JSON lines or Parquet files of events.
 
     The record of a row is a JSON object of all its columns as text, so equal rows are copies of one event.
     """
 
     own_days = True
+    by_piece = False
 
     def __init__(self, mapping: EventTable) -> None:
         self.mapping = mapping
         named = (mapping.customer, mapping.time, mapping.event, mapping.received)
         self.columns = [*(n for n in named if n), *mapping.metrics.values(), *mapping.properties.values()]
 
-    def pieces(self, key: str, content: bytes) -> Iterator[Rows]:
+    def pieces(self, key: str, content: Content) -> Iterator[Rows]:
         """Some thousand rows at a time."""
-        return tabular.read(key, content, self.columns, PLACE)
+        return tabular.read(key, content, self.columns, PLACE, blank=True)
 
     def read(self, key: str, rows: Rows) -> Delivered:
         """Every row; a row is good when it has a customer, an event, times of this century and numbers as metrics."""
-        good, bad = [], rows.bad
+        good, bad, names = [], rows.bad, _apart(rows.names)
         for position, values in rows.good:
-            row = dict(zip(rows.names, values, strict=True))
+            row = dict(zip(names, values, strict=True))
             record = _encode(row)
             try:
                 good.append((position, event_id(record), record, self._arrived(row)))
-            except MalformedError as refused:
-                bad.append((position, Piece(record, None, refused.reason)))
+            except MalformedError as malformed:
+                bad.append((position, refused(record, malformed.reason)))
         return delivered(list(zip(*good, strict=True)), bad)
 
-    def read_day(self, key: str, day: date, content: bytes) -> Iterator[Delivered]:
+    def read_day(self, key: str, day: date, content: Content) -> Iterator[Delivered]:
         """Never asked for: rows tell their days themselves."""
         raise NotImplementedError("rows of a table of one's own tell their days themselves")
 
@@ -76,7 +79,7 @@ class OwnTable:
     def _event(self, row: Row) -> Event:
         mapping = self.mapping
         kind = self._kind(row)
-        name = kind if kind in NAMES else "app"
+        name = own_name(kind)
         occurred = microseconds(row[mapping.time]) or 0
         properties = ((name, row[column]) for name, column in mapping.properties.items())
         metrics = ((name, row[column]) for name, column in mapping.metrics.items())
@@ -120,9 +123,21 @@ class OwnTable:
         return times[-1] or 0
 
 
+def _apart(names: list[str]) -> list[str]:
+    """A name that repeats is numbered, so that no column of a row is lost: `shop`, `shop (2)`."""
+    if len(set(names)) == len(names):
+        return names
+    seen, apart = Counter[str](), []
+    for name in names:
+        seen[name] += 1
+        apart.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return apart
+
+
 def _number(written: str | None) -> None:
     try:
-        value = float(written or 0)
+        # Python would also take `1_000` and digits of other scripts.
+        value = float((written or "0").encode("ascii").replace(b"_", b"no"))
     except ValueError as bad:
         raise MalformedError("not_a_number") from bad
     if not isfinite(value):

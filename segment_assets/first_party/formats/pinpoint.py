@@ -29,8 +29,9 @@ def _read(record: Json) -> Record:
 
 
 def _received(read: Record) -> int:
-    in_this_century(read.event_timestamp * 1000)
-    return in_this_century(read.arrival_timestamp * 1000)
+    happened = in_this_century(read.event_timestamp * 1000)
+    arrived = in_this_century(read.arrival_timestamp * 1000)
+    return max(happened, arrived) if read.event_type.startswith("_SMS.") else arrived
 
 
 def _events(records: Sequence[Record], ends_of_hours: Sequence[int | None]) -> dict[str, pa.Array]:

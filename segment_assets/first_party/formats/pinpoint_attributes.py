@@ -11,11 +11,17 @@ from segment_assets.first_party.vocabulary import type_of
 from segment_assets.people.addresses import looks_like_an_address
 
 # Attributes that became a column, or that hold an address: they are no properties.
-_TAKEN = frozenset(
+_OF_ALL = frozenset(
     (
         "campaign_id", "campaign_activity_id", "treatment_id", "journey_id", "journey_run_id", "journey_activity_id",
-        "campaign_send_status", "journey_send_status", "record_status", "message_id", "iso_country_code",
-        "destination_phone_number", "origination_phone_number", "customer_context", "feedback",
+        "campaign_send_status", "journey_send_status",
+    )
+)  # fmt: skip
+# These are Pinpoint's in events of messages; in an app's own events they are the app's.
+_OF_MESSAGES = frozenset(
+    (
+        "record_status", "message_id", "iso_country_code", "destination_phone_number", "origination_phone_number",
+        "customer_context", "feedback",
     )
 )  # fmt: skip
 _NOTHING: Mapping[str, Any] = {}
@@ -26,26 +32,31 @@ class Attributes:
 
     Args:
         each: of every record; None where it has none.
+        messages: whether the record is of a message.
     """
 
-    def __init__(self, each: Sequence[Mapping[str, Any] | None]) -> None:
+    def __init__(self, each: Sequence[Mapping[str, Any] | None], messages: Sequence[bool]) -> None:
         self.each = [attributes or _NOTHING for attributes in each]
+        self.messages = messages
         self._there = set().union(*self.each)
 
     def text(self, name: str) -> Sequence[str | None]:
         """One of them, of every record: text that says something, or None."""
         if name not in self._there:
             return [None] * len(self.each)
-        return [(v or None) if isinstance(v := own.get(name), str) else None for own in self.each]
+        found = [(v or None) if isinstance(v := own.get(name), str) else None for own in self.each]
+        if name in _OF_MESSAGES and name != "customer_context":  # an app may name its user in the same way
+            return [text if message else None for text, message in zip(found, self.messages, strict=True)]
+        return found
 
 
-def properties(attributes: Sequence[Mapping[str, Any]], links: Sequence[str | None]) -> pa.Array:
-    """Other attributes as text. A value that is an address stays in the raw zone; a link goes without its query."""
+def properties(attributes: Attributes, links: Sequence[str | None]) -> pa.Array:
+    """Other attributes as text. What is an address stays in the raw zone; a link goes without its query."""
     names: list[str] = []
     texts: list[str] = []
     ends = [0]
-    for own, link in zip(attributes, links, strict=True):
-        for name in _free(tuple(own)):
+    for own, message, link in zip(attributes.each, attributes.messages, links, strict=True):
+        for name in _free(tuple(own), message, bool(link)):
             value = own[name]
             if value is None:
                 continue
@@ -82,6 +93,7 @@ def _maps(column: str, ends: list[int], names: list[str], values: list[Any]) -> 
 
 
 @lru_cache(maxsize=4_096)
-def _free(names: tuple[str, ...]) -> list[str]:
-    """Those that are properties, in order."""
-    return sorted(name for name in names if name not in _TAKEN)
+def _free(names: tuple[str, ...], message: bool, link: bool) -> list[str]:
+    """Those that are properties, in order; where a link was followed, `link` is that."""
+    taken = _OF_ALL | (_OF_MESSAGES if message else set()) | ({"link"} if link else set())
+    return sorted(name for name in names if name not in taken and not looks_like_an_address(name))

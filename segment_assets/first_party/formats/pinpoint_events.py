@@ -73,6 +73,7 @@ class _Meaning(NamedTuple):
     sms: bool
     when_it_arrived: bool
     channel: str | None
+    message: bool
     engages: bool
     suppresses: bool
 
@@ -84,13 +85,13 @@ def _meaning(kind: str) -> _Meaning:
     channel = None if kind in _SENDS else "email" if email else "sms" if sms else "push" if pushed else "app"
     # An e-mail's event_timestamp is when the message was sent, whatever happened to it.
     arrival = email and kind != "_email.send"
-    return _Meaning(name, email, sms, arrival, channel, name in ENGAGEMENT, name in SUPPRESSION)
+    return _Meaning(name, email, sms, arrival, channel, channel != "app", name in ENGAGEMENT, name in SUPPRESSION)
 
 
 def to_columns(records: Sequence[Record]) -> dict[str, pa.Array]:
     """What the records mean, as columns of engagement_events, row by row; the caller adds where they came from."""
     meanings = [_meaning(record.event_type) for record in records]
-    attributes = Attributes([record.attributes for record in records])
+    attributes = Attributes([record.attributes for record in records], [meaning.message for meaning in meanings])
     mails = [_mail(record) if meaning.email else _NO_MAIL for record, meaning in zip(records, meanings, strict=True)]
     endpoints = list(map(_endpoint_of, records))
     addresses = [
@@ -130,7 +131,7 @@ def to_columns(records: Sequence[Record]) -> dict[str, pa.Array]:
         **{name: pa.array(values, type_of(name)) for name, values in columns.items()},
         "source": pa.repeat("pinpoint", len(records)),
         "segment_ref": pa.nulls(len(records), type_of("segment_ref")),
-        "properties": properties(attributes.each, [mail.click.link if mail.click else None for mail in mails]),
+        "properties": properties(attributes, [mail.click.link if mail.click else None for mail in mails]),
         "metrics": metrics([record.metrics for record in records], _COST),
     }
 

@@ -11,9 +11,9 @@ from segment_assets.first_party.formats.messages import (
     bounce,
     first,
     hashed,
+    outcome,
     properties,
     suppresses,
-    told,
     told_of,
 )
 from segment_assets.first_party.formats.ses_shape import Preferences, Record, Subscription
@@ -82,18 +82,6 @@ def name_of(read: Record) -> str:
     if read.type == "Subscription":
         return _subscription(read.subscription or Subscription())
     return MAIL_EVENTS.get(read.type or "", "app")
-
-
-def outcome(read: Record) -> str | None:
-    """What was said of it, by the part that is there."""
-    return (
-        (told(read.bounce.kind, read.bounce.sub_type) if read.bounce else None)
-        or (read.complaint.feedback if read.complaint else None)
-        or (read.reject.reason if read.reject else None)
-        or (read.delivery.smtp_response if read.delivery else None)
-        or (read.delay.kind if read.delay else None)
-        or (read.failure.message if read.failure else None)
-    )
 
 
 def _subscription(said: Subscription) -> str:

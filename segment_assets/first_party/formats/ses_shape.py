@@ -93,7 +93,7 @@ class Topic(Struct, gc=False):
 class Preferences(Struct, gc=False):
     """What a contact wants."""
 
-    unsubscribe_all: bool = field(default=False, name="unsubscribeAll")
+    unsubscribe_all: bool | None = field(default=None, name="unsubscribeAll")
     each: list[Topic] | None = field(default=None, name="topicSubscriptionStatus")
 
     def topics(self) -> dict[Text, Text]:

@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from itertools import chain, islice
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_assets.first_party.compression import decompress
+from segment_assets.first_party.compression import Content, unpacked
+from segment_assets.first_party.contents import blocks, records_in
 from segment_assets.first_party.formats import Delivered, delivered, due_parquet
 from segment_assets.first_party.formats.envelopes import opened
 from segment_assets.first_party.records import (
@@ -26,7 +27,7 @@ from segment_assets.first_party.records import (
     canonical,
     event_id,
     id_of,
-    pieces,
+    refused,
     value_of,
 )
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
@@ -72,23 +73,29 @@ class Stream:
     """
 
     own_days = False
+    by_piece = True
 
     def __init__(self, kinds: Sequence[Kind]) -> None:
         self.kinds = tuple(kinds)
         self._envelopes = any(kind.in_envelopes for kind in self.kinds)
 
-    def pieces(self, key: str, content: bytes) -> Iterator[bytes]:
-        """The object as it is: Firehose writes at most some megabytes."""
-        yield content
+    def pieces(self, key: str, content: Content) -> Iterator["_Object"]:
+        """A small object as it is, which is what Firehose writes; a large one some megabytes at a time."""
+        if isinstance(content, bytes):
+            yield content
+        elif due_parquet.is_parquet(content):
+            yield from due_parquet.tables(content)
+        else:
+            yield from blocks(unpacked(content))
 
-    def read(self, key: str, content: bytes) -> Delivered:
-        """Every record of an object; a record is good when its kind says what it is and when it was."""
-        every = list(self._read(key, None, content))
+    def read(self, key: str, piece: "_Object") -> Delivered:
+        """Every record of a piece; a record is good when its kind says what it is and when it was."""
+        every = list(self._read(key, None, piece))
         return Delivered(
             pa.concat_tables(part.records for part in every), pa.concat_tables(part.quarantined for part in every)
         )
 
-    def read_day(self, key: str, day: date, content: bytes) -> Iterator[Delivered]:
+    def read_day(self, key: str, day: date, content: Content) -> Iterator[Delivered]:
         """The same, some records at a time, with what they mean: each is decoded once for both."""
         return self._read(key, day, content)
 
@@ -100,7 +107,7 @@ class Stream:
             found.append((position, id_, b"", kind, kind.read(inner), 0))
         return _events(_rows(found), *(raw[name].combine_chunks() for name in ("arrival_date", "object_key")))
 
-    def _read(self, key: str, day: date | None, content: bytes) -> Iterator[Delivered]:
+    def _read(self, key: str, day: date | None, content: "_Object") -> Iterator[Delivered]:
         told, first = self._told(content), 0
         while True:
             good: list[_Found] = []
@@ -112,8 +119,8 @@ class Stream:
                 try:
                     record = kind.read(value)
                     good.append((position, piece.event_id, piece.content, kind, record, kind.received(record)))
-                except MalformedError as refused:
-                    bad.append((position, piece._replace(reason=refused.reason)))
+                except MalformedError as malformed:
+                    bad.append((position, refused(piece.content, malformed.reason)))
             rows, events = _rows(good), None
             if day:
                 places = (pa.scalar(day, pa.date32()), pa.scalar(key, pa.string()))
@@ -123,12 +130,12 @@ class Stream:
             if len(good) + len(bad) < AT_ONCE:
                 return
 
-    def _told(self, content: bytes) -> Iterator["_Told"]:
+    def _told(self, content: "_Object") -> Iterator["_Told"]:
         for piece in _pieces(content, self._is_record):
             try:
                 yield from self._apart(piece)
-            except MalformedError as refused:
-                yield piece._replace(reason=refused.reason), None, {}
+            except MalformedError as malformed:
+                yield refused(piece.content, malformed.reason), None, {}
 
     def _apart(self, piece: Piece) -> list["_Told"]:
         """What a piece says: mostly one thing."""
@@ -195,16 +202,19 @@ def in_this_century(time: int | None) -> int:
     return time
 
 
-def _pieces(content: bytes, is_record: Callable[[Any], bool]) -> Iterator[Piece]:
-    if content.startswith(b"PAR1"):
-        yield from due_parquet.pieces(content)
-        return
-    plain, broken = decompress(content)
-    yield from pieces(plain, is_record)
-    if broken:
-        yield broken
+def _pieces(content: "_Object", is_record: Callable[[Any], bool]) -> Iterator[Piece]:
+    if isinstance(content, Piece):
+        yield content
+    elif isinstance(content, pa.Table):
+        yield from due_parquet.rows(content)
+    elif due_parquet.is_parquet(content):
+        yield from chain.from_iterable(_pieces(part, is_record) for part in due_parquet.tables(content))
+    else:
+        yield from records_in(content, is_record)
 
 
+# An object, a block of one, rows of one in Parquet, or what of one can't be read.
+_Object: TypeAlias = Content | pa.Table | Piece
 # A piece, its kind, and what it says without its envelope; no kind where it says nothing.
 _Told = tuple[Piece, Kind | None, Json]
 # A record that is one: its position, event id, bytes, kind, fields, and arrival in microseconds.

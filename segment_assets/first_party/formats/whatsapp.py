@@ -55,15 +55,17 @@ class Value(Struct, gc=False):
 
 
 class Change(Struct, gc=False):
-    """One change."""
+    """One change, of messages or of something else that Meta tells, such as a template."""
 
     value: Value
+    field: str = "messages"
 
 
 class Entry(Struct, gc=False):
-    """Meta's webhook entry."""
+    """Meta's webhook entry; its time is in seconds."""
 
     changes: list[Change]
+    time: int | None = None
 
 
 class Detail(Struct, gc=False):
@@ -85,7 +87,15 @@ class Record(Struct, gc=False):
     bridge_account: Text = field(default=None, name="account")
 
 
-Said = tuple[Record, Status | Message | Detail]
+class Other(Struct, gc=False):
+    """A change that no customer had a part in."""
+
+    type: str
+    timestamp: str
+
+
+What = Status | Message | Detail | Other
+Said = tuple[Record, What]
 
 
 def _is_mine(top: Mapping[str, Any]) -> bool:
@@ -102,36 +112,38 @@ def _received(said: Said) -> int:
     return max(in_this_century(_occurred(what)), in_this_century(_told_at(read, what)))
 
 
-def _occurred(what: Status | Message | Detail) -> int | None:
+def _occurred(what: What) -> int | None:
     return microseconds(what.timestamp)
 
 
-def _told_at(read: Record, what: Status | Message | Detail) -> int | None:
+def _told_at(read: Record, what: What) -> int | None:
     written = read.told_at or read.time
     return microseconds(written) if written else _occurred(what)
 
 
-def _what(read: Record) -> Status | Message | Detail:
+def _what(read: Record) -> What:
     if read.detail:
         return read.detail
     if not read.entry:
         raise MalformedError("missing_key")
     entry = read_as(Entry, value_of(read.entry.encode()))
     said = [one for change in entry.changes for one in (change.value.statuses or change.value.messages or ())]
-    if not said:
+    if said:
+        return said[0]
+    if not entry.changes or not (time := read.told_at or entry.time):
         raise MalformedError("missing_key")
-    return said[0]
+    return Other(entry.changes[0].field, str(time))
 
 
 def _event(said: Said, end_of_hour: int | None) -> Event:
     read, what = said
     occurred = _occurred(what) or 0
-    status = what.status if not isinstance(what, Message) else None
+    status = what.status if isinstance(what, Status | Detail) else None
     user, _, campaign = ((what.ours if isinstance(what, Status) else None) or "").partition("|")
     to, name = hashed("phone", _number(what)), NAMES.get(status or "", "app")
     return Event(
         source="eum_social",
-        source_event_type=f"status.{status}" if status else f"message.{getattr(what, 'type', 'unknown')}",
+        source_event_type=_type(what),
         event_name=name,
         channel="whatsapp",
         occurred_at=occurred,
@@ -140,21 +152,30 @@ def _event(said: Said, end_of_hour: int | None) -> Event:
         user_id=user or None,
         address_type="phone" if to else None,
         address_hash=to,
-        message_id=what.message_id if isinstance(what, Detail) else what.id,
+        message_id=what.message_id if isinstance(what, Detail) else None if isinstance(what, Other) else what.id,
         campaign_id=campaign or None,
         outcome=told_of(_failure(what) or status),
-        is_engagement=name in ENGAGEMENT,
+        is_engagement=name in ENGAGEMENT and not isinstance(what, Other),
         is_suppression=False,
     )
 
 
-def _number(what: Status | Message | Detail) -> str | None:
+def _type(what: What) -> str:
+    match what:
+        case Message():
+            return f"message.{what.type}"
+        case Other():
+            return what.type
+    return f"status.{what.status}"
+
+
+def _number(what: What) -> str | None:
     """The customer's number, which Meta writes without its plus."""
-    written = None if isinstance(what, Detail) else what.to if isinstance(what, Status) else what.sender
+    written = what.to if isinstance(what, Status) else what.sender if isinstance(what, Message) else None
     return f"+{written.removeprefix('+')}" if written else None
 
 
-def _failure(what: Status | Message | Detail) -> str | None:
+def _failure(what: What) -> str | None:
     errors = what.errors if isinstance(what, Status) else None
     return next((text for error in errors or () if (text := error.message or error.title)), None)
 

@@ -1,5 +1,5 @@
 -- Who was known to belong together before each cutoff: customers of one household that share an identifier directly.
--- A link is known when both ends of it are.
+-- A link is known when both ends of it are. An identifier of more than a person links a household, and no person.
 WITH members AS (
   SELECT p.customer_id, p.person_id, h.household_id
   FROM persons AS p
@@ -7,18 +7,18 @@ WITH members AS (
 ),
 links AS (
   SELECT
-    a.customer_id, b.customer_id AS relative, m.person_id, o.person_id AS relatives_person,
+    a.customer_id, b.customer_id AS relative, m.person_id = o.person_id AND a.guard IS NULL AS of_person,
     GREATEST(COALESCE(a.since, CAST(:clock AS TIMESTAMP)), COALESCE(b.since, CAST(:clock AS TIMESTAMP))) AS since
   FROM identity_edges AS a
   INNER JOIN identity_edges AS b ON b.kind = a.kind AND b.identifier = a.identifier AND b.customer_id <> a.customer_id
   INNER JOIN members AS m ON m.customer_id = a.customer_id
   INNER JOIN members AS o ON o.customer_id = b.customer_id AND o.household_id = m.household_id
-  WHERE a.guard IS NULL AND b.guard IS NULL
+  WHERE COALESCE(a.guard, 'household_only') = 'household_only'
 )
 SELECT
   l.customer_id, c.cutoff,
   COUNT(DISTINCT l.relative) AS in_household,
-  COUNT(DISTINCT CASE WHEN l.person_id = l.relatives_person THEN l.relative END) AS in_person,
+  COUNT(DISTINCT CASE WHEN l.of_person THEN l.relative END) AS in_person,
   MAX(l.since) AS known_at
 FROM links AS l
 INNER JOIN cutoffs AS c ON l.since < c.cutoff

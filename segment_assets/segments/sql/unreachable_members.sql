@@ -37,6 +37,11 @@ wrong AS (
   FROM reached AS r
   LEFT SEMI JOIN suppressed AS s ON s.customer_id = r.customer_id AND s.channel = r.channel
   UNION
+  SELECT r.customer_id, 'no_address' AS reason
+  FROM reached AS r
+  LEFT ANTI JOIN customer_endpoints AS e ON e.customer_id = r.customer_id AND e.channel = r.channel
+    AND e.active AND e.address_sha256 IS NOT NULL
+  UNION
   SELECT customer_id, 'no_channel' AS reason FROM decisions WHERE state = 'in' AND SIZE(channels) = 0
 )
 SELECT reason, COUNT(DISTINCT customer_id) AS members

@@ -34,6 +34,10 @@ QUERIES = {
     "a join of persons": """SELECT a.state, COUNT(DISTINCT a.person) AS n FROM panel a
       JOIN (SELECT person, SUM(spend) AS s FROM panel2 GROUP BY person) b ON a.person = b.person
       WHERE b.s > 5 GROUP BY a.state ORDER BY a.state""",
+    "persons who are not there": """SELECT COUNT(*) AS n FROM panel a
+      LEFT ANTI JOIN panel2 b ON a.person = b.person AND b.visits > 2""",
+    "rows of persons who are there": """SELECT a.state, COUNT(*) AS n FROM panel a
+      LEFT SEMI JOIN panel2 b ON a.person = b.person AND b.visits > 2 GROUP BY a.state ORDER BY 1""",
     "a public subquery": "SELECT COUNT(*) AS n, 'x' AS lit FROM panel WHERE state IN (SELECT state FROM shop)",
     "deviation": "SELECT COALESCE(state, 'none') AS s, STDDEV(spend) AS d FROM panel GROUP BY 1 ORDER BY s",
     "a product": "SELECT SUM(spend * visits) AS t FROM panel",

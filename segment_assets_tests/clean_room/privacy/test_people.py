@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from segment_assets.clean_room.checker import check
+from segment_assets.clean_room.custom.check import check as check_custom
 from segment_assets.clean_room.lint import lint
 from segment_assets.clean_room.privacy.people import NotPrivateError
 from segment_assets.clean_room.privacy.plan import plan
+from segment_assets.clean_room.program import Program, parse
 from segment_assets_tests.clean_room.privacy.conftest import (
     OFFERED,
     PRIVATE,
@@ -61,6 +63,18 @@ def test_a_query_that_hides_whose_rows_are_whose_is_not_run(name: str):
             plan(found.custom, {})
     else:
         assert found.verdict.code.startswith("DP_")
+
+
+def test_a_table_with_a_minimum_is_not_joined_to_one_with_noise_nor_planned_with_it():
+    text = "SELECT t.state, COUNT(DISTINCT p.person) AS n FROM panel p CROSS JOIN counted t GROUP BY t.state"
+    minimum = {"identityColumns": ["person"], "minimumIdentityCount": 5, "type": "COUNT_DISTINCT"}
+    tables = [table(), table("counted", limits=None, aggregationThresholds=[minimum])]
+    program = parse(text)
+    assert isinstance(program, Program)
+    found, accepted = check_custom(program, tables, collaboration(*tables), STATE, len(text))
+    assert [f.code for f in found] == ["MIXED_RULE_TYPES"]
+    with pytest.raises(NotPrivateError, match="counted has a minimum of people"):
+        plan(accepted, {})
 
 
 def test_tables_with_different_user_columns_are_not_mixed():

@@ -1,0 +1,31 @@
+"""Folders for what is under way: rows of the raw zone are readable, so they are as private as the lake."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_READING = "reading-"
+
+
+@contextmanager
+def private_folder(scratch: Path) -> Iterator[Path]:
+    """A folder that is gone in the end; what a killed process left is removed by the next."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    for left in scratch.glob(f"{_READING}*"):
+        if not _is_running(int(left.name.split("-")[1])):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=scratch, prefix=f"{_READING}{os.getpid()}-") as folder:
+        yield Path(folder)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

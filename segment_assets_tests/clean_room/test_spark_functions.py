@@ -1,0 +1,110 @@
+"""What both engines have and mean differently: a flat query and a nested one give Spark's value."""
+
+from datetime import date, datetime
+from math import isnan, nan
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from segment_assets.clean_room import rules
+from segment_assets.clean_room.checker import Checked, check
+from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
+from segment_assets.clean_room.embedded import EmbeddedCleanRoom
+from segment_assets.clean_room.port import QueryFailedError
+from segment_assets_tests.clean_room.test_custom_engine import FREE
+
+SUNDAY = date(2026, 1, 4)
+COLUMNS = {"word": "STRING", "size": "DOUBLE", "whole": "BIGINT", "day": "DATE", "at": "TIMESTAMP", "flag": "BOOLEAN"}
+OFFERED = Collaboration(
+    "c", "runner", "partner", {"t": ConfiguredTable("t", "t", "partner", COLUMNS, rules.from_aws("CUSTOM", FREE))}
+)
+ROWS = pa.table(
+    {
+        "word": ["2.9"],
+        "size": [-2.9],
+        "whole": pa.array([-7], pa.int64()),
+        "day": pa.array([SUNDAY], pa.date32()),
+        "at": pa.array([datetime(2026, 1, 4, 13, 5, 59, 250_000)], pa.timestamp("us")),
+        "flag": [True],
+    }
+)
+VALUES = {
+    "CAST(2.9 AS INT)": 2,
+    "CAST(size AS BIGINT)": -2,
+    "CAST(word AS INT)": 2,
+    "INT(word)": 2,
+    "CAST('9007199254740993' AS BIGINT)": 9007199254740993,
+    "CAST('x' AS INT)": None,
+    "CAST(flag AS INT)": 1,
+    "CAST(whole AS STRING)": "-7",
+    "CAST(size AS DECIMAL(10, 0))": -3,
+    "EXTRACT(DOW FROM day)": 1,
+    "EXTRACT(DAYOFWEEK FROM at)": 1,
+    "EXTRACT(DAYOFWEEK_ISO FROM day)": 7,
+    "DATE_PART('DOW', day)": 1,
+    "DAYOFWEEK(day)": 1,
+    "EXTRACT(SECOND FROM at)": 59.25,
+    "SECOND(at)": 59,
+    "EXTRACT(YEAR FROM at)": 2026,
+    "SUBSTRING('abcdef', 0, 2)": "ab",
+    "SUBSTRING('abcdef', -2, 2)": "ef",
+    "SUBSTRING('abc', -5, 3)": "a",
+    "SUBSTRING('abcdef', 2, -1)": "",
+    "SUBSTRING('abcdef', whole + 7, 2)": "ab",
+    "LEFT('abc', -1)": "",
+    "day + 1": date(2026, 1, 5),
+    "day - 1": date(2026, 1, 3),
+    "1 + day": date(2026, 1, 5),
+    "day + whole": date(2025, 12, 28),
+    "day + INTERVAL 1 DAY": date(2026, 1, 5),
+    "DATE_ADD(day, 1)": date(2026, 1, 5),
+    "DATE_SUB(day, 1)": date(2026, 1, 3),
+    "DATEADD(DAY, 3, day)": datetime(2026, 1, 7),
+    "SQRT(whole)": nan,
+    "LN(whole)": None,
+    "LN(0)": None,
+    "LOG(10, 100)": 2.0,
+    "LOG(10, whole)": None,
+    "LOG(whole, 10)": None,
+    "LOG2(8)": 3.0,
+    "UPPER('Straße')": "STRASSE",
+    "'a%c' LIKE 'a\\\\%c'": True,
+    "'abc' LIKE 'a\\\\%c'": False,
+    "'abc' NOT LIKE 'a%'": False,
+    "TRUNC(day, 'YEAR')": date(2026, 1, 1),
+    "TRUNC(size)": -2.0,
+    "ISNULL(word)": False,
+    "ISNOTNULL(word)": True,
+    "DATE_FORMAT(day, 'yyyy-MM')": "2026-01",
+    "DATE_FORMAT(CURRENT_DATE, 'd.M.yy')": "4.1.26",
+}
+
+
+def ask(text: str, tmp_path: Path) -> object:
+    found: Checked = check(text, OFFERED)
+    assert found.verdict.decision == "ACCEPT", [str(f) for f in found.verdict.findings]
+    result = EmbeddedCleanRoom(tmp_path / "scratch").run(found.runnable(), lambda _: ROWS, SUNDAY)
+    return result.column(0)[0].as_py()
+
+
+@pytest.mark.parametrize("expression", VALUES)
+@pytest.mark.parametrize("text", ["SELECT {} AS x FROM t", "SELECT q.x FROM (SELECT {} AS x FROM t) q"])
+def test_a_function_gives_what_it_gives_in_spark(text, expression, tmp_path):
+    found, expected = ask(text.format(expression), tmp_path), VALUES[expression]
+    if isinstance(expected, float):
+        assert isnan(expected) == isnan(float(found))  # type: ignore[arg-type]
+        assert isnan(expected) or float(found) == expected  # type: ignore[arg-type]
+    else:
+        assert (found, isinstance(found, datetime)) == (expected, isinstance(expected, datetime))
+
+
+@pytest.mark.parametrize("pattern", ["D", "Q", "HH:mm:ss.SSS", "z", "yyyy''T''MM"])
+def test_a_pattern_that_duckdb_has_not_is_refused_with_a_sentence(pattern, tmp_path):
+    with pytest.raises(QueryFailedError, match="no other pattern"):
+        ask(f"SELECT DATE_FORMAT(at, '{pattern}') AS x FROM t", tmp_path)
+
+
+def test_days_between_days_are_refused_with_what_to_write(tmp_path):
+    with pytest.raises(QueryFailedError, match="use DATEDIFF"):
+        ask("SELECT day - day AS x FROM t", tmp_path)
