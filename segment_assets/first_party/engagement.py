@@ -1,6 +1,7 @@
 """Engagement events from raw events: only days are made again whose outcome can differ."""
 
 import shutil
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from segment_assets.first_party import staged_events
 from segment_assets.first_party.engagement_days import Again, Finer, Share, divide, finish, stage
 from segment_assets.first_party.formats import Format
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, RAW_EVENTS
-from segment_assets.lake import Lake, Written, combined
+from segment_assets.lake import Lake, Table, Written, combined
 from segment_assets.lake.parts import Part, joined
 from segment_assets.lake.private import private_folder
 from segment_assets.lake.workers import one_ahead, spread
@@ -28,10 +29,14 @@ from segment_assets.sql import bind, load, to_duckdb
 WINDOW = 4
 # Records whose days are written in one commit: they wait on disk.
 CHUNK = 500_000
+# Records that are looked at for nothing, rather than that the days before and behind them have a commit each.
+IN_VAIN = 50_000
 # Records that are read again at a time, and of which more are worth a second process.
 PART = 6_000
 # Events that are put in order at once: they take 1 KB each, several times over.
 WHOLE_DAY = 20_000
+# Records that are accounted for at once: 1 KB of each is held.
+ACCOUNTED = 750_000
 # Records among which copies are looked for at once: DuckDB holds 200 bytes of each. Each time all ids are read.
 AT_ONCE = 250_000
 
@@ -240,15 +245,51 @@ def _records(lake: Lake, day: date) -> Iterator[pa.Table]:
 
 
 def account(lake: Lake) -> Account:
-    """Count where every good record went."""
-    tree = bind(load("segment_assets.first_party", "event_account"), {"window": WINDOW})
-    with lake.connect(RAW_EVENTS, ENGAGEMENT_EVENTS) as db:
-        [counts] = db.sql(to_duckdb(tree)).to_arrow_table().to_pylist()
-    by_day: dict[date, list[dict[str, Any]]] = {}
-    for place in counts.pop("others") or ():
-        by_day.setdefault(place["arrival_date"], []).append(place)
-    probes = sum(_probes(lake, day, places) for day, places in by_day.items())
-    return Account(probes=probes, **{name: int(count or 0) for name, count in counts.items()})
+    """Count where every good record went, some days at a time: memory does not grow with the table."""
+    tree = load("segment_assets.first_party", "event_account")
+    counts: Counter[str] = Counter()
+    for days, (start, end) in _account_parts(lake):
+        first = days[0] - timedelta(days=WINDOW)
+        bound = {
+            "first": days[0],
+            "last": days[-1],
+            "window": WINDOW,
+            "from_id": start,
+            "to_id": end,
+            "from_day": first,
+        }
+        with lake.connect(RAW_EVENTS, ENGAGEMENT_EVENTS, between=(first, days[-1])) as db:
+            [found] = db.sql(to_duckdb(bind(tree, bound))).to_arrow_table().to_pylist()
+        by_day: dict[date, list[dict[str, Any]]] = {}
+        for place in found.pop("others") or ():
+            by_day.setdefault(place["arrival_date"], []).append(place)
+        counts["probes"] += sum(_probes(lake, day, places) for day, places in by_day.items())
+        counts.update({name: int(count or 0) for name, count in found.items()})
+    return Account(**{name: counts[name] for name in Account.__dataclass_fields__})
+
+
+def _account_parts(lake: Lake) -> Iterator[tuple[list[date], tuple[str, str]]]:
+    """Days, and a range of ids: of every record one such part tells where it went. Each has so many records at most."""
+    rows, events = _rows_by_day(lake, RAW_EVENTS), _rows_by_day(lake, ENGAGEMENT_EVENTS)
+    days = sorted(rows | events)
+    chunk: list[date] = []
+    for day, after in zip(days, [*days[1:], None], strict=True):
+        chunk.append(day)
+        if after and _held(rows, chunk[0], after) <= ACCOUNTED:
+            continue
+        shares = max(ceil(_held(rows, chunk[0], day) / ACCOUNTED), 1)
+        for share in range(shares):
+            yield chunk, (staged_events.floor(share, shares), staged_events.floor(share + 1, shares))
+        chunk = []
+
+
+def _held(rows: Mapping[date, int], first: date, last: date) -> int:
+    """Records that are looked at where copies on some days are looked for."""
+    return sum(count for day, count in rows.items() if first - timedelta(days=WINDOW) <= day <= last)
+
+
+def _rows_by_day(lake: Lake, table: Table) -> dict[date, int]:
+    return lake.rows_of(table, [date.fromisoformat(day) for day in lake.state(table).versions])
 
 
 def _probes(lake: Lake, day: date, places: list[dict[str, Any]]) -> int:
@@ -269,16 +310,23 @@ def _good_records(lake: Lake) -> dict[date, int]:
 
 
 def _chunks(good: Mapping[date, int], days: list[date]) -> Iterator[list[date]]:
+    """The days some at a time: no more records than wait on disk, and not many between them that are none of theirs."""
     chunk: list[date] = []
     held = 0
     for day in sorted(days):
-        if chunk and held + good.get(day, 0) > CHUNK:
+        if chunk and (held + good.get(day, 0) > CHUNK or _between(good, chunk[-1], day) > IN_VAIN):
             yield chunk
             chunk, held = [], 0
         chunk.append(day)
         held += good.get(day, 0)
     if chunk:
         yield chunk
+
+
+def _between(good: Mapping[date, int], day: date, next_day: date) -> int:
+    """Records of the days between two, but for those in which copies of the second are looked for anyway."""
+    first = next_day - timedelta(days=WINDOW)
+    return sum(count for other, count in good.items() if day < other < first)
 
 
 def perhaps_suppressions(lake: Lake) -> dict[str, int]:

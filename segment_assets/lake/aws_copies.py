@@ -44,10 +44,17 @@ class Copies:
 
     def sweep(self, before: float) -> int:
         """Remove copies that were not used since, and what killed processes left half made; how many."""
-        old = [path for path in self.folder.iterdir() if path.stat().st_mtime < before]
+        old = [path for path in self.folder.iterdir() if _is_older(path, before)]
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)
+
+
+def _is_older(path: Path, before: float) -> bool:
+    try:
+        return path.stat().st_mtime < before
+    except FileNotFoundError:  # a download that has ended meanwhile, and has another name now
+        return False
 
 
 def _used(copy: Path) -> bool:

@@ -223,3 +223,20 @@ def test_copies_that_nobody_used_for_a_week_go(tmp_path: Path) -> None:
     again = Copies(tmp_path, lambda _: Source())
     again(["s3://b/used"])
     assert [str(path) for path in tmp_path.iterdir()] == [used]
+
+
+def test_a_download_that_ends_while_copies_are_swept_is_no_fault(tmp_path: Path) -> None:
+    """It is written beside and then renamed: between a listing and a look at each file that name is gone."""
+    left, half = tmp_path / "left.parquet", tmp_path / "x.abcd1234"
+    for path in (left, half):
+        path.touch()
+
+    class Folder(type(tmp_path)):  # type: ignore[misc]
+        def iterdir(self) -> Iterator[Path]:
+            found = list(super().iterdir())
+            half.rename(tmp_path / "x.parquet")
+            return iter(found)
+
+    copies = Copies(Folder(tmp_path), lambda _: None)
+    assert copies.sweep(time.time() + 60) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["x.parquet"]
