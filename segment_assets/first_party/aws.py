@@ -1,5 +1,6 @@
 """Steps 1 and 2 on AWS: the queue to which S3 tells what landed."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -7,6 +8,8 @@ from segment_assets.aws import client, telling
 from segment_assets.aws_config import Aws
 from segment_assets.first_party.embedded import Silence
 from segment_assets.first_party.port import Arrivals, Message
+
+_log = logging.getLogger(__name__)
 
 # Longer than a tick takes and the next one waits; after that a message that was not forgotten comes again.
 VISIBLE_AGAIN_SECONDS = 300
@@ -54,10 +57,14 @@ class Queue(Arrivals):
         for first in range(0, len(receipts), AT_ONCE):
             some = receipts[first : first + AT_ONCE]
             with telling(f"sqs:DeleteMessage on {self.url}"):
-                self._sqs.delete_message_batch(
+                told = self._sqs.delete_message_batch(
                     QueueUrl=self.url,
                     Entries=[{"Id": str(n), "ReceiptHandle": receipt} for n, receipt in enumerate(some)],
                 )
+            if refused := told.get("Failed", []):
+                why = ", ".join(sorted({str(entry.get("Code")) for entry in refused}))
+                left = f"{len(refused)} of {len(some)} messages"
+                _log.warning("%s of %s were not deleted (%s): they come again.", left, self.url, why)
 
     @property
     def _sqs(self) -> Any:

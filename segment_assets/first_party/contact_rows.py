@@ -54,6 +54,11 @@ class Contacts:
             yield from map(Contact._make, zip(*columns.values(), strict=True))
 
     @property
+    def customers(self) -> int:
+        """How many customers they are of."""
+        return len(pc.unique(self.rows["customer_id"]))
+
+    @property
     def records(self) -> int:
         """How many records they came in."""
         return len(pc.unique(self.rows["record"]))
@@ -72,10 +77,11 @@ class Contacts:
             rows = rows.append_column(name, values)
         return rows
 
-    def newest(self) -> "Contacts":
+    def newest(self) -> tuple["Contacts", int]:
         """One contact per endpoint, by customer: the one that took effect last, and of equals the last delivered.
 
-        What equals say about consent is kept of all of them: denied is to beat granted.
+        What equals say about consent is kept of all of them: denied is to beat granted. Besides, how many records are
+        duplicates: each of their contacts has a newer one. They are counted here, not as what is missing in the end.
         """
         rows = self.rows
         if np.any(np.diff(rows["record"].to_numpy()) < 0):  # lines of JSON are read by their keys
@@ -86,6 +92,8 @@ class Contacts:
         # Names are numbered as they come: the kept stand in the order in which their endpoints came first.
         kept = order[np.flatnonzero(np.diff(name[order], append=-1))]
         newest = kept[name]
+        records, replaced = rows["record"].to_numpy(), newest != np.arange(len(newest))
+        duplicates = len(np.unique(records[replaced])) - len(np.intersect1d(records[replaced], records[~replaced]))
         said, ways = rows["statements"].to_numpy().copy(), list(self._said)
         numbers = {way: number for number, way in enumerate(ways)}
         for equal in np.flatnonzero((time == time[newest]) & (said != said[newest])):
@@ -101,7 +109,7 @@ class Contacts:
         rows = rows.set_column(rows.schema.get_field_index("statements"), "statements", pa.array(said))
         ids = rows.select(["customer_id", "endpoint_id"]).take(kept)
         by_customer = pc.sort_indices(ids, [("customer_id", "ascending"), ("endpoint_id", "ascending")])
-        return Contacts(rows.take(kept[by_customer.to_numpy()]), list(numbers), earlier)
+        return Contacts(rows.take(kept[by_customer.to_numpy()]), list(numbers), earlier), duplicates
 
 
 class ContactWriter:

@@ -1,14 +1,12 @@
 """From the latest export of customers to who they are, how they are reached and what they agreed to."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
@@ -29,6 +27,7 @@ from segment_assets.first_party.tables import (
 from segment_assets.lake import Lake, ObjectStore, StoredObject, Table, Written
 from segment_assets.lake.arrivals import arrival_day
 from segment_assets.lake.parts import Part, PartWriter
+from segment_assets.lake.private import private_folder
 from segment_assets.landing_config import CustomersLanding
 from segment_assets.people import addresses
 from segment_assets.people.consent import STATEMENTS, current_consent, query, told
@@ -64,6 +63,15 @@ class Export:
     duplicates: int
     as_of: date | None
     reading: str = ""
+
+    def nothing_lost(self, written: Mapping[Table, Written]) -> bool:
+        """The laws: delivered = good + duplicates + quarantined, and each customer of a contact is a row of customers.
+
+        Args:
+            written: the tables as `write` left them.
+        """
+        accounted = self.good + self.duplicates + written[QUARANTINED_CUSTOMERS].rows
+        return self.delivered == accounted and self.contacts.customers == written[CUSTOMERS].rows
 
 
 def latest_objects(store: ObjectStore, landing: CustomersLanding) -> tuple[list[StoredObject], date | None]:
@@ -106,15 +114,14 @@ def read(store: ObjectStore, landing: CustomersLanding) -> Export:
                     bad.append((stored.key, position, what.reason, what.content))
                 else:
                     good.add(before + position, what)
-    contacts = good.contacts().newest()
+    contacts, duplicates = good.contacts().newest()
     pa.default_memory_pool().release_unused()
-    used = contacts.records
     return Export(
         contacts,
-        _rows(QUARANTINED_CUSTOMERS, bad),
+        QUARANTINED_CUSTOMERS.of(bad),
         delivered=delivered,
-        good=used,
-        duplicates=delivered - len(bad) - used,
+        good=contacts.records,
+        duplicates=duplicates,
         as_of=as_of,
         reading=_reading(landing),
     )
@@ -198,10 +205,9 @@ def write(
 @contextmanager
 def _in_files(lake: Lake, export: Export, region: str | None) -> Iterator[dict[Table, Part]]:
     """Rows of all tables but the quarantine: those of a million customers take a gigabyte each."""
-    lake.scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=lake.scratch) as folder:
+    with private_folder(lake.scratch) as folder:
         files = {
-            t: PartWriter(Path(folder) / f"{t.short_name}.parquet", lake.file_schema(t), plain=_hashes(t))
+            t: PartWriter(folder / f"{t.short_name}.parquet", lake.file_schema(t), plain=_hashes(t))
             for t in (CONTACT_ADDRESSES, CONSENT_STATE, CUSTOMER_ENDPOINTS, CUSTOMERS)
         }
         with files[CONSENT_STATE] as consent:
@@ -234,7 +240,7 @@ def _hashed(contacts: Contacts, region: str | None) -> Iterator[tuple[pa.Table, 
     readable: list[tuple[object, ...]] = []
 
     def tables() -> tuple[pa.Table, pa.Table, pa.Table]:
-        return _rows(CUSTOMER_ENDPOINTS, found), _rows(CUSTOMERS, people), _rows(CONTACT_ADDRESSES, sorted(readable))
+        return CUSTOMER_ENDPOINTS.of(found), CUSTOMERS.of(people), CONTACT_ADDRESSES.of(sorted(readable))
 
     for customer, own in groupby(contacts, attrgetter("customer_id")):
         addressed = [(contact, _normalised(contact, region)) for contact in own]
@@ -304,12 +310,6 @@ def _customer(customer: str, own: list[tuple[Contact, str | None]]) -> tuple[obj
 def _statements(contacts: Contacts) -> pa.Table:
     said = contacts.said()
     return said.append_column("purpose", pa.repeat(PURPOSE, said.num_rows)).select(STATEMENTS.names).cast(STATEMENTS)
-
-
-def _rows(table: Table, rows: Sequence[tuple[object, ...]]) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * len(table.schema)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, table.schema, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=table.schema)
 
 
 def unusable_addresses(lake: Lake) -> dict[str, int]:

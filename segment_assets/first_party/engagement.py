@@ -249,17 +249,11 @@ def account(lake: Lake) -> Account:
     tree = load("segment_assets.first_party", "event_account")
     counts: Counter[str] = Counter()
     for days, (start, end) in _account_parts(lake):
-        first = days[0] - timedelta(days=WINDOW)
-        bound = {
-            "first": days[0],
-            "last": days[-1],
-            "window": WINDOW,
-            "from_id": start,
-            "to_id": end,
-            "from_day": first,
-        }
-        with lake.connect(RAW_EVENTS, ENGAGEMENT_EVENTS, between=(first, days[-1])) as db:
-            [found] = db.sql(to_duckdb(bind(tree, bound))).to_arrow_table().to_pylist()
+        first, last = days[0] - timedelta(days=WINDOW), days[-1]
+        ids = {"from_id": start, "to_id": end}
+        bound = bind(tree, {"from_day": first, "first": days[0], "last": last, "window": WINDOW, **ids})
+        with lake.connect(RAW_EVENTS, ENGAGEMENT_EVENTS, between=(first, last)) as db:
+            [found] = db.sql(to_duckdb(bound)).to_arrow_table().to_pylist()
         by_day: dict[date, list[dict[str, Any]]] = {}
         for place in found.pop("others") or ():
             by_day.setdefault(place["arrival_date"], []).append(place)
@@ -273,9 +267,9 @@ def _account_parts(lake: Lake) -> Iterator[tuple[list[date], tuple[str, str]]]:
     rows, events = _rows_by_day(lake, RAW_EVENTS), _rows_by_day(lake, ENGAGEMENT_EVENTS)
     days = sorted(rows | events)
     chunk: list[date] = []
-    for day, after in zip(days, [*days[1:], None], strict=True):
+    for number, day in enumerate(days):
         chunk.append(day)
-        if after and _held(rows, chunk[0], after) <= ACCOUNTED:
+        if number + 1 < len(days) and _held(rows, chunk[0], days[number + 1]) <= ACCOUNTED:
             continue
         shares = max(ceil(_held(rows, chunk[0], day) / ACCOUNTED), 1)
         for share in range(shares):

@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 
 from segment_assets.first_party.port import Message
 
+LONGEST = 1024  # bytes of a key, in S3
 TEST = "s3:TestEvent"  # S3 sends one when the notification is set
 
 
@@ -45,17 +46,26 @@ def keys(body: str, bucket: str) -> list[str]:
             found = [(r["s3"]["bucket"]["name"], unquote_plus(r["s3"]["object"]["key"])) for r in told["Records"]]
         elif told.get("source") == "aws.s3":
             # EventBridge writes them as they are: a + is a +.
-            found = [(told["detail"]["bucket"]["name"], str(told["detail"]["object"]["key"]))]
+            found = [(told["detail"]["bucket"]["name"], told["detail"]["object"]["key"])]
         else:
             raise UnreadableError("it is neither a notification of S3 nor an event of S3 on EventBridge")
     except (KeyError, TypeError, AttributeError):
         raise UnreadableError("it names no bucket or no key where S3 writes them") from None
+    if not all(_is_a_key(key) for _, key in found):
+        raise UnreadableError("it names a key that no object can have")
     return [key for name, key in found if name == bucket]
+
+
+def _is_a_key(key: object) -> bool:
+    try:
+        return isinstance(key, str) and 0 < len(key.encode()) <= LONGEST
+    except UnicodeEncodeError:  # half a character
+        return False
 
 
 def record(message: Message, reason: str) -> Mapping[str, Any]:
     """What is kept of a message that can't be read. Not its text, which may be anybody's."""
-    content = message.body.encode()
+    content = message.body.encode(errors="surrogatepass")
     return {
         "message_id": message.id,
         "sent": message.sent,

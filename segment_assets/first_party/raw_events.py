@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from segment_assets.first_party import staged_events
 from segment_assets.first_party.deliveries import Loaded
-from segment_assets.first_party.tables import ARRIVAL_DAYS, QUARANTINED_RECORDS, RAW_EVENTS
+from segment_assets.first_party.engagement import stale_days
+from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_RECORDS, RAW_EVENTS
 from segment_assets.lake import Lake, Table, Written, combined
 
 
@@ -31,7 +32,7 @@ def write(
         loaded: the days.
         run_id: recorded in the snapshots.
         code: version of the code and mapping that read them. Where it is given, what the records mean is kept for the
-            next step, which takes it if it is of the same version.
+            next step, of the days that it will make again.
         before: the tables as they were before the landing place was listed; default: as they are now.
 
     Raises:
@@ -51,7 +52,10 @@ def write(
     ]
     staged_events.forget(lake.scratch, loaded.days)
     if code:
-        staged_events.keep(lake.scratch, loaded.events, written[1].versions, code)
+        # Of the others nobody would take it, and it would stay.
+        wanted = stale_days(written[1].versions, lake.inputs(ENGAGEMENT_EVENTS), code)
+        kept = {day: files for day, files in loaded.events.items() if str(day) in wanted}
+        staged_events.keep(lake.scratch, kept, written[1].versions, code)
     return {str(day): combined({w.table.name: w.versions[str(day)] for w in written}) for day in sorted(loaded.days)}
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from segment_assets.first_party import tabular
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.tables import QUARANTINED_SUPPRESSIONS, SUPPRESSION_ENTRIES, UNREAD
-from segment_assets.lake import Lake, ObjectStore, StoredObject, Table, Written
+from segment_assets.lake import Lake, ObjectStore, StoredObject, Written
 from segment_assets.lake.arrivals import fingerprint
 from segment_assets.landing_config import SuppressionList
 from segment_assets.people import addresses
@@ -84,9 +84,7 @@ def read(store: ObjectStore, lists: Mapping[str, SuppressionList], region: str |
         made_from[name] = fingerprint(objects)
         counts[name], refused = _taken(lines, entries)
         bad += refused
-    return Listed(
-        _rows(SUPPRESSION_ENTRIES, list(entries)), _rows(QUARANTINED_SUPPRESSIONS, bad), counts, made_from, problems
-    )
+    return Listed(SUPPRESSION_ENTRIES.of(list(entries)), QUARANTINED_SUPPRESSIONS.of(bad), counts, made_from, problems)
 
 
 def write(lake: Lake, listed: Listed, run_id: str, before: Written | None = None) -> Written:
@@ -200,9 +198,3 @@ def _taken(lines: list[Line], entries: dict[Entry, None]) -> tuple[dict[str, int
         if line.reason:
             refused.append((line.key, line.position, line.reason, line.content))
     return count, refused
-
-
-def _rows(table: Table, rows: Sequence[tuple[object, ...]]) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * len(table.schema)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, table.schema, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=table.schema)

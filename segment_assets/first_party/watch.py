@@ -4,8 +4,9 @@ A look is bounded, whatever lies there: a stretch of the listing that ends where
 day's version is made of all its objects, so it is the same whichever way a look was led to the day.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from typing import Any
 
@@ -14,6 +15,8 @@ from segment_assets.first_party.formats import Format
 from segment_assets.lake import ObjectStore, StoredObject
 from segment_assets.lake.arrivals import changed_days, day_part, fingerprint
 from segment_assets.landing_config import EventsLanding
+
+_log = logging.getLogger(__name__)
 
 STRETCH = 10_000  # objects in one look: ten calls of S3
 RECENT = 5  # arrival days that every look sees in a larger place: the newest, and 96 hours for what is late
@@ -44,8 +47,15 @@ class Known:
 
     @classmethod
     def read(cls, kept: dict[str, Any]) -> "Known":
-        """As `kept` wrote it. Of an earlier form only the days are taken: the next sweep finds the rest."""
-        return cls(**kept) if "parts" in kept else cls(days=kept.get("days", {}))
+        """As `kept` wrote it. Of another version's form only the days are taken: the next sweep finds the rest."""
+        if kept.keys() == {column.name for column in fields(cls)}:
+            return cls(**kept)
+        if kept:
+            _log.warning(
+                "The cursor of the landing sensor was written by another version of this code: of what it knew the "
+                "days are taken, and the landing place is listed anew."
+            )
+        return cls(days=kept.get("days", {}))
 
     def kept(self) -> dict[str, Any]:
         """For a cursor."""
@@ -220,8 +230,15 @@ class Look:
     def _all(self, part: str) -> list[StoredObject]:
         """Every object whose key begins so; listed once in a look."""
         if part not in self._listed:
-            self._listed[part] = [o for o in self.store.list(part) if self._part(o.key) == part]
+            self._listed[part] = [o for o in self._below(part) if self._part(o.key) == part]
         return self._listed[part]
+
+    def _below(self, part: str) -> Iterator[StoredObject]:
+        """In stretches: a store that is a folder looks closely at these alone, and not at all that lies beside them."""
+        some = self.store.after(part, "", STRETCH)
+        while some:
+            yield from some
+            some = self.store.after(part, some[-1].key, STRETCH) if len(some) == STRETCH else []
 
     def _part(self, key: str) -> str:
         """The beginning of a key, with the day; empty where it names none that counts."""

@@ -13,7 +13,6 @@ from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlparse
-from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
@@ -26,6 +25,7 @@ from segment_assets.lake.as_read import AsRead, overtaken, versions
 from segment_assets.lake.content import combined, content_hash
 from segment_assets.lake.files import Files, LocalFiles
 from segment_assets.lake.parts import Part, with_field_ids
+from segment_assets.lake.private import private_path
 from segment_assets.lake.reading import attach, within
 from segment_assets.lake.table import Table
 from segment_assets.lake.tags import PROPERTY as TAGS
@@ -104,9 +104,8 @@ class Lake:
 
     @cached_property
     def _database(self) -> duckdb.DuckDBPyConnection:
-        # DuckDB makes its own folder when it spills, and removes it with the database.
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        spill = str(self.scratch / f"duckdb-{uuid4().hex[:12]}")
+        # DuckDB makes its own folder when it spills, and removes it with the database; a killed one's the next removes.
+        spill = str(private_path(self.scratch))
         db = duckdb.connect(
             config={
                 "memory_limit": self.memory_limit,

@@ -52,7 +52,9 @@ def attach(
     else:
         files = fetch([task.file.file_path for task in tasks])
         source = _files(files)
-        if len(schemas) > 1 or rowless.num_columns > len(iceberg.schema().fields):
+        if len({tuple(f.name for f in schema.fields) for schema in schemas}) > 1 or rowless.num_columns > len(
+            iceberg.schema().fields
+        ):
             # A column that a file lacks is empty, and one that is described no more is not shown.
             described, names = f"{table.short_name} described", ", ".join(f'"{n}"' for n in rowless.column_names)
             db.register(described, rowless)

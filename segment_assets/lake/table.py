@@ -1,5 +1,6 @@
 """What a table is called, what its columns mean, and what makes a row unique."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -56,6 +57,12 @@ class Table:
     def with_schema(self, schema: pa.Schema) -> "Table":
         """The same table with other columns, or other descriptions of them."""
         return replace(self, schema=schema)
+
+    def of(self, rows: Sequence[tuple[object, ...]]) -> pa.Table:
+        """Rows from Python's values, in the order of the columns."""
+        columns = list(zip(*rows, strict=True)) or [()] * len(self.schema)
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, self.schema, strict=True)]
+        return pa.Table.from_arrays(arrays, schema=self.schema)
 
     def empty(self) -> pa.Table:
         """No rows, right columns."""

@@ -71,21 +71,23 @@ class Change:
             ValidationException: another writer came first, and so did what is required change.
         """
         by_part, fresh, recorded = self.by_part, self.fresh, dict(self.recorded)
-        there = iceberg.schema().as_arrow().names
+        docs = {field.name: field.doc or "" for field in iceberg.schema().fields}
+        there = list(docs)
         # A column that came later stands at the end in the catalog, wherever it is described.
         schema_differs = set(there) != set(self.schema.names)
+        docs_differ = docs != {field.name: _doc(field) for field in self.schema}  # no row is written for that
         changed = [n for n in by_part if schema_differs or known.get(n) != fresh[n]]
         if schema_differs and not self.whole:
             _refuse_gaps(self.table, there, len(known.keys() - by_part.keys()))
         stale = [n for n in known if n not in fresh] if self.whole else []
-        if not (changed or stale or any(iceberg.properties.get(k) != v for k, v in recorded.items())):
+        if not (changed or stale or docs_differ or any(iceberg.properties.get(k) != v for k, v in recorded.items())):
             return
         with warnings.catch_warnings():
             # The first overwrite of a partition finds nothing to delete, and says so.
             warnings.filterwarnings("ignore", message="Delete operation did not match any records")
             with iceberg.transaction() as commit:
                 required.add_to(commit)
-                if schema_differs:
+                if docs_differ:
                     _evolve(commit, self.schema)
                 if missing := described(self.table).items() - iceberg.properties.items():
                     commit.set_properties(dict(missing))  # before the rows: how they are added depends on them
@@ -206,6 +208,10 @@ def these(table: Table, partitions: list[str] | None) -> BooleanExpression:
     # pyiceberg builds In in __new__, which the pydantic plugin of mypy cannot see.
     found: BooleanExpression = cast(Any, In)(Reference(str(table.partition)), set(partitions))
     return found
+
+
+def _doc(field: pa.Field) -> str:
+    return str((field.metadata or {}).get(b"doc", b"").decode())
 
 
 def _evolve(commit: Transaction, schema: pa.Schema) -> None:

@@ -83,6 +83,10 @@ def test_both_forms_are_read_and_only_s3_s_own_encodes_keys() -> None:
     assert keys('{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}', "b") == []
 
 
+def eventbridge(key: str) -> str:
+    return f'{{"source": "aws.s3", "detail": {{"bucket": {{"name": "b"}}, "object": {{"key": {key}}}}}}}'
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -93,6 +97,11 @@ def test_both_forms_are_read_and_only_s3_s_own_encodes_keys() -> None:
         ('{"Records": 7}', "no bucket or no key"),
         ('{"source": "aws.s3", "detail": null}', "no bucket or no key"),
         ('{"to": "somebody@example.org"}', "neither"),
+        (eventbridge('"events/\\ud800.gz"'), "no object can have"),
+        (eventbridge("null"), "no object can have"),
+        (eventbridge('""'), "no object can have"),
+        (eventbridge(json.dumps("é" * 513)), "no object can have"),
+        ('{"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": "a\\udfff"}}}]}', "no object can have"),
     ],
 )
 def test_what_is_no_notice_is_refused_without_a_word_of_it(body: str, reason: str) -> None:
@@ -267,3 +276,11 @@ def test_messages_that_can_not_be_deleted_fail_the_tick_and_nothing_is_told_twic
         place.told.tick()
     assert place.told.settle() == {}
     assert place.sizes() == (0, 0)
+
+
+def test_messages_that_the_queue_does_not_delete_are_told_in_the_log(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    Queue(place.url, place.landing.name).forget(["no receipt", "none either"])
+    assert "2 of 2 messages" in caplog.text
+    assert "they come again" in caplog.text

@@ -2,6 +2,7 @@ import gzip
 import json
 from datetime import date, datetime
 
+import pyarrow.compute as pc
 import pytest
 
 from segment_assets.first_party import customers
@@ -41,7 +42,7 @@ def put(landing, *endpoints, day="2026/02/01", name="endpoints"):
 def build(lake, landing, where=PINPOINT):
     export = customers.read(landing, where)
     written = customers.write(lake, export, where.phone_region, "run")
-    assert export.delivered == export.good + export.duplicates + written[QUARANTINED_CUSTOMERS].rows
+    assert export.nothing_lost(written)
     assert customers.readable_columns(lake) == []
     return export, written
 
@@ -492,3 +493,20 @@ def test_a_file_of_blank_lines_alone_is_told(landing):
     landing.write("customers/c.csv", b"\n \n")
     with pytest.raises(LandingError, match=r"customers/c\.csv holds blank lines alone: write the names of its columns"):
         customers.read(landing, OWN)
+
+
+@pytest.mark.parametrize("lost", ["a contact", "a row"])
+def test_a_customer_that_is_lost_on_the_way_is_missed(lake, landing, monkeypatch, lost):
+    """Duplicates are counted where they are dropped: counted as what is missing they would account for every loss."""
+    put(landing, endpoint(1), endpoint(1, EffectiveDate="2026-01-09T12:00:00Z"), endpoint(2), b"{broken")
+    export, _ = build(lake, landing)
+    assert (export.delivered, export.good, export.duplicates) == (4, 2, 1)
+    if lost == "a contact":
+        sort = pc.sort_indices
+        monkeypatch.setattr(pc, "sort_indices", lambda *how, **more: sort(*how, **more)[1:])
+    else:
+        hashed = customers._hashed
+        monkeypatch.setattr(customers, "_hashed", lambda *of: ([t[1:] for t in some] for some in hashed(*of)))
+    export = customers.read(landing, PINPOINT)
+    written = customers.write(lake, export, "US", "run")
+    assert not export.nothing_lost(written)

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from segment_assets.first_party import engagement
+from segment_assets.first_party import engagement, staged_events
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
 from segment_assets_tests.first_party.loading import event, load_days, normalise, put
 
@@ -45,3 +45,15 @@ def test_days_are_made_together_where_they_are_near_or_little_lies_between_them(
     assert list(engagement._chunks(busy, few)) == [few[:3], few[3:]]
     assert list(engagement._chunks(quiet, few)) == [few]
     assert [len(chunk) for chunk in engagement._chunks(busy, days)] == [25, 6]
+
+
+def test_of_a_day_that_is_read_again_and_is_the_same_nothing_is_kept(lake, landing):
+    for day in (1, 9):
+        put(landing, day, "a", event(number=day))
+    load_days(lake, landing, code="code")
+    normalise(lake)
+    load_days(lake, landing, code="code")
+    assert not list((lake.scratch / staged_events.FOLDER).iterdir())
+    put(landing, 1, "b", event(number=2))
+    load_days(lake, landing, code="code")
+    assert [p.name[:10] for p in (lake.scratch / staged_events.FOLDER).iterdir()] == ["2026-01-01"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from segment_assets.first_party import watch
 from segment_assets.first_party.formats.choice import format_of
 from segment_assets.first_party.watch import Known, Look
-from segment_assets.lake import ObjectStore, StoredObject
+from segment_assets.lake import FolderStore, ObjectStore, StoredObject
 from segment_assets.lake.arrivals import fingerprint, fingerprints
 from segment_assets.landing_config import EventsLanding
 
@@ -207,3 +207,34 @@ def test_whatever_happens_between_ticks_a_whole_sweep_knows_what_a_listing_knows
             if not known.is_small:
                 settle(store, known, date(2028, 1, 1 + number))
             assert known.days == fingerprints(store.list("events/"))
+
+
+def test_what_another_version_of_the_code_kept_is_begun_anew_from_its_days(caplog: pytest.LogCaptureFixture) -> None:
+    store = Memory([key(1, 1)])
+    known = Known()
+    settle(store, known)
+    newer = known.kept() | {"a_field_to_come": 1}
+    again = Known.read(json.loads(json.dumps(newer)))
+    assert "written by another version" in caplog.text
+    assert (again.days, again.parts, again.place) == (known.days, {}, "")
+    assert settle(store, again) == [], "what was known is not reported once more"
+    caplog.clear()
+    assert (Known.read({}), Known.read(known.kept())) == (Known(), known)
+    assert not caplog.text
+
+
+def test_a_quiet_look_at_a_folder_looks_closely_at_the_newest_days_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "STRETCH", 5)
+    store, known = FolderStore(tmp_path), Known()
+    for day in range(1, 28):
+        store.write(f"events/s-1-2026-01-{day:02}-12-00-00-1.gz", b"{}")
+    settle(store, known)
+    described: list[str] = []
+    describe = FolderStore._describe
+    monkeypatch.setattr(
+        FolderStore, "_describe", lambda s, path, name: described.append(name) or describe(s, path, name)
+    )
+    assert tick(store, known) == []
+    assert sorted(set(described)) == [f"events/s-1-2026-01-{day}-12-00-00-1.gz" for day in range(23, 28)]

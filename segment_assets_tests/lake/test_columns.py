@@ -1,5 +1,6 @@
 """What becomes of days, files and manifests when columns come and go, and days are loaded again and again."""
 
+from dataclasses import replace
 from datetime import date
 
 import pyarrow as pa
@@ -43,3 +44,19 @@ def test_a_day_is_one_file_however_often_it_was_loaded_and_manifests_are_merged(
     assert len(iceberg.current_snapshot().manifests(iceberg.io)) < 9
     assert {d: v for d, v in lake.state(VISITS).versions.items() if d != "2026-01-01"}.items() <= versions.items()
     assert lake.read(VISITS).num_rows == 12
+
+
+def test_a_new_description_reaches_the_catalog_and_no_row_is_written_again(lake: Lake) -> None:
+    rows = visits((DAYS[0], "a", 1), (DAYS[1], "b", 2))
+    before = lake.write(VISITS, rows, "run", partitions=DAYS)
+    described = VISITS.with_schema(
+        pa.schema([*list(VISITS.schema)[:2], column("n", pa.int64(), "How often in a week")])
+    )
+    snapshot = lake.catalog.load_table(VISITS.name).current_snapshot()
+    assert lake.write(described, rows.slice(0, 1), "run", partitions=DAYS[:1]) == replace(before, table=described)
+    table = lake.catalog.load_table(VISITS.name)
+    assert [field.doc for field in table.schema().fields] == ["Day", "Who", "How often in a week"]
+    assert table.current_snapshot() == snapshot
+    lake.write(described, rows.slice(1), "run", partitions=DAYS[1:])
+    assert lake.catalog.load_table(VISITS.name).metadata_location == table.metadata_location
+    assert lake.read(described)["n"].to_pylist() == [1, 2]

@@ -1,9 +1,11 @@
 """The lake writes whole partitions in one commit, and knows the version of what it holds."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import pyarrow as pa
@@ -171,6 +173,29 @@ def test_duckdb_sees_only_the_tables_it_was_given(lake: Lake) -> None:
         assert db.sql("SELECT who FROM people").fetchall() == [("a",)]
         with pytest.raises(Exception, match="visits"):
             db.sql("SELECT * FROM visits")
+
+
+def test_what_a_killed_process_spilled_is_removed_by_the_next(tmp_path: Path) -> None:
+    """Rows of the raw zone can be read in it."""
+    root = tmp_path / "lake"
+    query = "SELECT MAX(LENGTH(b)) FROM (SELECT LAG(t) OVER (PARTITION BY n % 7 ORDER BY t) AS b FROM "
+    query += "(SELECT n, REPEAT(n::VARCHAR, 20) AS t FROM range(5_000_000) AS t(n)))"
+    start = get_context("spawn")
+    process = start.Process(target=_spill, args=(root, query))
+    process.start()
+    while process.is_alive() and not list((root / "scratch").glob("*/*.tmp")):
+        time.sleep(0.05)
+    process.kill()
+    process.join()
+    assert list((root / "scratch").glob("*/*.tmp"))
+    with Lake(partial(open_catalog, root), root / "scratch").connect() as db:
+        db.execute("SELECT 1")
+    assert not list((root / "scratch").glob("*/*"))
+
+
+def _spill(root: Path, query: str) -> None:
+    with Lake(partial(open_catalog, root), root / "scratch", memory_limit="60MB", threads=1).connect() as db:
+        db.sql(query).fetchall()
 
 
 def test_a_query_larger_than_its_memory_spills(tmp_path: Path) -> None:
