@@ -124,14 +124,19 @@ class Look:
         """The newest days, and what comes behind them: where a stream delivers, in a place larger than a stretch."""
         newest = sorted(self.known.parts)[-RECENT:]
         self.touched |= set(newest)
-        ends: dict[str, str] = {}
+        parts: dict[str, list[str]] = {}
         for part in (part for day in newest for part in self.known.parts[day]):
-            stem = (day_part(part) or ("", ""))[0]
-            ends[stem] = max(part + LAST, ends.get(stem, ""))
+            # Of Firehose's object names the day alone is no date without the time behind it.
+            stem, _ = day_part(part) or day_part(f"{part}00-00-00-") or ("", "")
+            parts.setdefault(stem, []).append(part)
+        for stem, its in parts.items():
+            # In one go from the oldest of them to the end: a flat folder is walked whole however little is asked for.
+            objects = self.store.after(stem, min(its), STRETCH)
+            broken = self._part(objects[-1].key) if len(objects) == STRETCH else LAST
+            self._listed |= {p: [o for o in objects if self._part(o.key) == p] for p in its if p < broken}
+            self._see(objects if broken == LAST else self._stretch(stem, max(its) + LAST)[0])
         if self.known.told:
-            ends[self.landing.path] = max(max(self.known.told), ends.get(self.landing.path, ""))
-        for stem, end in ends.items():
-            self._see(self._stretch(stem, end)[0])
+            self._see(self._stretch(self.landing.path, max(self.known.told))[0])
 
     def at(self, key: str) -> bool:
         """An object that is said to have come, changed or gone; False where this look has read enough to see it."""

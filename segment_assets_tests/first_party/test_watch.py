@@ -223,10 +223,10 @@ def test_what_another_version_of_the_code_kept_is_begun_anew_from_its_days(caplo
     assert not caplog.text
 
 
-def test_a_quiet_look_at_a_folder_looks_closely_at_the_newest_days_alone(
+def test_a_quiet_look_at_a_folder_walks_it_once_and_looks_closely_at_the_newest_days_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "STRETCH", 5)
+    monkeypatch.setattr(watch, "STRETCH", 6)
     store, known = FolderStore(tmp_path), Known()
     for day in range(1, 28):
         store.write(f"events/s-1-2026-01-{day:02}-12-00-00-1.gz", b"{}")
@@ -236,5 +236,10 @@ def test_a_quiet_look_at_a_folder_looks_closely_at_the_newest_days_alone(
     monkeypatch.setattr(
         FolderStore, "_describe", lambda s, path, name: described.append(name) or describe(s, path, name)
     )
+    walked: list[str] = []
+    after = FolderStore.after
+    monkeypatch.setattr(FolderStore, "after", lambda s, prefix, *of: walked.append(prefix) or after(s, prefix, *of))
+    monkeypatch.setattr(FolderStore, "list", None)
     assert tick(store, known) == []
+    assert walked == ["events/s-1-"]
     assert sorted(set(described)) == [f"events/s-1-2026-01-{day}-12-00-00-1.gz" for day in range(23, 28)]
