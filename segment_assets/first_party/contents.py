@@ -70,14 +70,14 @@ def first_byte(content: Content) -> bytes:
 
 def records_in(content: Content, is_record: Callable[[object], bool]) -> Iterator[Piece]:
     """Every record of JSON lines or of concatenated JSON, as `pieces` cuts them, and what can't be decompressed."""
-    for block in blocks(unpacked(content)):
+    for block in blocks(unpacked(content), is_record):
         if isinstance(block, Piece):
             yield block
         else:
             yield from pieces(block, is_record)
 
 
-def blocks(parts: Iterator[bytes | Piece]) -> Iterator[bytes | Piece]:
+def blocks(parts: Iterator[bytes | Piece], is_record: Callable[[object], bool]) -> Iterator[bytes | Piece]:
     """The same bytes in blocks of some megabytes, each of whole records, and the last part, where it is a piece."""
     held, enough = bytearray(), BLOCK
     for part in parts:
@@ -87,26 +87,26 @@ def blocks(parts: Iterator[bytes | Piece]) -> Iterator[bytes | Piece]:
             return
         held += part
         if len(held) > enough:
-            if end := _joint(held):
+            if end := _joint(held, is_record):
                 yield bytes(held[:end])
                 del held[:end]
             enough = len(held) + BLOCK
     yield bytes(held)
 
 
-def _joint(held: bytearray) -> int:
+def _joint(held: bytearray, is_record: Callable[[object], bool]) -> int:
     """Where one of the last records begins; 0 where none is seen."""
     joints = list(_JOINT.finditer(held, max(len(held) - 2 * MAX_RECORD, 0)))
     for joint in reversed(joints[-MAX_ATTEMPTS:]):
         # No text holds a line end, but it may hold `}{`: that counts where a whole record stands behind it.
-        if b"\n" in joint.group() or _begins_with_a_record(held[joint.end() : joint.end() + MAX_RECORD]):
+        if b"\n" in joint.group() or is_record(_value(held[joint.end() : joint.end() + MAX_RECORD])):
             return joint.end()
     return 0
 
 
-def _begins_with_a_record(content: bytearray) -> bool:
+def _value(content: bytearray) -> object:
+    """What the bytes begin with; None where that is no whole value."""
     try:
-        value, _ = _JSON.raw_decode(content.decode("utf-8", "surrogateescape"))
+        return _JSON.raw_decode(content.decode("utf-8", "surrogateescape"))[0]
     except (ValueError, RecursionError):
-        return False
-    return isinstance(value, dict) and bool(value)
+        return None

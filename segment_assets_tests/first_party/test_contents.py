@@ -8,7 +8,7 @@ import cramjam
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from segment_assets.first_party import contents, reading
@@ -33,13 +33,14 @@ def is_record(value):
     return isinstance(value, dict) and "n" in value
 
 
+@example(delivered=[("}", ""), ('{"a":NaN}', "\n")], size=1)
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(delivered=st.lists(st.tuples(records | pretty | broken, joints), max_size=30), size=st.integers(1, 400))
 def test_blocks_change_no_record(monkeypatch, delivered, size):
     monkeypatch.setattr(contents, "BLOCK", size)
     whole = "".join(record + joint for record, joint in delivered).encode()
     parts = iter([whole[at : at + 64] for at in range(0, len(whole), 64)])
-    cut = [piece[:3] for block in blocks(parts) for piece in pieces(block, is_record)]
+    cut = [piece[:3] for block in blocks(parts, is_record) for piece in pieces(block, is_record)]
     assert cut == [piece[:3] for piece in pieces(whole, is_record)]
 
 
@@ -47,7 +48,9 @@ def test_blocks_change_no_record(monkeypatch, delivered, size):
 def test_a_large_object_never_is_one_block(monkeypatch, joint):
     monkeypatch.setattr(contents, "BLOCK", 10_000)
     whole = joint.join(json.dumps({"n": n, "note": "}{"}).encode() for n in range(9_000))
-    sizes = [len(block) for block in blocks(iter([whole[at : at + 500] for at in range(0, len(whole), 500)]))]
+    sizes = [
+        len(block) for block in blocks(iter([whole[at : at + 500] for at in range(0, len(whole), 500)]), is_record)
+    ]
     assert sum(sizes) == len(whole)
     assert max(sizes) < 12_000
 

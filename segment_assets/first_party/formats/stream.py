@@ -86,7 +86,7 @@ class Stream:
         elif due_parquet.is_parquet(content):
             yield from due_parquet.tables(content)
         else:
-            yield from blocks(unpacked(content))
+            yield from blocks(unpacked(content), self._is_record)
 
     def read(self, key: str, piece: "_Object") -> Delivered:
         """Every record of a piece; a record is good when its kind says what it is and when it was."""
@@ -159,7 +159,13 @@ class Stream:
         raise MalformedError("unknown_kind")
 
     def _is_record(self, value: Any) -> bool:
-        return isinstance(value, dict) and any(kind.is_mine(value) for kind in self.kinds)
+        if not isinstance(value, dict):
+            return False
+        try:
+            inner = opened(value) if self._envelopes else value
+        except MalformedError:
+            return True  # an envelope, around something broken
+        return any(kind.is_mine(inner) for kind in self.kinds)
 
 
 @dataclass(frozen=True)
