@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from segment_assets.identity.graph_model import EDGES, NODES, Snapshot
 from segment_assets.identity.port import GraphError, GraphStore, Served
 from segment_assets.identity.queries import QUERIES, Row, Value, ordered, query
+from segment_assets.lake.private import is_running
 
 if TYPE_CHECKING:
     import ladybug
@@ -154,7 +155,7 @@ class LadybugGraph(GraphStore):
         kept = now.location.split("/", 1)[0] if now else ""
         for folder in self.root.iterdir():
             builder = int(folder.name.removeprefix(_BUILDING).split("-", 1)[0]) if _is_build(folder) else 0
-            if folder.is_dir() and folder.name != kept and not (builder != os.getpid() and _alive(builder)):
+            if folder.is_dir() and folder.name != kept and not (builder != os.getpid() and is_running(builder)):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -201,16 +202,6 @@ def _quoted(path: Path) -> str:
 
 def _is_build(folder: Path) -> bool:
     return re.match(rf"({re.escape(_BUILDING)})?\d+-", folder.name) is not None
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return process > 0
 
 
 def _bytes(text: str) -> int:

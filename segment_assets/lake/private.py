@@ -28,15 +28,16 @@ def private_path(scratch: Path) -> Path:
 def _sweep(scratch: Path) -> None:
     scratch.mkdir(parents=True, exist_ok=True)
     for left in scratch.glob(f"{_READING}*"):
-        if not _is_running(int(left.name.split("-")[1])):
+        if not is_running(int(left.name.split("-")[1])):
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Whether a process of this machine is there, whoever's it is."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
-    return True
+    return process > 0  # zero would mean all of our own group

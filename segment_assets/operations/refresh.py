@@ -17,6 +17,7 @@ from dagster._core.definitions.asset_daemon_cursor import AssetDaemonCursor
 from dagster_shared.serdes import deserialize_value, serialize_value
 
 from segment_assets.automation import arrival_days
+from segment_assets.lake.private import is_running
 from segment_assets.operations import ended_runs, owed
 from segment_assets.operations.owed import Wanted
 from segment_assets.operations.port import MonitorError
@@ -196,7 +197,7 @@ class Refresh:
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
     """Mark runs whose process is gone as failed: a run that seems in progress would block its assets for ever."""
     running = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]))
-    abandoned = [r for r in running if PROCESS_TAG in r.tags and not _alive(int(r.tags[PROCESS_TAG]))]
+    abandoned = [r for r in running if PROCESS_TAG in r.tags and not is_running(int(r.tags[PROCESS_TAG]))]
     for run in abandoned:
         instance.report_run_failed(run, "The process that ran it is gone.")
     _free_pools(instance)
@@ -209,16 +210,6 @@ def _free_pools(instance: dg.DagsterInstance) -> None:
         run = instance.get_run_by_id(run_id)
         if not run or run.is_finished:
             instance.event_log_storage.free_concurrency_slots_for_run(run_id)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _requested(defs: dg.Definitions, tick: Any) -> Wanted:
