@@ -268,7 +268,9 @@ def _load(
             return [(day, stored.key, files.enter_context(content_of(store, stored))) for day, stored in objects]
 
         units = (Unit(number, held(objects), folder, shares) for number, (objects, shares) in enumerate(plans))
-        for read in chain.from_iterable(spread(partial(read_unit, form), units, worthwhile=len(plans) > 1)):
+        alike = all(shares == 1 for _, shares in plans)
+        reads = spread(partial(read_unit, form), units, worthwhile=len(plans) > 1, alike=alike)
+        for read in chain.from_iterable(reads):
             found[read.day].append(read)
     raw = {day: told.added_to([r.raw for r in reads], RAW_EVENTS, day, folder) for day, reads in found.items()}
     quarantined = {
