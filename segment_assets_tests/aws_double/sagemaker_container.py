@@ -126,7 +126,8 @@ def _served(s3: Any, container: dict[str, Any], stop: threading.Event) -> Iterat
 @contextmanager
 def _process(command: list[str], environment: dict[str, str]) -> Any:
     python = [sys.executable if part == "python" else part for part in command]
-    kept = {name: os.environ[name] for name in PASSED if name in os.environ}
+    # How OpenBLAS computes decides the last bits of a model: here both sides are to use the same processor's way.
+    kept = {name: value for name, value in os.environ.items() if name in PASSED or name.startswith("OPENBLAS_")}
     with subprocess.Popen(
         python,
         env=kept | {"PYTHONPATH": str(ROOT)} | environment,
