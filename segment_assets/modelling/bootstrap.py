@@ -35,18 +35,22 @@ class Interval:
         return f"{self.value:.4g} ({self.low:.4g} to {self.high:.4g})"
 
 
-def interval(replicates: Floats) -> Interval | None:
+def interval(replicates: Floats, most: float = np.inf) -> Interval | None:
     """First value with the percentiles of the rest, their bias taken off; None where the rows do not define it.
 
     Most metrics have next to no bias. An expected calibration error does: resampling adds noise to every bin, and noise
     counts as error, so that the plain percentiles could lie wholly above the value they belong to.
+
+    Args:
+        replicates: the value on the rows as they are, and on every draw.
+        most: the largest size, of either sign, that the number can have.
     """
     drawn = replicates[1:][np.isfinite(replicates[1:])]
     if not np.isfinite(replicates[0]) or not len(drawn):
         return None
     low, high = np.quantile(drawn, [0.025, 0.975]) - (drawn.mean() - replicates[0])
     low = max(low, 0.0) if drawn.min() >= 0 else low
-    return Interval(float(replicates[0]), float(low), float(high))
+    return Interval(float(replicates[0]), float(max(low, -most)), float(min(high, most)))
 
 
 class Resampling:
@@ -60,10 +64,11 @@ class Resampling:
 
     def __init__(self, customers: NDArray[np.object_], replicates: int = REPLICATES, seed: int = 0) -> None:
         names, self._rows = np.unique(customers, return_inverse=True)
-        draws = np.random.default_rng(seed).integers(0, len(names), size=(replicates, len(names)))
+        chance = np.random.default_rng(seed)
         self._counts = np.empty((len(names), replicates + 1), dtype=np.uint8)
         self._counts[:, 0] = 1
-        for i, drawn in enumerate(draws, start=1):
+        for i in range(1, replicates + 1):
+            drawn = chance.integers(0, len(names), size=len(names))
             self._counts[:, i] = np.minimum(np.bincount(drawn, minlength=len(names)), 255)
 
     def weights(self, rows: NDArray[np.intp] | None = None) -> Iterator[Floats]:

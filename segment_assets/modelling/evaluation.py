@@ -8,7 +8,7 @@ import pyarrow as pa
 from segment_assets.modelling.baselines import BASELINES
 from segment_assets.modelling.bootstrap import Floats, Interval, Resampling, interval
 from segment_assets.modelling.candidates import LOGISTIC
-from segment_assets.modelling.metrics import EVENT_METRICS, VALUE_METRICS, Prepared, Weighted
+from segment_assets.modelling.metrics import EVENT_METRICS, VALUE_METRICS, WITHIN_ONE, Prepared, Weighted
 from segment_assets.modelling.model import Kind, one_thread
 
 POOLED = "pooled"
@@ -116,5 +116,5 @@ def _one(
     return [
         Measured(cutoff, contender, name, around, len(rows))
         for name, parts in replicates.items()
-        if (around := interval(np.concatenate(parts)))
+        if (around := interval(np.concatenate(parts), 1.0 if name in WITHIN_ONE else np.inf))
     ]

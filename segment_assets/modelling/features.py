@@ -89,7 +89,7 @@ def plan(lake: Lake, config: Segmentation) -> Plan:
     """Look at which events, metrics and partner columns there are, and write the query for them."""
     clock = clock_of(lake)
     seen = vocabulary.read(lake, clock)
-    events = vocabulary.feature_events(seen)
+    events = vocabulary.feature_events(seen, [(target.event, target.metric) for target in config.targets.values()])
     told = partner_results(lake, config, clock)
     partners = [partner for partner, _ in told]
     lengths = windows(config.targets.values())

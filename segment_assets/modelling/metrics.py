@@ -178,6 +178,8 @@ VALUE_METRICS: dict[str, Metric] = {
     "value_share_10": share_in_top(0.10),
     "calibration_ratio": calibration_ratio,
 }
+# Areas, shares, rates' distances and a correlation lie between -1 and 1, and so do their intervals.
+WITHIN_ONE = frozenset(("roc_auc", "average_precision", "brier", "calibration_error", "spearman", "value_share_10"))
 
 
 def _calibration_line(data: Weighted) -> tuple[Floats, Floats]:

@@ -62,7 +62,7 @@ def decide(evidence: Evidence) -> Verdict:
 
 def _against_baselines(gains: dict[str, Interval]) -> tuple[bool, str]:
     if not gains:
-        return True, "There was no baseline to compare with: features hold neither recency nor counts of the event."
+        return False, "There was no baseline to compare with: features hold neither recency nor counts of the event."
     best = min(gains, key=lambda name: gains[name].value)  # the one it gains least over
     gain, beats = gains[best], all(g.low > 0 for g in gains.values())
     outcome = "beats" if beats else ("is worse than" if gain.high < 0 else "is not shown to beat")

@@ -4,13 +4,15 @@ Reads; `Training.commit` alone writes, once the rows behind it are safe.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from segment_assets.first_party.tables import ARRIVAL_DAYS
 from segment_assets.lake import Lake, ObjectStore
-from segment_assets.modelling import artefact, evaluation, scoring, targets
+from segment_assets.modelling import artefact, evaluation, scoring, targets, vocabulary
 from segment_assets.modelling.embedded import InProcess
 from segment_assets.modelling.learning import kind_of
 from segment_assets.modelling.matrix import examples, scoring_rows
@@ -105,8 +107,10 @@ def train(
     # A champion that this scikit-learn can't read has no say, nor has the challenger itself.
     rival = stored if stored and artefact.readable(stored) and stored.version != version else None
     champion = artefact.read(store, rival) if rival else None
-    trainer = trainer or InProcess()
-    learnt = trainer.learn(TrainingOrder(name, target, spend, version, rows, champion))
+    trainer, named = trainer or InProcess(), partial(_as_in_features, lake)
+    asked = target.model_copy(update={"event": named(target.event)})
+    paid = (named(spend[0]), spend[1]) if spend else None
+    learnt = trainer.learn(TrainingOrder(name, asked, paid, version, rows, champion))
     if learnt.stored is None:
         assert rival  # noqa: S101 - without a rival the verdict is to install
         stays = replace(rival, last_contest=learnt.facts)
@@ -145,6 +149,13 @@ def score(lake: Lake, store: ObjectStore, name: str, target: Target, trainer: Tr
     scored = scoring.ranked(rows, said.rows, stored.version)
     mean = pc.mean(scored["score"]).as_py() or 0.0
     return Scored(scored, scoring.problems(scored, rows, model), missing, round(mean, 6), stored, said.where)
+
+
+def _as_in_features(lake: Lake, event: str) -> str:
+    """The name by which features count an event that `segmentation.yaml` may name as its source does."""
+    clock = lake.as_of(ARRIVAL_DAYS)
+    found = vocabulary.read(lake, clock).named(event) if clock else None
+    return found.name if found else event
 
 
 def _in_service(store: ObjectStore, name: str) -> artefact.Stored:

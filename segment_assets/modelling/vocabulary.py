@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -106,13 +106,22 @@ def vocabulary(events: pa.Table, metrics: pa.Table) -> Vocabulary:
     return Vocabulary(tuple(ordered), min((e.first_known for e in found), default=None))
 
 
-def feature_events(seen: Vocabulary) -> list[FeatureEvent]:
-    """The most frequent events with their most frequent metrics, by name."""
+def feature_events(seen: Vocabulary, asked: Iterable[tuple[str, str | None]] = ()) -> list[FeatureEvent]:
+    """The most frequent events with their most frequent metrics, by name.
+
+    Args:
+        seen: what there is.
+        asked: events and metrics that targets are about, as `segmentation.yaml` names them: these come first, for
+            recency and frequency of the event itself are what a model is compared with.
+    """
     groups: dict[str, list[Event]] = defaultdict(list)
     for event in seen.events:
         groups[slug(event.name, "event")].append(event)
-    chosen = sorted(groups.items(), key=lambda g: (-sum(e.count for e in g[1]), g[0]))[:MOST_EVENTS]
-    kept = _most_frequent_metrics(chosen)
+    known = [(slug(found.name, "event"), metric) for name, metric in asked if (found := seen.named(name))]
+    events, metrics = {name for name, _ in known}, {(name, slug(m, "metric")) for name, m in known if m}
+    ordered = sorted(groups.items(), key=lambda g: (g[0] not in events, -sum(e.count for e in g[1]), g[0]))
+    chosen = ordered[:MOST_EVENTS]
+    kept = _most_frequent_metrics(chosen, metrics)
     return sorted(
         (
             FeatureEvent(
@@ -147,7 +156,9 @@ def _event(name: str, rows: list[dict[str, Any]], metrics: Mapping[str, int]) ->
     )
 
 
-def _most_frequent_metrics(chosen: Iterable[tuple[str, list[Event]]]) -> dict[str, dict[str, tuple[str, ...]]]:
+def _most_frequent_metrics(
+    chosen: Iterable[tuple[str, list[Event]]], asked: Collection[tuple[str, str]]
+) -> dict[str, dict[str, tuple[str, ...]]]:
     counts: dict[tuple[str, str], int] = defaultdict(int)
     names: dict[tuple[str, str], set[str]] = defaultdict(set)
     kept: dict[str, dict[str, tuple[str, ...]]] = {}
@@ -157,7 +168,7 @@ def _most_frequent_metrics(chosen: Iterable[tuple[str, list[Event]]]) -> dict[st
             for metric, n in member.metrics.items():
                 counts[event, slug(metric, "metric")] += n
                 names[event, slug(metric, "metric")].add(metric)
-    most = sorted(counts, key=lambda k: (-counts[k], k))[:MOST_METRICS]
+    most = sorted(counts, key=lambda k: (k not in asked, -counts[k], k))[:MOST_METRICS]
     for event, metric in sorted(most):
         kept[event][metric] = tuple(sorted(names[event, metric]))
     return kept

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 import skops.io
@@ -15,6 +16,8 @@ from segment_assets.modelling.contest import hold
 from segment_assets.modelling.tables import backtest, customer_scores
 from segment_assets.modelling.training import final
 from segment_assets.segmentation import Target
+from segment_assets_tests.modelling import small_world
+from segment_assets_tests.modelling.small_world import Event
 from segment_assets_tests.modelling.synthetic import put, rows, task
 
 TARGET = Target.model_validate({"kind": "absence", "event": "purchase", "horizon": "28d"})
@@ -58,6 +61,14 @@ def test_a_model_comes_back_as_it_was(kind, recipe):
     assert again.score(rows(kind)).tobytes() == model.score(rows(kind)).tobytes()
     assert again.explain(rows(kind))[1].tobytes() == model.explain(rows(kind))[1].tobytes()
     assert (again.features, again.trained_until) == (model.features, model.trained_until)
+
+
+def test_a_target_that_names_its_event_as_the_source_does_meets_the_same_baselines(lake, store):
+    small_world.fill(lake, [Event("c0001", "purchase", datetime(2025, 1, 3), source_type="_monetization.purchase")])
+    put(lake, rows(cutoffs=7))
+    target = TARGET.model_copy(update={"event": "_monetization.purchase"})
+    found = service.train(lake, store, "churn", target, ("_monetization.purchase", "amount"), "code")
+    assert {"recency", "frequency", "past_spend"} <= {test["contender"] for test in found.contest["tests"]}
 
 
 def test_types_that_are_not_on_the_list_are_refused():

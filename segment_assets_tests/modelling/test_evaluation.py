@@ -57,6 +57,13 @@ def test_a_weight_of_two_is_the_same_as_the_row_twice(pairs, seed):
         assert VALUE_METRICS[name](once)[0] == pytest.approx(VALUE_METRICS[name](repeated)[0])
 
 
+def test_a_target_without_a_baseline_is_not_said_to_beat_one():
+    verdict = decide(Evidence({}, EQUAL, CALIBRATED))
+    assert not verdict.beats_baselines
+    assert not verdict.install
+    assert "no baseline" in verdict.reasons[1]
+
+
 def test_value_metrics_equal_scipys():
     draw = np.random.default_rng(0)
     label, said = draw.poisson(3, 200).astype(float), draw.poisson(3, 200).astype(float)
@@ -96,6 +103,22 @@ def test_intervals_resample_customers_not_rows():
     found = Resampling(customers).mean(values)
     assert found.value == pytest.approx(4.5)
     assert found.high - found.low > 2
+
+
+def test_an_interval_says_nothing_that_can_not_be():
+    chance = np.random.default_rng(3)
+    label = (chance.random(80) < 0.12).astype(float)
+    backtest = pa.table(
+        {
+            "customer_id": [f"c{n}" for n in range(80)],
+            "cutoff": [date(2026, 1, 1)] * 80,
+            "label": label,
+            "model": np.clip(label * 0.45 + chance.random(80) * 0.5, 0.01, 0.99),
+        }
+    )
+    found = {m.metric: m.interval for m in evaluation.evaluate(backtest, "event", by_cutoff=False)}
+    assert all(0 <= found[name].low <= found[name].high <= 1 for name in ("roc_auc", "average_precision", "brier"))
+    assert interval(np.array([0.95, 0.7, 0.8, 0.9])).high > 1  # what an area's would be if nothing bounded it
 
 
 def test_an_interval_holds_its_value_though_the_metric_is_biased():

@@ -216,3 +216,16 @@ def test_the_vocabulary_counts_what_was_known_by_the_clock(lake: Lake):
     seen = vocabulary.read(lake, CLOCK)
     assert [(e.name, e.count, e.recent) for e in seen.events] == [("purchase", 2, 0)]
     assert seen.first_known == LONG_AGO.at.date()
+
+
+def test_what_targets_are_about_becomes_features_however_rare_it_is(lake: Lake):
+    frequent = [Event("ann", f"app{n}", days_before(CUTOFF, 5 + day)) for n in range(20) for day in (0, 1)]
+    rare = Event(
+        "ann", "purchase", days_before(CUTOFF, 5), metrics={"amount": 1.0}, source_type="_monetization.purchase"
+    )
+    fill(lake, [*frequent, rare])
+    seen = vocabulary.read(lake, CLOCK)
+    assert "purchase" not in [event.slug for event in vocabulary.feature_events(seen)]
+    found = vocabulary.feature_events(seen, [("_monetization.purchase", "amount"), ("unknown", None)])
+    assert {event.slug: dict(event.metrics) for event in found}["purchase"] == {"amount": ("amount",)}
+    assert len(found) == vocabulary.MOST_EVENTS
