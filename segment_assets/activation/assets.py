@@ -25,7 +25,7 @@ from segment_assets.first_party.tables import (
 from segment_assets.lake import Lake, ObjectStore
 from segment_assets.reporting import Result, as_of_text, spec_metadata
 from segment_assets.segmentation import CustomerProfilesDestination, FileDestination, PinpointDestination, Segmentation
-from segment_assets.segments.tables import LISTS, heeded, predictive_segments
+from segment_assets.segments.tables import LISTS, heeded, predictive_segments, suppressed_channels
 
 
 def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -154,10 +154,11 @@ def _order(lake: Lake, config: Segmentation, segment: str, destination: str, wor
         raise ActivationError(
             f"{table.name} has no decisions: materialise predictive_segments/{segment} and what it rests on first"
         )
-    if not heeded(lake).items() <= lake.inputs(table).items():
+    suppressed = suppressed_channels(lake, config.landing.suppression)
+    if not heeded(lake, suppressed).items() <= lake.inputs(table).items():
         raise ActivationError(
-            f"customers, their addresses or their consent changed since {segment} was decided: nothing of it was sent; "
-            f"materialise predictive_segments/{segment}, and then this"
+            f"customers, their addresses, their consent or who must not be written to changed since {segment} was "
+            f"decided: nothing of it was sent; materialise predictive_segments/{segment}, and then this"
         )
     return Order(destination, segment, asked.purpose, as_of, wording, asked.min_size, asked.max_change)
 

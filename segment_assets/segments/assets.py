@@ -13,10 +13,17 @@ from segment_assets.lake import Lake
 from segment_assets.modelling.tables import FEATURES, customer_scores
 from segment_assets.reporting import Result, blocking, report, spec_metadata
 from segment_assets.segmentation import Segment, Segmentation
-from segment_assets.segments.build import decisions, wrong_members
+from segment_assets.segments.build import decisions, ever_drawn, wrong_members
 from segment_assets.segments.decisions import counts
-from segment_assets.segments.suppressed import suppressed_channels
-from segment_assets.segments.tables import LISTS, REASONS, heeded, predictive_segments
+from segment_assets.segments.holdout import former
+from segment_assets.segments.tables import (
+    LISTS,
+    REASONS,
+    former_draws,
+    heeded,
+    predictive_segments,
+    suppressed_channels,
+)
 
 
 def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -56,10 +63,14 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
         ],
     )
     def predictive_segment(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
-        rests_on = heeded(lake) | ({LISTS: lake.state(SUPPRESSION_ENTRIES).version} if lists else {})
+        read = {LISTS: lake.state(SUPPRESSION_ENTRIES).version} if lists else {}
         suppressed = suppressed_channels(lake, lists)
+        rests_on = heeded(lake, suppressed) | read
         decided = decisions(lake, config, name, suppressed)
         as_of = lake.as_of(scores, FEATURES, CUSTOMERS, CONSENT_STATE, ENGAGEMENT_EVENTS)
+        # First, so that a kill between the two loses no draw.
+        gone = former(decided["customer_id"], ever_drawn(lake, name))
+        lake.write(former_draws(name), gone, context.run.run_id, as_of=as_of)
         written = lake.write(table, decided, context.run.run_id, inputs=rests_on, as_of=as_of)
         found = counts(decided)
         return report(

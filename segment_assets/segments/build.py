@@ -16,7 +16,7 @@ from segment_assets.segmentation import Segmentation
 from segment_assets.segments.decisions import Reach, decide
 from segment_assets.segments.holdout import draws
 from segment_assets.segments.selection import select
-from segment_assets.segments.tables import predictive_segments
+from segment_assets.segments.tables import former_draws, predictive_segments
 
 PURPOSE = "marketing"
 
@@ -54,6 +54,12 @@ def decisions(lake: Lake, config: Segmentation, name: str, suppressed: pa.Table)
     )
 
 
+def ever_drawn(lake: Lake, name: str) -> pa.Table:
+    """`customer_id`, `household_id`, `holdout_draw` of the last decisions, and of those who were customers before."""
+    tables = former_draws(name), predictive_segments(name)
+    return pa.concat_tables(lake.read(table, former_draws(name).schema.names) for table in tables)
+
+
 def wrong_members(lake: Lake, decided: pa.Table, suppressed: pa.Table) -> Mapping[str, int]:
     """Members who may not be written to, by reason, recomputed without the code that decided; empty when all is well.
 
@@ -71,8 +77,7 @@ def _population(lake: Lake, name: str) -> pa.Table:
     with lake.connect(CUSTOMERS, PERSONS, HOUSEHOLDS) as db:
         tree = sql.load("segment_assets.segments", "customers")
         customers = db.sql(sql.to_duckdb(tree)).to_arrow_table()
-    previous = lake.read(predictive_segments(name), ["customer_id", "household_id", "holdout_draw"])
-    drawn = draws(name, customers, previous, lake.read(HOUSEHOLD_ALIAS, ["old_id", "new_id"]))
+    drawn = draws(name, customers, ever_drawn(lake, name), lake.read(HOUSEHOLD_ALIAS, ["old_id", "new_id"]))
     return customers.append_column("holdout_draw", drawn)
 
 

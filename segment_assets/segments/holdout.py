@@ -7,15 +7,17 @@ household. The draw must last as long as the people do, though households merge,
   draws: a merge keeps a control in control, and what is split off keeps what it was;
 - any other household draws anew.
 
-Hence a customer in control stays in control while the share is not lowered, whatever becomes of the household; merges
-can only add to the control. Draws rather than verdicts are kept, so that a changed share moves the line and reshuffles
-nobody. There is no stratification by score: scores change daily, and a control that follows them is none.
+Hence a customer in control stays in control while the share is not lowered, whatever becomes of the household, and also
+one whom an export left out and the next one names again (`former`); merges can only add to the control. Draws rather
+than verdicts are kept, so that a changed share moves the line and reshuffles nobody. There is no stratification by
+score: scores change daily, and a control that follows them is none.
 """
 
 import hashlib
 from collections import defaultdict
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 def fresh_draw(segment: str, household_id: str) -> float:
@@ -32,7 +34,7 @@ def draws(segment: str, customers: pa.Table, previous: pa.Table, aliases: pa.Tab
     Args:
         segment: the salt: each segment has a control of its own.
         customers: `customer_id`, `household_id` as they are now.
-        previous: `customer_id`, `household_id`, `holdout_draw` of the last decisions; no rows at first.
+        previous: `customer_id`, `household_id`, `holdout_draw` of all who ever drew; no rows at first.
         aliases: `old_id`, `new_id` of households that are no more; `new_id` is null where nobody is left.
     """
     households = customers["household_id"].to_pylist()
@@ -45,3 +47,12 @@ def draws(segment: str, customers: pa.Table, previous: pa.Table, aliases: pa.Tab
             inherited[heir] = min(inherited[heir], drawn)
     drawn_now = {h: inherited[h] if h in inherited else fresh_draw(segment, h) for h in set(households)}
     return pa.array([drawn_now[h] for h in households], pa.float64())
+
+
+def former(customers: pa.Array, previous: pa.Table) -> pa.Table:
+    """Those who drew and are no customers any more, one row each, by customer; columns as in `previous`."""
+    gone = previous.filter(pc.invert(pc.is_in(previous["customer_id"], value_set=customers)))
+    one = gone.group_by("customer_id", use_threads=False).aggregate(
+        [("household_id", "first"), ("holdout_draw", "min")]
+    )
+    return one.rename_columns(previous.column_names).sort_by("customer_id")

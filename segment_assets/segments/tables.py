@@ -1,23 +1,72 @@
 """Tables of steps 8 and 9: who is in a segment, who is not, and why."""
 
+from collections.abc import Collection
+from datetime import datetime
+from typing import get_args
+
 import pyarrow as pa
 
-from segment_assets.first_party.tables import CONSENT_STATE, CUSTOMER_ENDPOINTS, CUSTOMERS
-from segment_assets.lake import Lake, Table, column
+from segment_assets import sql
+from segment_assets.first_party.tables import (
+    CONSENT_STATE,
+    CUSTOMER_ENDPOINTS,
+    CUSTOMERS,
+    ENGAGEMENT_EVENTS,
+    SUPPRESSION_ENTRIES,
+)
+from segment_assets.lake import Lake, Table, column, content_hash
+from segment_assets.people.suppression import listed_query, suppression_query
+from segment_assets.segmentation import Channel
 
 # Every customer has exactly one: the order in which they are asked is in decisions.py.
 REASONS = ("in", "below_threshold", "not_eligible", "no_consent", "suppressed", "unreachable", "holdout")
 
 # Under this name a segment keeps the version of the suppression lists that its decisions heeded.
 LISTS = "suppression_lists"
+# A suppression counts as soon as it is in the table: unlike a feature, it is never too new to be heeded.
+_ALWAYS = datetime(9999, 12, 31)  # noqa: DTZ001  naive UTC, as every time in the lake
 
 
-def heeded(lake: Lake) -> dict[str, str]:
-    """Versions of what says who our customers are, where they are reached and what they agreed to.
+def suppressed_channels(lake: Lake, lists: Collection[str] = ()) -> pa.Table:
+    """`customer_id`, `channel` of everyone who unsubscribed, complained, bounced for good or is listed; in order.
+
+    Args:
+        lake: read for events, endpoints and the entries of suppression lists.
+        lists: names of the lists that are configured: one that was taken out of the file suppresses nobody.
+    """
+    channels = pa.table({"channel": list(get_args(Channel))})
+    names = pa.table({"list_name": pa.array([*lists], pa.string())})
+    tables = (ENGAGEMENT_EVENTS, CUSTOMER_ENDPOINTS, SUPPRESSION_ENTRIES)
+    with lake.connect(*tables, channels=channels, lists=names) as db:
+        said, listed = (db.sql(sql.to_duckdb(q)).to_arrow_table() for q in (suppression_query(_ALWAYS), listed_query()))
+        held = ["customer_id", "channel"]
+        db.register("suppression", pa.concat_tables([said.select(held), listed.select(held)]))
+        tree = sql.load("segment_assets.segments", "suppressed_channels")
+        return db.sql(sql.to_duckdb(tree)).to_arrow_table()
+
+
+def heeded(lake: Lake, suppressed: pa.Table) -> dict[str, str]:
+    """Versions of what says who our customers are, where they are reached, what they agreed to and who said no since.
 
     A segment keeps those that its decisions heeded: on others it is not sent.
+
+    Args:
+        lake: where the tables are.
+        suppressed: `customer_id`, `channel` that must not be written to.
     """
-    return {table.name: lake.state(table).version for table in (CUSTOMERS, CUSTOMER_ENDPOINTS, CONSENT_STATE)}
+    versions = {table.name: lake.state(table).version for table in (CUSTOMERS, CUSTOMER_ENDPOINTS, CONSENT_STATE)}
+    return versions | {"suppressed_channels": content_hash(suppressed)}
+
+
+def former_draws(segment: str) -> Table:
+    """Draws of customers who are no customers any more: whoever comes back keeps theirs."""
+    kept = predictive_segments(segment).schema
+    return Table(
+        f"segments.former_draws_{segment}",
+        f"Draws of {segment} of those who were customers once: a control that comes back is one still.",
+        pa.schema([kept.field(name) for name in ("customer_id", "household_id", "holdout_draw")]),
+        key=("customer_id",),
+    )
 
 
 def predictive_segments(segment: str) -> Table:

@@ -14,7 +14,7 @@ from segment_assets.activation.plan import Order
 from segment_assets.activation.recipients import wanted
 from segment_assets.first_party.tables import CONTACT_ADDRESSES, CUSTOMER_ENDPOINTS
 from segment_assets.lake import Lake, Table
-from segment_assets.segments.tables import heeded, predictive_segments
+from segment_assets.segments.tables import heeded, predictive_segments, suppressed_channels
 
 DAY = date(2026, 9, 22)
 PEOPLE = ("anna", "bo", "cleo", "dan")
@@ -66,7 +66,7 @@ def members(
         | ({"state": "in", "reason": "in"} if p in scores else {"state": "out", "reason": "below_threshold"})
         for p in PEOPLE
     ]
-    write(lake, predictive_segments("win_back"), *records, inputs=heeded(lake))
+    write(lake, predictive_segments("win_back"), *records, inputs=heeded(lake, suppressed_channels(lake)))
 
 
 def order(destination: str = "pinpoint", **changed) -> Order:

@@ -20,7 +20,7 @@ from segment_assets.first_party.tables import RAW_EVENTS
 from segment_assets.lake import content_hash
 from segment_assets.modelling import features, labels
 from segment_assets.segments import build
-from segment_assets.segments.suppressed import suppressed_channels
+from segment_assets.segments.tables import suppressed_channels
 from segment_assets_tests.end_to_end.world import World
 
 RUNS = 20

@@ -6,11 +6,10 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from segment_assets.first_party.tables import CONSENT_STATE, CUSTOMER_ENDPOINTS, ENGAGEMENT_EVENTS
+from segment_assets.first_party.tables import CONSENT_STATE, CUSTOMER_ENDPOINTS, CUSTOMERS, ENGAGEMENT_EVENTS
 from segment_assets.segments.assets import assets, checks
 from segment_assets.segments.build import wrong_members
-from segment_assets.segments.suppressed import suppressed_channels
-from segment_assets.segments.tables import predictive_segments
+from segment_assets.segments.tables import predictive_segments, suppressed_channels
 from segment_assets_tests.segments.world import (
     PEOPLE,
     build,
@@ -62,6 +61,19 @@ def test_the_same_inputs_twice_give_the_same_content(lake):
     first = lake.state(TABLE)
     materialize(lake, holdout=0.5)
     assert lake.state(TABLE) == first
+
+
+def test_a_control_that_is_missing_from_one_export_is_not_treated_when_it_comes_back(lake):
+    build(lake)
+    _, before = materialize(lake, holdout=0.5, where="score > 0")
+    held = min(p for p, r in before.items() if r["reason"] == "holdout")
+    write(lake, CUSTOMERS, *({"customer_id": p, "endpoints": 1} for p in PEOPLE if p != held))
+    _, without = materialize(lake, holdout=0.5, where="score > 0")
+    assert held not in without
+    build(lake)
+    households(lake, {p: f"new_{p}" for p in PEOPLE})
+    _, after = materialize(lake, holdout=0.5, where="score > 0")
+    assert (after[held]["reason"], after[held]["holdout_draw"]) == ("holdout", before[held]["holdout_draw"])
 
 
 def test_no_one_in_a_control_household_is_treated_even_after_a_merge(lake):

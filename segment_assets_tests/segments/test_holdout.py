@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_assets.segments.holdout import draws, fresh_draw
+from segment_assets.segments.holdout import draws, former, fresh_draw
 
 NOBODY = pa.table({"old_id": pa.array([], pa.string()), "new_id": pa.array([], pa.string())})
 BEFORE = pa.schema([("customer_id", pa.string()), ("household_id", pa.string()), ("holdout_draw", pa.float64())])
@@ -32,6 +32,16 @@ def cast(table):
 
 def control(table, share=0.5):
     return {r["customer_id"] for r in table.to_pylist() if r["holdout_draw"] < share}
+
+
+def test_a_control_that_an_export_left_out_is_one_when_it_comes_back():
+    first = drawn(HOMES)
+    lowest = min(first.to_pylist(), key=lambda row: row["holdout_draw"])
+    stayed = pa.array([p for p in PEOPLE[:4] if p != lowest["customer_id"]])
+    gone = former(stayed, cast(pa.concat_tables([first, first])))
+    assert gone.to_pylist() == [lowest]
+    back = customers(["hh_new"]).set_column(0, "customer_id", pa.array([lowest["customer_id"]]))
+    assert draws("win_back", back, gone, NOBODY).to_pylist() == [lowest["holdout_draw"]]
 
 
 def test_about_the_share_asked_for_is_held_out():
