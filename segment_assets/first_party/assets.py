@@ -223,7 +223,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
     ) -> Result:
         """Our customers, one row each: hashed addresses to join on, and beside them endpoints and consent."""
         before = customer_records.states(lake)
-        export = customer_records.read(landing, where)
+        export = customer_records.read(landing, where, _today())
         with again_if_overtaken():
             written = customer_records.write(lake, export, where.phone_region, context.run.run_id, before)
         quarantined = written[QUARANTINED_CUSTOMERS].rows
@@ -246,6 +246,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
             duplicates=export.duplicates,
             quarantined=quarantined,
             unusable_addresses=customer_records.unusable_addresses(lake),
+            dated_in_the_future=export.ahead,
             rows_by_table={table.name: state.rows for table, state in written.items()},
         )
 

@@ -77,6 +77,14 @@ class Contacts:
             rows = rows.append_column(name, values)
         return rows
 
+    def known_by(self, latest: int) -> tuple["Contacts", int]:
+        """The same, a time after the latest (microseconds) being none; and how many contacts have such a one."""
+        at = self.rows.schema.get_field_index("effective_at")
+        times = self.rows["effective_at"]
+        ahead = pc.greater(times, latest)
+        rows = self.rows.set_column(at, _COLUMNS.field(at), pc.if_else(ahead, None, times))
+        return Contacts(rows, self._said, self._earlier), pc.sum(ahead).as_py() or 0
+
     def newest(self) -> tuple["Contacts", int]:
         """One contact per endpoint, by customer: the one that took effect last, and of equals the last delivered.
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from operator import attrgetter
 
@@ -53,6 +53,7 @@ class Export:
         good: records that contacts were taken from.
         duplicates: records of which newer ones say all; delivered = good + duplicates + quarantined.
         as_of: the day in the export's key; None where it has none.
+        ahead: contacts with a time in the future, which counts as none.
         reading: the configuration that says what of it is consent, as a hash.
     """
 
@@ -62,7 +63,8 @@ class Export:
     good: int
     duplicates: int
     as_of: date | None
-    reading: str = ""
+    ahead: int
+    reading: str
 
     def nothing_lost(self, written: Mapping[Table, Written]) -> bool:
         """The laws: delivered = good + duplicates + quarantined, and each customer of a contact is a row of customers.
@@ -94,8 +96,14 @@ def _objects(store: ObjectStore, landing: CustomersLanding) -> list[StoredObject
     return [o for o in store.list(landing.path) if o.size and not o.key.rpartition("/")[2].startswith(("_", "."))]
 
 
-def read(store: ObjectStore, landing: CustomersLanding) -> Export:
+def read(store: ObjectStore, landing: CustomersLanding, today: date | None = None) -> Export:
     """The latest export.
+
+    Args:
+        store: the landing place.
+        landing: where and how customers lie in it.
+        today: after it, and after the export's own day, nothing was said yet: consent that is dated in the future would
+            stand against every withdrawal until then. Default: today, UTC.
 
     Raises:
         LandingError: a mapped column is missing, or an object can't be read to its end: the export would replace
@@ -114,7 +122,9 @@ def read(store: ObjectStore, landing: CustomersLanding) -> Export:
                     bad.append((stored.key, position, what.reason, what.content))
                 else:
                     good.add(before + position, what)
-    contacts, duplicates = good.contacts().newest()
+    day = max(today or datetime.now(UTC).date(), as_of or date.min)
+    timely, ahead = good.contacts().known_by(_end_of(day + timedelta(days=1)))  # it may be tomorrow where it was said
+    contacts, duplicates = timely.newest()
     pa.default_memory_pool().release_unused()
     return Export(
         contacts,
@@ -123,8 +133,14 @@ def read(store: ObjectStore, landing: CustomersLanding) -> Export:
         good=contacts.records,
         duplicates=duplicates,
         as_of=as_of,
+        ahead=ahead,
         reading=_reading(landing),
     )
+
+
+def _end_of(day: date) -> int:
+    end = datetime.combine(day, time.max, UTC)
+    return int(end.timestamp()) * 1_000_000
 
 
 def _refuse_a_part(key: str, reason: str | None) -> None:

@@ -133,6 +133,27 @@ def test_of_an_endpoint_that_comes_twice_the_newest_counts(lake, landing):
     assert lake.read(CUSTOMERS)["email_sha256"].to_pylist() == [email_sha256("person1@example.org")]
 
 
+def test_a_grant_that_is_dated_in_the_future_can_be_withdrawn(lake, landing):
+    def told(state, at):
+        return endpoint(1, Attributes={"marketing_consent": [state]}, EffectiveDate=at)
+
+    put(landing, told("granted", "2062-03-01T00:00:00Z"), endpoint(2), day="2026/02/01")
+    export, _ = build(lake, landing)
+    assert export.ahead == 1
+    assert held(lake)["C1", "email"] == "granted"
+    put(landing, told("denied", "2026-02-01T12:00:00Z"), endpoint(2), day="2026/02/02")
+    build(lake, landing)
+    assert held(lake)["C1", "email"] == "denied"
+
+
+def test_what_the_export_of_its_own_day_says_is_not_in_the_future(landing):
+    put(landing, endpoint(1, EffectiveDate="2062-03-02T23:00:00Z"), day="2062/03/01")
+    assert customers.read(landing, PINPOINT, date(2026, 2, 1)).ahead == 0
+    assert customers.read(landing, PINPOINT, date(2062, 3, 5)).ahead == 0
+    put(landing, endpoint(1, EffectiveDate="2062-03-03T01:00:00Z"), day="2062/03/01")
+    assert customers.read(landing, PINPOINT, date(2026, 2, 1)).ahead == 1
+
+
 def test_consent_is_what_was_granted_and_nothing_else(lake, landing):
     def told(number, state, **more):
         return endpoint(number, Attributes={"marketing_consent": [state]}, **more)

@@ -20,7 +20,7 @@ from segment_assets.first_party.tables import (
 )
 from segment_assets.landing_config import SuppressionList
 from segment_assets.segmentation import load
-from segment_assets.segments.suppressed import suppressed_channels
+from segment_assets.segments.tables import suppressed_channels
 from segment_assets_tests.first_party.test_customers import OWN
 from segment_assets_tests.small_world import SMALL_SEGMENTATION
 
