@@ -31,15 +31,18 @@ class Limits:
 LIMITS = Limits()
 
 # In normalised form. What stands before the @ is what people write who want to give no address; the first three domains
-# are RFC 2606's and belong to nobody.
+# are RFC 2606's and belong to nobody, the last are what a form that asks for a real one gets.
 _NOBODY = (
-    "a", "abc", "anonymous", "asdf", "email", "fake", "info", "mail", "me", "na", "name", "no", "no-reply", "nobody",
-    "noemail", "nomail", "none", "noreply", "nothing", "null", "placeholder", "test", "unknown", "user", "x", "xxx",
+    "a", "abc", "anonymous", "asdf", "email", "fake", "info", "mail", "me", "n/a", "na", "name", "no", "no-email",
+    "no-reply", "no_email", "nobody", "noemail", "nomail", "noname", "none", "noreply", "nothing", "null", "placeholder",
+    "test", "unknown", "user", "x", "xxx",
 )  # fmt: skip
 _NOWHERE = (
     "example.com", "example.org", "example.net", "a.com", "abc.com", "asdf.com", "email.com", "fake.com", "na.com",
     "no.com", "noemail.com", "nomail.com", "none.com", "noreply.com", "nothing.com", "null.com", "test.com",
-    "unknown.com", "x.com", "xxx.com",
+    "unknown.com", "x.com", "xxx.com", "test.de", "test.co.uk", "test.org", "test.net",
+    "gmail.com", "googlemail.com", "yahoo.com", "yahoo.co.uk", "hotmail.com", "outlook.com", "live.com", "msn.com",
+    "aol.com", "icloud.com", "me.com", "mail.com", "gmx.com", "gmx.de", "gmx.net", "web.de", "t-online.de",
 )  # fmt: skip
 _PLACEHOLDERS = {
     "email": tuple(f"{who}@{where}" for who in _NOBODY for where in _NOWHERE),
