@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from segment_assets.activation import ledger
 from segment_assets.activation.plan import Held, Order, Plan, plan
@@ -60,6 +61,7 @@ def stages(
     """`activate`, step by step: yields the name of each step once it is done. Tests stop between any two."""
     destination.ready()
     held = ledger.held(lake, order.destination, order.segment)
+    _refuse_another_place(order, held)
     planned = plan(order, wanted, held)
     yield "plan"
     if planned.why_nothing:
@@ -75,6 +77,18 @@ def stages(
     ledger.commit(lake, planned, receipt, status, run_id)
     yield "commit"
     return Outcome(planned, held, receipt, status)
+
+
+def _refuse_another_place(order: Order, held: Held) -> None:
+    """Who is in at one place stays in there until told to leave: at another nobody would ever tell them."""
+    if held.told.num_rows and held.place not in (None, order.place):
+        members = len(pc.unique(held.told["customer_id"]))
+        raise ActivationError(
+            f"segmentation.yaml: destinations.{order.destination}: {members} customers of {order.segment} are in at "
+            f"{held.place}, and would stay in there for ever were {order.place} told instead: nothing was sent. Set it "
+            f'back and let them leave first (segments.{order.segment}.where: "FALSE"), or, to leave them as they are, '
+            "give the destination another name"
+        )
 
 
 def poll(

@@ -69,7 +69,8 @@ def _pinpoint_import(config: Segmentation, segment: str, destination: str) -> dg
     def pinpoint_import(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], pinpoint: dg.ResourceParam[PinpointService]
     ) -> Result:
-        order = _order(lake, config, segment, destination, f"{WORDING} {to.application_id} {attribute}")
+        place = f"attribute {attribute} of application {to.application_id}"
+        order = _order(lake, config, segment, destination, f"{WORDING} {to.application_id} {attribute}", place)
         job = PinpointImport(pinpoint, to.application_id, attribute)
         outcome = activate(lake, job, order, wanted(lake, segment, "endpoints"), context.run.run_id)
         return _report(lake, outcome, target_with=dg.MetadataValue.json(segment_definition(segment, attribute)))
@@ -80,7 +81,7 @@ def _pinpoint_import(config: Segmentation, segment: str, destination: str) -> dg
 def _customer_profiles_import(config: Segmentation, segment: str, destination: str) -> dg.AssetsDefinition:
     to, asked = config.destinations[destination], config.segments[segment]
     assert isinstance(to, CustomerProfilesDestination)  # noqa: S101  narrowed by the caller
-    profile_attributes(segment, to.attribute_prefix)
+    names = profile_attributes(segment, to.attribute_prefix)
 
     @dg.asset(
         key=asset_key(config, segment, destination),
@@ -100,7 +101,8 @@ def _customer_profiles_import(config: Segmentation, segment: str, destination: s
         customer_profiles: dg.ResourceParam[CustomerProfilesService],
     ) -> Result:
         job = CustomerProfilesImport(customer_profiles, to, segment)
-        order = job.renewed(_order(lake, config, segment, destination, job.wording))
+        place = f"attribute {names['state']} of domain {to.domain}"
+        order = job.renewed(_order(lake, config, segment, destination, job.wording, place))
         outcome = activate(lake, job, order, wanted(lake, segment, "members"), context.run.run_id)
         return _report(lake, outcome, target_with=dg.MetadataValue.json(job.target))
 
@@ -140,7 +142,7 @@ _BUILDERS = {
 }
 
 
-def _order(lake: Lake, config: Segmentation, segment: str, destination: str, wording: str) -> Order:
+def _order(lake: Lake, config: Segmentation, segment: str, destination: str, wording: str, place: str = "") -> Order:
     made_from = lake.inputs(ENGAGEMENT_EVENTS)
     if left := of_another_mapping(made_from, events_version(config.landing.events)):
         raise ActivationError(
@@ -160,7 +162,7 @@ def _order(lake: Lake, config: Segmentation, segment: str, destination: str, wor
             f"customers, their addresses, their consent or who must not be written to changed since {segment} was "
             f"decided: nothing of it was sent; materialise predictive_segments/{segment}, and then this"
         )
-    return Order(destination, segment, asked.purpose, as_of, wording, asked.min_size, asked.max_change)
+    return Order(destination, segment, asked.purpose, as_of, wording, asked.min_size, asked.max_change, place)
 
 
 def _hold_for_lists(lake: Lake, config: Segmentation, segment: str) -> None:

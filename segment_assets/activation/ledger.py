@@ -20,11 +20,12 @@ from segment_assets.activation.tables import ACTIVATION_LEDGER, active_members
 from segment_assets.lake import Lake, Table, Written
 
 ATTEMPTS = 10
+_ASKED = ["destination", "segment", "sequence", "content_key", "guard", "place"]
 
 
 def held(lake: Lake, destination: str, segment: str) -> Held:
     """What the destination holds of the segment."""
-    ledger = lake.read(ACTIVATION_LEDGER, ["destination", "segment", "sequence", "content_key", "guard"]).to_pylist()
+    ledger = lake.read(ACTIVATION_LEDGER, _ASKED).to_pylist()
     mine = [r for r in ledger if (r["destination"], r["segment"]) == (destination, segment)]
     recorded = lake.read(active_members(destination, segment))
     leaves = pc.fill_null(pc.equal(recorded["state"], "out"), False)
@@ -39,7 +40,8 @@ def held(lake: Lake, destination: str, segment: str) -> Held:
     sequence, content_key, told = told_by(mine)
     whole, _, approved = told_by([r for r in mine if r["guard"] is None])
     perhaps = members.filter(pc.greater(members["sequence"], sequence)).select(WANTED.names)
-    return Held(sequence, content_key, told, perhaps, whole, approved, _begun(recorded, sequence))
+    place = mine[-1]["place"] if mine else None
+    return Held(sequence, content_key, told, perhaps, whole, approved, _begun(recorded, sequence), place)
 
 
 def _begun(recorded: pa.Table, committed: int) -> Begun | None:
@@ -161,4 +163,5 @@ def _row(plan: Plan, receipt: Receipt, status: Status) -> dict[str, object]:
         "location": receipt.location,
         "state": status.state,
         "guard": plan.guard,
+        "place": plan.order.place,
     }

@@ -35,6 +35,7 @@ class Order:
         min_size: fewer members are not activated.
         max_change: a larger change of membership is not activated: joined and left, as a share of everyone concerned,
             since the last activation that no guard cut short.
+        place: where the destination keeps who is in, and under which name; empty for whole files.
     """
 
     destination: str
@@ -44,6 +45,7 @@ class Order:
     wording: str
     min_size: int = 1
     max_change: float = 1.0
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Held:
         approved: `WANTED` of that one: what `max_change` compares with, so that departures sent alone do not make room
             for joiners.
         begun: the newest activation that was never committed; None where none was begun since the last that was.
+        place: `Order.place` of the last committed activation; None where it was not noted.
     """
 
     sequence: int
@@ -83,6 +86,7 @@ class Held:
     whole: int
     approved: pa.Table
     begun: Begun | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True)

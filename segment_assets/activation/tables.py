@@ -29,6 +29,7 @@ ACTIVATION_LEDGER = Table(
             column("location", pa.string(), "Where the files are, in the store of exports", required=True),
             column("state", pa.string(), "SUCCEEDED or PARTIAL", required=True),
             column("guard", pa.string(), "Why only departures were sent; empty where the whole segment was"),
+            column("place", pa.string(), "Where the destination keeps who is in, and under which name"),
         ]
     ),
     key=("destination", "segment", "sequence"),

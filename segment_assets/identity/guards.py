@@ -34,8 +34,8 @@ LIMITS = Limits()
 # are RFC 2606's and belong to nobody, the last are what a form that asks for a real one gets.
 _NOBODY = (
     "a", "abc", "anonymous", "asdf", "email", "fake", "info", "mail", "me", "n/a", "na", "name", "no", "no-email",
-    "no-reply", "no_email", "nobody", "noemail", "nomail", "noname", "none", "noreply", "nothing", "null", "placeholder",
-    "test", "unknown", "user", "x", "xxx",
+    "no-reply", "no_email", "nobody", "noemail", "nomail", "noname", "none", "noreply", "nothing", "null",
+    "placeholder", "test", "unknown", "user", "x", "xxx",
 )  # fmt: skip
 _NOWHERE = (
     "example.com", "example.org", "example.net", "a.com", "abc.com", "asdf.com", "email.com", "fake.com", "na.com",

@@ -86,6 +86,29 @@ def test_a_guard_is_said_where_nothing_is_sent_and_where_only_departures_are(lak
         assert versions[0] != versions[1] == versions[2]
 
 
+def test_who_is_in_under_one_attribute_is_not_left_behind_for_another(lake, service, tmp_path):
+    addresses(lake)
+    members(lake, {"anna": 0.9, "bo": 0.8})
+    settings = config(destinations=["pinpoint"])
+    moved = settings.destinations["pinpoint"].model_copy(update={"attribute_prefix": "other_"})
+    elsewhere = settings.model_copy(update={"destinations": {"pinpoint": moved}})
+
+    def run(asked):
+        result = dg.materialize(assets(asked), resources={"lake": lake, "pinpoint": service}, raise_on_error=False)
+        failed = result.get_step_failure_events()
+        return str(failed[0].step_failure_data.error.cause) if failed else result.success
+
+    assert run(settings) is True
+    assert (
+        "2 customers of win_back are in at attribute pred_win_back of application app, and would stay in there for "
+        "ever were attribute other_win_back of application app told instead: nothing was sent"
+    ) in run(elsewhere)
+    members(lake, {})
+    assert run(settings) is True
+    members(lake, {"anna": 0.9})
+    assert run(elsewhere) is True
+
+
 def with_profiles(**settings):
     """The segment goes to a domain of Customer Profiles."""
     asked = config(destinations=["handoff"])
