@@ -1,6 +1,6 @@
 """The check that stands beside every freshness policy: how old the data is, not the run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -65,6 +65,19 @@ def current_ages(instance: dg.DagsterInstance, allowed: dict[str, timedelta]) ->
             newest = max(days) if event.asset_materialization.partition and days else None
             known[asset] = date.fromisoformat(newest) if newest else _as_of(event.asset_materialization)
     return ages(known, allowed, datetime.now(UTC).date())
+
+
+def not_evaluated(instance: dg.DagsterInstance, of: Iterable[Age]) -> set[str]:
+    """Assets that were built since their data age was last evaluated: a run of the daemon's evaluates none."""
+    found = set()
+    for age in of:
+        key = dg.AssetKey.from_user_string(age.asset)
+        built = instance.get_latest_materialization_event(key)
+        last = instance.get_latest_asset_check_evaluation_record(dg.AssetCheckKey(key, NAME))
+        evaluated = last.event if last else None
+        if built and (evaluated is None or evaluated.timestamp < built.timestamp):
+            found.add(age.asset)
+    return found
 
 
 def _as_of(materialization: dg.AssetMaterialization) -> date | None:

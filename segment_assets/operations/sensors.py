@@ -10,9 +10,9 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from segment_assets.operations import ended_runs
 from segment_assets.operations.alerts import Alert, tell
-from segment_assets.operations.checks import NAME, allowed_ages, current_ages
+from segment_assets.operations.checks import NAME, allowed_ages, current_ages, not_evaluated
 from segment_assets.operations.data_age import Age
-from segment_assets.operations.failures import evaluated
+from segment_assets.operations.failures import evaluated, failures
 from segment_assets.operations.metrics import Note, standing
 from segment_assets.operations.port import Monitor, MonitorError
 from segment_assets.segmentation import Segmentation
@@ -44,7 +44,9 @@ def _run_failures(config: Segmentation) -> dg.SensorDefinition:
     def tell_run_failures(context: dg.RunFailureSensorContext) -> None:
         """Tell people when a run failed."""
         keys = sorted(k.to_user_string() for k in context.dagster_run.asset_selection or ())
-        message = f"run {context.dagster_run.run_id} failed: {context.failure_event.message}. Open it in the UI."
+        run_id = context.dagster_run.run_id
+        said = " ".join(f"{failure.line.rstrip('.')}." for failure in failures(context.instance, run_id))
+        message = f"run {run_id} failed. {said or context.failure_event.message} Open it in the UI."
         tell(
             [Alert("run_failed", ", ".join(keys) or context.dagster_run.job_name, message)], config.alerts, context.log
         )
@@ -85,10 +87,11 @@ def _stale_blocked_and_old(
         owed = _announced(context, monitor, {name: now[name] for name in sorted(now) if name in new | owed})
         _counted(context, monitor, sum(a.kind == "stale" for a in found), ages)
         context.update_cursor(json.dumps({"told": sorted(now), "owed": sorted(owed)}))
-        if now.keys() == told:
-            return dg.SkipReason(f"nothing new; {len(now)} known problems" if now else "all is well")
         turned = {name.removeprefix("old_data ") for name in now.keys() ^ told}
-        return dg.SensorResult(asset_events=evaluations(ages, turned), cursor=context.cursor)
+        answers = evaluations(ages, turned | not_evaluated(context.instance, ages))
+        if not answers:
+            return dg.SkipReason(f"nothing new; {len(now)} known problems" if now else "all is well")
+        return dg.SensorResult(asset_events=answers, cursor=context.cursor)
 
     return tell_stale_and_blocked
 

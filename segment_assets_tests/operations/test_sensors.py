@@ -1,0 +1,65 @@
+"""What the daemon's minute says to people, and to the UI."""
+
+import json
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from segment_assets.automation import fresh_within
+from segment_assets.operations.checks import not_evaluated
+from segment_assets.operations.data_age import Age
+from segment_assets.operations.embedded import Nobody
+from segment_assets.operations.sensors import sensors
+from segment_assets.segmentation import Alerts, load
+from segment_assets_tests.operations.test_failures import unread
+from segment_assets_tests.small_world import SMALL_SEGMENTATION
+
+SPEC = dg.AssetSpec("customers", freshness_policy=fresh_within(timedelta(days=1)))
+BUILT = dg.AssetMaterialization("customers", metadata={"as_of": "2026-01-01"})
+AGES = [Age("customers", None, timedelta(days=3), None)]
+
+
+def named(name: str, **settings: object) -> dg.SensorDefinition:
+    config = load(SMALL_SEGMENTATION).model_copy(update=settings)
+    [found] = [sensor for sensor in sensors(config, [SPEC], []) if sensor.name == name]
+    return found
+
+
+def tick(instance: dg.DagsterInstance, cursor: str | None) -> tuple[list[str], str | None]:
+    """Assets whose data age a tick evaluates, and the next cursor."""
+    with dg.build_sensor_context(instance, cursor, resources={"monitor": Nobody()}) as context:
+        result = named("tell_stale_and_blocked")(context)
+        events = result.asset_events if isinstance(result, dg.SensorResult) else []
+        for event in events:
+            instance.report_runless_asset_event(event)
+        return [event.asset_key.to_user_string() for event in events], context.cursor
+
+
+def test_the_data_age_of_what_the_daemon_built_is_evaluated_once_after_each_build() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        asked, cursor = [], None
+        for _ in range(2):
+            instance.report_runless_asset_event(BUILT)
+            for _ in range(2):
+                evaluated, cursor = tick(instance, cursor)
+                asked.append(evaluated)
+        assert asked == [["customers"], [], ["customers"], []]
+        assert not_evaluated(instance, AGES) == set()
+
+
+def test_an_alert_of_a_failed_run_says_what_went_wrong(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    command = [sys.executable, "-c", f"import sys, pathlib; pathlib.Path({str(told)!r}).write_text(sys.stdin.read())"]
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = dg.materialize([unread], instance=instance, raise_on_error=False)
+        context = dg.build_run_status_sensor_context(
+            "tell_run_failures",
+            dagster_event=run.get_run_failure_event(),
+            dagster_instance=instance,
+            dagster_run=run.dagster_run,
+        ).for_run_failure()
+        named("tell_run_failures", alerts=Alerts(command=command))(context)
+    said = "unread was not built, nor what lies below it: the file is cut off."
+    assert json.loads(told.read_text())["message"] == f"run {run.run_id} failed. {said} Open it in the UI."
