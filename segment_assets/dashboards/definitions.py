@@ -68,8 +68,8 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
         "One whose identifiers link to so many others that merging them all would be a mistake. The cluster was split.",
     ),
     (
-        '<10 and "about"',
-        "A group of fewer than ten people is not shown exactly. A number beside it is rounded, so that the "
-        "small one can't be worked out by subtraction.",
+        '<10, "all but <10" and "about"',
+        "A group of fewer than ten people is not shown exactly, nor a part of a group that all but a few belong to. "
+        "A number beside it is rounded, so that the small one can't be worked out by subtraction.",
     ),
 )

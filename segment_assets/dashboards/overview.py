@@ -248,7 +248,6 @@ def _activations() -> Section:
             Field("members", "Members", "people"),
             Field("joined", "Joined", "people"),
             Field("left", "Left", "people"),
-            Field("rows_sent", "Rows sent", "people"),
             Field("sequence", "Activations", "count"),
             Field("state", "State"),
             Field("location", "Files", "code"),

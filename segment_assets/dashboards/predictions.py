@@ -5,7 +5,7 @@ from typing import Any
 
 from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.dashboards.datasets import DataSet, Reader, Row
-from segment_assets.dashboards.disclosure import MINIMUM, breakdown, people
+from segment_assets.dashboards.disclosure import MINIMUM, breakdown, part, people
 from segment_assets.dashboards.verdict import (
     CALIBRATION,
     CHAMPION,
@@ -87,12 +87,13 @@ def segment(reader: Reader, name: str, target_name: str) -> dict[str, DataSet]:
         if r in counts or r in REASON_LABELS
     ]
     channels: list[Row] = [
-        {"channel": r["channel"], "members": people(r["members"])} for r in reader.ask("channels", decisions=table)
+        {"channel": r["channel"], "members": part(r["members"], counts["in"])}
+        for r in reader.ask("channels", decisions=table)
     ]
     reasons: list[Row] = [
         {
             "feature": r["feature"],
-            "members": people(r["members"]),
+            "members": part(r["members"], counts["in"]),
             "contribution": round(float(r["mean_contribution"]), 6) if r["members"] >= MINIMUM else None,
         }
         for r in reader.ask("reasons", decisions=table, scores=scores)
@@ -105,10 +106,17 @@ def segment(reader: Reader, name: str, target_name: str) -> dict[str, DataSet]:
 
 
 def activations(reader: Reader) -> DataSet:
-    """What each destination holds."""
-    counted = ("members", "joined", "left", "rows_sent")
+    """What each destination holds.
+
+    Not how many rows it was sent: those are its members and whoever left, so the difference would tell how many did.
+    """
     rows: list[Row] = [
-        row | {name: people(row[name]) for name in counted}
+        row
+        | {
+            "members": people(row["members"]),
+            "joined": part(row["joined"], row["members"]),
+            "left": people(row["left"]),
+        }
         for row in reader.ask("activations", activation_ledger=ACTIVATION_LEDGER)
     ]
     return reader.dataset(rows, ACTIVATION_LEDGER)

@@ -116,7 +116,7 @@ def test_a_segment_shows_every_decision_and_hides_what_is_small(gathered: Gather
     assert reasons == {
         "purchase_count_84d": ("214", -0.25),
         "purchase_recency_days": ("214", 0.8),
-        "email_click_rate_84d": ("210", 0.125),
+        "email_click_rate_84d": ("all but <10", 0.125),
         "age_band": ("<10", None),
     }
     assert "Win back customers who are likely to stay away for four weeks" in texts(section(page, "segments"))
@@ -129,6 +129,8 @@ def test_only_the_last_activation_of_a_segment_at_a_destination_is_what_is_there
         ("handoff", "win_back", 2, "<10"),
         ("pinpoint", "win_back", 2, "<10"),
     ]
+    shown = texts(section(gathered[0], "activations"))
+    assert "252" not in shown, "rows sent less members would tell how many left"
     assert "pinpoint/win_back/2/" in texts(section(gathered[0], "activations"))
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_assets.dashboards import charts
-from segment_assets.dashboards.disclosure import MINIMUM, breakdown, histogram, people
+from segment_assets.dashboards.disclosure import MINIMUM, People, breakdown, histogram, part, people
 from segment_assets.dashboards.markup import e, render
 from segment_assets.dashboards.verdict import Estimate, verdict
 from segment_assets.dashboards.visuals import written
@@ -47,6 +47,15 @@ def test_no_small_part_of_a_known_whole_can_be_worked_out(counts: dict[str, int]
         moved[blurred] += counts[name] - moved[name]
         if moved[blurred] >= MINIMUM:
             assert breakdown(moved, blur=blurred) == breakdown(counts, blur=blurred)
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_beside_its_whole_neither_a_part_nor_the_rest_is_told_below_ten(count: int, rest: int):
+    shown = part(count, count + rest)
+    if 0 < rest < MINIMUM <= count:
+        assert shown == People("all but <10", count + rest - 5)
+    else:
+        assert shown == people(count)
 
 
 @given(st.dictionaries(st.integers(1, 30), st.integers(1, 500), min_size=1))
