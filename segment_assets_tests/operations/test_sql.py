@@ -55,7 +55,7 @@ def test_tables_are_listed_with_their_rows_and_what_they_are(quarantine):
         ("SELECT * FROM `x.parquet`", "no table is called"),
         ("SELECT raisin FROM raw.quarantined_records", "raisin"),
         ("SELECT FROM WHERE", "sql: "),
-        ("SELECT object_key + 1 FROM raw.quarantined_records", "types do not fit the values"),
+        ("SELECT reason FROM raw.quarantined_records WHERE position = object_key", "types do not fit the values"),
     ],
 )
 def test_what_is_no_select_over_a_table_is_refused_in_a_sentence(quarantine, statement, sentence):
