@@ -31,6 +31,12 @@ def part(count: int, whole: int) -> People:
     return people(count)
 
 
+def share(count: int, whole: int) -> float | None:
+    """A part's share of its whole, to a thousandth; unknown where `part` would not tell the part exactly."""
+    small = 0 < count < MINIMUM or 0 < whole - count < MINIMUM
+    return None if small or not whole else round(count / whole, 3)
+
+
 def breakdown(counts: Mapping[str, int], blur: Sequence[str]) -> dict[str, People]:
     """The parts of a known whole.
 
