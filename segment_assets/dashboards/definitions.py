@@ -3,7 +3,8 @@
 DEFINITIONS: tuple[tuple[str, str], ...] = (
     (
         "As of",
-        "The oldest data under what is shown: the day up to which it can be trusted, not the day it was computed.",
+        "The last day of the oldest data under what is shown: the day up to which it can be trusted, not the day it "
+        "was computed. At the head of the page: from the oldest part to the newest.",
     ),
     (
         "95 % interval",
@@ -12,7 +13,13 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     ),
     (
         "Baseline",
-        "A rule that needs no model, such as ranking customers by how long ago they last bought.",
+        "A rule that needs no model: ranking customers by one number, which is how long ago they last bought "
+        "(recency), how often (frequency), or how much they spent (past spend). Promotion asks a model to beat each.",
+    ),
+    (
+        "Linear model",
+        "A logistic regression on all features, and for amounts two regressions: the simpler of the two kinds of model "
+        "that are tried. It is shown to say what the other kind adds, and is no baseline.",
     ),
     (
         "Model",

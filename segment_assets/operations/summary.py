@@ -38,7 +38,13 @@ DECISIONS = {
     "not_eligible": "not eligible",
 }
 _DATED = f"arrival_date > DATE '{NO_DAY}'"
-CONTENDERS = ("model", "logistic", "recency", "frequency", "past_spend")
+CONTENDERS = {
+    "model": "model",
+    "logistic": "linear",
+    "recency": "recency",
+    "frequency": "frequency",
+    "past_spend": "past spend",
+}
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ class Summary:
         yield partner_ladder.grid(lines, self.config.audience)
 
     def _models(self) -> Grid:
-        grid = _grid("Models, out of time (± half of the 95 % interval)", "target", "metric", *CONTENDERS)
+        grid = _grid("Models, out of time (± half of the 95 % interval)", "target", "metric", *CONTENDERS.values())
         for name, target in self.config.targets.items():
             grid.add_row(name, HEADLINE[target.kind], *self._contenders(name, target))
         return grid
