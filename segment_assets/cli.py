@@ -97,6 +97,21 @@ def clean_lake(config: Path | None, dry_run: bool) -> None:
     _finish(lambda console: command.clean_lake(console, deployment.home(), dry_run=dry_run))
 
 
+@main.command("sql")
+@click.argument("statement", required=False)
+@click.option("--csv", "as_csv", is_flag=True, help="write every row as CSV, not the first 100 as a table")
+@CONFIG_OPTION
+def sql_(statement: str | None, as_csv: bool, config: Path | None) -> None:
+    """Print the rows of a SELECT over the lake's tables, such as "SELECT * FROM raw.arrival_days"; nothing is written.
+
+    Without STATEMENT the tables are listed. It is Spark SQL.
+    """
+    from segment_assets.operations import sql_command
+
+    _use(config)
+    _finish(lambda console: sql_command.ask(console, statement, as_csv=as_csv))
+
+
 @main.group()
 def events() -> None:
     """Event files and deliveries."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -51,11 +51,24 @@ def _url(value: str) -> str:
     return value
 
 
+def _time_format(value: str) -> str:
+    some = datetime(2026, 11, 27)  # noqa: DTZ001
+    # Without a year, strptime would take 1900; with a letter that means nothing it would refuse every row.
+    try:
+        read = datetime.strptime(some.strftime(value), value) if "%Y" in value or "%y" in value else None  # noqa: DTZ007
+    except ValueError:
+        read = None
+    if read is None or read.date() != some.date():
+        raise ValueError(f'"{value}" gives no day of a year: write how times are written, such as %d.%m.%Y %H:%M')
+    return value
+
+
 Days = Annotated[timedelta, BeforeValidator(_days)]
 Name = Annotated[str, Field(pattern=NAME)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 Condition = Annotated[str, AfterValidator(_condition)]
 Region = Annotated[str, AfterValidator(_region)]
+TimeFormat = Annotated[str, AfterValidator(_time_format)]
 Url = Annotated[str, AfterValidator(_url)]
 
 

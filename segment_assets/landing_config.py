@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from segment_assets.config_types import Days, Model, Name, Prefix, Region, column_tags
+from segment_assets.config_types import Days, Model, Name, Prefix, Region, TimeFormat, column_tags
 from segment_assets.contract_config import CustomersContract, EventsContract
 
 
@@ -16,7 +16,15 @@ class EventTable(Model):
     event: str | None = Field(None, description="column with the event's name")
     event_name: str | None = Field(None, description="the event's name, where every row is the same event")
     received: str | None = Field(None, description="column with the time it became known; default: when it happened")
+    time_format: TimeFormat | None = Field(
+        None,
+        description="how its times are written, such as `%d.%m.%Y %H:%M`; default: ISO 8601, or Unix time in 10 or 13 "
+        "digits",
+    )
     metrics: dict[Name, str] = Field({}, description="metric name -> column with a number")
+    decimal: Literal[".", ","] = Field(
+        ".", description='what stands before the fraction of its numbers; with "," points may part thousands: 1.234,50'
+    )
     properties: dict[Name, str] = Field({}, description="property name -> column with a text")
     rename: dict[str, Name] = Field({}, description="value in the event column -> event name to use")
 
@@ -35,6 +43,11 @@ class CustomerTable(Model):
     phone: str | None = Field(None, description="column with the phone number")
     country: str | None = Field(None, description="column with the country (ISO 3166 alpha-2)")
     updated: str | None = Field(None, description="column with the time the row was last changed")
+    time_format: TimeFormat | None = Field(
+        None,
+        description="how its times are written, such as `%d.%m.%Y %H:%M`; default: ISO 8601, or Unix time in 10 or 13 "
+        "digits",
+    )
     email_consent: str | None = Field(None, description="column: granted, denied, or true, false; empty is unknown")
     sms_consent: str | None = Field(None, description="the same for text messages")
     push_consent: str | None = Field(None, description="the same for push notifications")

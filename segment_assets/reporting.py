@@ -41,7 +41,7 @@ def report(
         tags: of every column, where they are not each its own.
         checks: results of the checks that looked at the rows in memory.
         version: the data version, where it is more than the table's content.
-        extra: further metadata, such as `match_rate`; never a person's data.
+        extra: further metadata, such as `coverage`; never a person's data.
     """
     if tags:
         written = replace(written, table=tagged(written.table, dict.fromkeys(written.table.schema.names, tags)))

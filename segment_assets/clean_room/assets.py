@@ -251,7 +251,7 @@ def _match_rate(query: ProtectedQuery, outcome: Outcome, lake: Lake) -> dict[str
         return {}
     customers = lake.state(CUSTOMERS).rows
     matched = len(outcome.rows["customer_id"].unique())
-    return {"matched_customers": matched, "match_rate": round(matched / customers, 4) if customers else 0.0}
+    return {"matched_customers": matched, "coverage": round(matched / customers, 4) if customers else 0.0}
 
 
 def _assets_of(query: ProtectedQuery | PrivateQuery) -> dict[str, dg.AssetKey]:

@@ -3,7 +3,8 @@
 DEFINITIONS: tuple[tuple[str, str], ...] = (
     (
         "As of",
-        "The oldest data under what is shown: the day up to which it can be trusted, not the day it was computed.",
+        "The last day of the oldest data under what is shown: the day up to which it can be trusted, not the day it "
+        "was computed. At the head of the page: from the oldest part to the newest.",
     ),
     (
         "95 % interval",
@@ -12,7 +13,13 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     ),
     (
         "Baseline",
-        "A rule that needs no model, such as ranking customers by how long ago they last bought.",
+        "A rule that needs no model: ranking customers by one number, which is how long ago they last bought "
+        "(recency), how often (frequency), or how much they spent (past spend). Promotion asks a model to beat each.",
+    ),
+    (
+        "Linear model",
+        "A logistic regression on all features, and for amounts two regressions: the simpler of the two kinds of model "
+        "that are tried. It is shown to say what the other kind adds, and is no baseline.",
     ),
     (
         "Model",
@@ -68,8 +75,8 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
         "One whose identifiers link to so many others that merging them all would be a mistake. The cluster was split.",
     ),
     (
-        '<10 and "about"',
-        "A group of fewer than ten people is not shown exactly. A number beside it is rounded, so that the "
-        "small one can't be worked out by subtraction.",
+        '<10, "all but <10" and "about"',
+        "A group of fewer than ten people is not shown exactly, nor a part of a group that all but a few belong to. "
+        "A number beside it is rounded, so that the small one can't be worked out by subtraction.",
     ),
 )

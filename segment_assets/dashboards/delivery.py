@@ -7,8 +7,8 @@ from typing import Any
 from segment_assets.clean_room.tables import PARTNERS_ROWS, QUERY_LOG, result_table
 from segment_assets.collaboration_config import Collaboration
 from segment_assets.dashboards.datasets import DataSet, Reader, Row, Value
-from segment_assets.dashboards.disclosure import MINIMUM, breakdown, histogram, people
-from segment_assets.first_party.tables import ARRIVAL_DAYS, CUSTOMERS, ENGAGEMENT_EVENTS
+from segment_assets.dashboards.disclosure import breakdown, histogram, part, people, share
+from segment_assets.first_party.tables import ARRIVAL_DAYS, CUSTOMERS, ENGAGEMENT_EVENTS, NO_DAY
 from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
 from segment_assets.lake import Table
 from segment_assets.segmentation import Segmentation
@@ -48,6 +48,7 @@ def engagement(reader: Reader) -> dict[str, DataSet]:
     """What was delivered, and what became of it."""
     days = reader.ask("arrivals", arrival_days=ARRIVAL_DAYS)
     good, delivered = sum(d["good"] for d in days), sum(d["delivered"] for d in days)
+    dated = [d for d in days if d["day"] != NO_DAY]
     events = reader.count(ENGAGEMENT_EVENTS)
     counted = reader.exists(ENGAGEMENT_EVENTS)
     totals: Row = {
@@ -59,8 +60,8 @@ def engagement(reader: Reader) -> dict[str, DataSet]:
     }
     return {
         "delivery": reader.dataset([totals] if days else [], ARRIVAL_DAYS, ENGAGEMENT_EVENTS, CUSTOMERS),
-        "arrivals": reader.dataset(days, ARRIVAL_DAYS),
-        "arrival_months": reader.dataset(_months(days), ARRIVAL_DAYS),
+        "arrivals": reader.dataset(dated, ARRIVAL_DAYS),
+        "arrival_months": reader.dataset(_months(dated), ARRIVAL_DAYS),
     }
 
 
@@ -69,8 +70,7 @@ def partner(reader: Reader, config: Segmentation) -> dict[str, DataSet]:
     if config.audience is None or config.collaboration is None:
         return {}
     queries = config.collaboration.queries
-    lists = [name for name in queries if is_list(config.collaboration, name)]
-    found: dict[str, DataSet] = {"partner": _match(reader, lists)}
+    found: dict[str, DataSet] = {"partner": _match(reader, config.collaboration)}
     days = reader.ask("query_days", query_log=QUERY_LOG)
     spent: list[Row] = [
         {
@@ -122,20 +122,25 @@ def _months(days: list[dict[str, Any]]) -> list[Row]:
     return [{"month": month} | {name: counts[name] for name in ("days", *counted)} for month, counts in months.items()]
 
 
-def _match(reader: Reader, lists: list[str]) -> DataSet:
+def _match(reader: Reader, collaboration: Collaboration) -> DataSet:
+    lists = [name for name in collaboration.queries if is_list(collaboration, name)]
     query = next((name for name in lists if reader.exists(result(name))), None)
     if query is None:
         return reader.dataset([], *(result(name) for name in lists[:1]))
-    matched = int(reader.ask("matched", result=result(query))[0]["matched"])
+    [counts] = reader.ask("matched", result=result(query), customers=CUSTOMERS)
+    # Several customers may have one address: the partner's people are counted by the hash that the query joins on.
+    text = _words(collaboration.text_of(query))
+    matched = min(
+        (counts[name] for name in counts if name in text and name != "customer_id"), default=counts["customer_id"]
+    )
     # Of the partner's own table we may know how long it was when the query read it, and nothing else.
     told = reader.lake.inputs(result(query)).get(PARTNERS_ROWS)
     rows, customers = int(told) if told else None, reader.count(CUSTOMERS)
-    enough = matched >= MINIMUM or matched == 0
     row: Row = {
         "audience": rows,
-        "matched": people(matched),
-        "match_rate": matched / rows if rows and enough else None,
-        "coverage": matched / customers if customers and enough else None,
+        "matched": people(matched) if rows is None else part(matched, rows),
+        "match_rate": None if rows is None else share(matched, rows),
+        "coverage": share(counts["customer_id"], customers),
     }
     return reader.dataset([row], result(query), CUSTOMERS)
 

@@ -11,7 +11,7 @@ class People:
     """A count of people, as it may be shown.
 
     Attributes:
-        text: the exact count, `<10`, or `about 1,230`.
+        text: the exact count, `<10`, `all but <10`, or `about 1,230`.
         drawn: what a chart draws; says no more than the text.
     """
 
@@ -22,6 +22,19 @@ class People:
 def people(count: int) -> People:
     """A count on its own: exact from ten on (and zero), else `<10`."""
     return People("<10", MINIMUM / 2) if 0 < count < MINIMUM else People(f"{count:,}", count)
+
+
+def part(count: int, whole: int) -> People:
+    """A part of a whole that stands beside it: neither the part nor the rest is told exactly below ten."""
+    if 0 < whole - count < MINIMUM <= count:
+        return People("all but <10", whole - MINIMUM / 2)
+    return people(count)
+
+
+def share(count: int, whole: int) -> float | None:
+    """A part's share of its whole, to a thousandth; unknown where `part` would not tell the part exactly."""
+    small = 0 < count < MINIMUM or 0 < whole - count < MINIMUM
+    return None if small or not whole else round(count / whole, 3)
 
 
 def breakdown(counts: Mapping[str, int], blur: Sequence[str]) -> dict[str, People]:

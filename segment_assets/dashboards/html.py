@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from importlib import resources
 
 from segment_assets.dashboards.datasets import DataSet, Value
@@ -45,7 +46,7 @@ def document(page: Page, found: Mapping[str, DataSet], ages: DataSet) -> str:
             "header",
             e("p", "Predictive segments", class_="eyebrow"),
             e("h1", page.title),
-            e("p", "Data as of ", e("strong", _day(ages.as_of)), class_="as-of"),
+            e("p", "Data as of ", e("strong", _range(list(as_of.values()))), class_="as-of"),
             _navigation(page),
         ),
         e("main", [_section(s, found, as_of[s.title]) for s in page.sections], _reading(page, ages), id="content"),
@@ -56,6 +57,12 @@ def document(page: Page, found: Mapping[str, DataSet], ages: DataSet) -> str:
 
 def _day(as_of: Value) -> str:
     return "unknown" if as_of is None else written(as_of, "date")
+
+
+def _range(days: Sequence[Value]) -> str:
+    """From the oldest part to the newest: one old file does not make the whole page old."""
+    known = sorted(day for day in days if isinstance(day, date))
+    return " to ".join(dict.fromkeys(_day(day) for day in (known[0], known[-1]))) if known else _day(None)
 
 
 def _navigation(page: Page) -> Element:

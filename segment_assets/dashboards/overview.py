@@ -82,10 +82,10 @@ def _partner(collaboration: Collaboration) -> Section:
         dataset="partner",
         title="How much of the partner's audience is ours",
         fields=(
-            Field("audience", "Partner's rows", "count", "people the partner knows"),
-            Field("matched", "Matched customers", "people", "known to both sides, by hashed e-mail address"),
-            Field("match_rate", "Match rate", "share", "matched customers per row of the partner"),
-            Field("coverage", "Of our customers", "share", "whom the partner can tell us about"),
+            Field("audience", "Partner's people", "count", "each counted once"),
+            Field("matched", "Of them ours", "people", "known to both sides, by the hash that is joined on"),
+            Field("match_rate", "Match rate", "share", "how many of the partner's people are ours"),
+            Field("coverage", "Coverage", "share", "of how many of our customers the partner can tell us something"),
         ),
     )
     groups = [Group("", "", (match,))]
@@ -248,7 +248,6 @@ def _activations() -> Section:
             Field("members", "Members", "people"),
             Field("joined", "Joined", "people"),
             Field("left", "Left", "people"),
-            Field("rows_sent", "Rows sent", "people"),
             Field("sequence", "Activations", "count"),
             Field("state", "State"),
             Field("location", "Files", "code"),

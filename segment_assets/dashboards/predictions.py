@@ -1,13 +1,16 @@
 """What came out: models beside their baselines, segments, and what is where."""
 
 import math
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.dashboards.datasets import DataSet, Reader, Row
-from segment_assets.dashboards.disclosure import MINIMUM, breakdown, people
+from segment_assets.dashboards.disclosure import MINIMUM, breakdown, part, people
 from segment_assets.dashboards.verdict import (
     CALIBRATION,
+    CANDIDATES,
     CHAMPION,
     CONTENDERS,
     METRICS,
@@ -22,6 +25,8 @@ from segment_assets.segmentation import Target
 from segment_assets.segments.tables import REASONS, predictive_segments
 
 POOLED = "pooled"
+# The ledger carries the cutoff of the decisions, which is the day after the last day of their data.
+DAY = timedelta(days=1)
 # Shown in this order. What is blurred first is told nowhere else: scored customers give away who was not eligible.
 REASON_LABELS = {
     "in": "In the segment",
@@ -87,12 +92,13 @@ def segment(reader: Reader, name: str, target_name: str) -> dict[str, DataSet]:
         if r in counts or r in REASON_LABELS
     ]
     channels: list[Row] = [
-        {"channel": r["channel"], "members": people(r["members"])} for r in reader.ask("channels", decisions=table)
+        {"channel": r["channel"], "members": part(r["members"], counts["in"])}
+        for r in reader.ask("channels", decisions=table)
     ]
     reasons: list[Row] = [
         {
             "feature": r["feature"],
-            "members": people(r["members"]),
+            "members": part(r["members"], counts["in"]),
             "contribution": round(float(r["mean_contribution"]), 6) if r["members"] >= MINIMUM else None,
         }
         for r in reader.ask("reasons", decisions=table, scores=scores)
@@ -105,13 +111,22 @@ def segment(reader: Reader, name: str, target_name: str) -> dict[str, DataSet]:
 
 
 def activations(reader: Reader) -> DataSet:
-    """What each destination holds."""
-    counted = ("members", "joined", "left", "rows_sent")
+    """What each destination holds.
+
+    Not how many rows it was sent: those are its members and whoever left, so the difference would tell how many did.
+    """
     rows: list[Row] = [
-        row | {name: people(row[name]) for name in counted}
+        row
+        | {
+            "as_of": row["as_of"] - DAY,
+            "members": people(row["members"]),
+            "joined": part(row["joined"], row["members"]),
+            "left": people(row["left"]),
+        }
         for row in reader.ask("activations", activation_ledger=ACTIVATION_LEDGER)
     ]
-    return reader.dataset(rows, ACTIVATION_LEDGER)
+    found = reader.dataset(rows, ACTIVATION_LEDGER)
+    return replace(found, as_of=found.as_of - DAY if found.as_of else None)
 
 
 def _deciles(reader: Reader, scores: Table) -> DataSet:
@@ -139,5 +154,5 @@ def _labelled(row: dict[str, Any]) -> Row:
     metric, contender = str(row["metric"]), str(row["contender"])
     label = METRICS[metric][0] if metric in METRICS else CALIBRATION.get(metric, metric)
     who = CONTENDERS.get(contender, contender.replace("_", " "))
-    baseline = contender not in (MODEL, CHAMPION)
+    baseline = contender not in CANDIDATES
     return row | {"metric": label, "contender": who, "is_model": contender == MODEL, "is_baseline": baseline}

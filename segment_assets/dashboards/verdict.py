@@ -6,6 +6,7 @@ from typing import Literal
 
 Tone = Literal["good", "unclear", "bad", "plain"]
 MODEL, CHAMPION, LOGISTIC = "model", "champion", "logistic"
+CANDIDATES = {MODEL, CHAMPION, LOGISTIC}
 
 # Metric -> what a reader is told, and whether more is better.
 METRICS: dict[str, tuple[str, bool]] = {
@@ -33,7 +34,7 @@ CONTENDERS = {
     "recency": "recency alone",
     "frequency": "frequency alone",
     "past_spend": "past spend alone",
-    LOGISTIC: "logistic regression",
+    LOGISTIC: "linear model",
     CHAMPION: "the model in service before",
 }
 
@@ -63,17 +64,16 @@ def judged_by(kind: str) -> tuple[str, str]:
 def best_baseline(estimates: Sequence[Estimate], metric: str) -> Estimate | None:
     """The baseline to beat; ties go to the first by name.
 
-    An earlier model is no baseline, and neither is the logistic regression where it was chosen as the model.
+    Those that promotion asks a model to beat: one number each. The linear model is a candidate itself.
     """
     sign = 1 if METRICS[metric][1] else -1
-    others = {MODEL, CHAMPION} | ({LOGISTIC} if is_logistic(estimates) else set())
-    baselines = (e for e in estimates if e.contender not in others)
+    baselines = (e for e in estimates if e.contender not in CANDIDATES)
     rivals = sorted(baselines, key=lambda e: (-sign * e.value, e.contender))
     return rivals[0] if rivals else None
 
 
-def is_logistic(estimates: Sequence[Estimate]) -> bool:
-    """The model is the logistic regression itself: the same numbers, interval and all."""
+def is_linear(estimates: Sequence[Estimate]) -> bool:
+    """The model is the linear model itself: the same numbers, interval and all."""
     numbers = {e.contender: (e.value, e.low, e.high) for e in estimates}
     return MODEL in numbers and numbers[MODEL] == numbers.get(LOGISTIC)
 
@@ -92,7 +92,7 @@ def verdict(estimates: Sequence[Estimate], metric: str) -> tuple[str, Tone]:
     if best is None:
         return f"The model's {label} is {model}. There is no baseline beside it, so it says little.", "unclear"
     rival = CONTENDERS.get(best.contender, best.contender)
-    who = "model (a logistic regression)" if is_logistic(estimates) else "model"
+    who = "model (the linear model)" if is_linear(estimates) else "model"
     numbers = f"{label}: {who} {model}, best baseline ({rival}) {best}."
     if None in (model.low, model.high, best.low, best.high):
         return f"{numbers} Without both intervals nothing can be said about the difference.", "unclear"

@@ -23,7 +23,7 @@ from segment_assets.first_party.formats import Delivered, Format
 from segment_assets.first_party.reading import Read, Unit, placed, repeat
 from segment_assets.first_party.reading import read as read_unit
 from segment_assets.first_party.staging import Staged
-from segment_assets.first_party.tables import QUARANTINED_RECORDS, RAW_EVENTS
+from segment_assets.first_party.tables import NO_DAY, QUARANTINED_RECORDS, RAW_EVENTS
 from segment_assets.lake import ObjectStore, StoredObject, Table, combined, content_hash
 from segment_assets.lake.arrivals import arrival_day, fingerprint
 from segment_assets.lake.parts import Part, PartWriter, joined, version_of, with_field_ids
@@ -31,8 +31,6 @@ from segment_assets.lake.private import private_folder
 from segment_assets.lake.workers import one_ahead, spread
 from segment_assets.landing_config import EventsLanding
 
-# The day of an object of which neither its key nor any of its records says one: all of it is in quarantine.
-NO_DAY = date(1970, 1, 1)
 # Gzip makes such JSON a tenth of what it was; where it is less, twice as much is held as is said here.
 GZIP_RATIO = 10
 # Decompressed bytes whose days are written in one commit: they wait on disk, and a kill loses the work of a minute.

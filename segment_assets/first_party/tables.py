@@ -1,12 +1,16 @@
 """Tables of steps 1 and 2: every delivered record, and what the records mean."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 import pyarrow as pa
 
 from segment_assets.lake import Table, column, utc_timestamp
 
 _TEXT = pa.string()
+
+# The day of an object of which neither its key nor any of its records says one: all of it is in quarantine.
+NO_DAY = date(1970, 1, 1)
 
 _PROVENANCE = [
     column("arrival_date", pa.date32(), "Day the record arrived, from the landing object's key", required=True),

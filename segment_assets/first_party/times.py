@@ -6,18 +6,21 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def microseconds(written: str | None) -> int | None:
+def microseconds(written: str | None, form: str | None = None) -> int | None:
     """Microseconds since 1970, UTC; None where the text is no time.
 
-    ISO 8601 with or without a time and a zone (naive times are UTC), or Unix seconds (10 digits) or milliseconds (13).
+    Args:
+        written: ISO 8601 with or without a time and a zone (naive times are UTC), or Unix seconds (10 digits) or
+            milliseconds (13).
+        form: how it is written instead, such as `%d.%m.%Y %H:%M`.
     """
     if not written:
         return None
-    text = written.strip().removesuffix(" UTC")
-    if text.isdecimal() and text.isascii() and len(text) in (10, 13):
+    text = written.strip() if form else written.strip().removesuffix(" UTC")
+    if not form and text.isdecimal() and text.isascii() and len(text) in (10, 13):
         return int(text) * (1_000_000 if len(text) == 10 else 1_000)
     try:
-        time = datetime.fromisoformat(text)
+        time = datetime.strptime(text, form) if form else datetime.fromisoformat(text)  # noqa: DTZ007  naive is UTC
         return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError):
         return None

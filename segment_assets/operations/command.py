@@ -12,6 +12,7 @@ from rich.console import Console
 from segment_assets import deployment, segmentation
 from segment_assets.lake import ObjectStore, garbage
 from segment_assets.lake.workers import keep_what_is_loaded, peak_memory_mb
+from segment_assets.operations import quarantined
 from segment_assets.operations.dagster_share import seconds_in_assets
 from segment_assets.operations.failures import Failure, blocked, failures
 from segment_assets.operations.instance import daemon_is_awake, opened
@@ -41,11 +42,14 @@ def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
             refreshed = Refresh(defs, instance, home / "state", progress.on_run)
             runs = refreshed.run()
         resources = defs.resources or {}
-        Summary(config, settings, resources["lake"], resources["exports"]).show(console)
+        invented = segmentation.default_path() == segmentation.DEMO_FILE
+        Summary(config, settings, resources["lake"], resources["exports"], invented).show(console)
         spent = time.monotonic() - started
         _tell_runs(console, instance, runs)
         _tell_cost(console, spent, seconds_in_assets(instance, [r.run_id for r in runs]), at_rest)
         _tell_nothing_landed(console, instance, config, resources["landing"])
+        for sentence in quarantined.warnings(resources["lake"], config.landing):
+            console.print(sentence, style="yellow", markup=False, soft_wrap=True)
         wrong = list(dict.fromkeys(_failures(defs, instance, runs)))
         _tell_failures(console, wrong)
         if refreshed.untold:

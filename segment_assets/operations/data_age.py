@@ -32,7 +32,14 @@ class Age:
         if self.as_of is None:
             return "the age of its data is not known"
         word = "within" if self.passed else "beyond"
-        return f"rests on data of {self.as_of}, {self.days} days old: {word} the {self.allowed.days} days allowed"
+        return f"rests on data of {self.as_of}, {_old(self.days or 0)}: {word} the {self.allowed.days} days allowed"
+
+
+def _old(days: int) -> str:
+    """The demo's days run ahead of the clock."""
+    if days < 0:
+        return "from tomorrow" if days == -1 else f"{-days} days ahead of the clock"
+    return f"{days} days old"
 
 
 def ages(as_of: Mapping[str, date | None], allowed: Mapping[str, timedelta], today: date) -> list[Age]:

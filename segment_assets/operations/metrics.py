@@ -20,7 +20,7 @@ _SHOWN = {
 # The same of assets that stand for something with a name of its own: first part of the key -> its dimension.
 _NAMED = {"clean_room_results": "Query", "predictive_segments": "Segment"}
 _SHOWN_BY_NAME = {
-    "match_rate": ("MatchRate", "None"),
+    "coverage": ("Coverage", "None"),
     "seconds": ("QuerySeconds", "Seconds"),
     "cost_units": ("QueryCostUnits", "None"),
     "members": ("SegmentMembers", "Count"),

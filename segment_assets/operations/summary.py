@@ -10,17 +10,41 @@ from rich.table import Table as Grid
 
 from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.deployment import Settings
-from segment_assets.first_party.tables import ARRIVAL_DAYS, CUSTOMERS, ENGAGEMENT_EVENTS
+from segment_assets.first_party.tables import (
+    ARRIVAL_DAYS,
+    CUSTOMERS,
+    ENGAGEMENT_EVENTS,
+    NO_DAY,
+    QUARANTINED_CUSTOMERS,
+    QUARANTINED_RECORDS,
+)
 from segment_assets.identity.tables import HOUSEHOLDS, PERSONS
 from segment_assets.lake import Lake, ObjectStore, Table
 from segment_assets.modelling.tables import model_evaluation
-from segment_assets.operations import partner_ladder
+from segment_assets.operations import partner_ladder, quarantined
 from segment_assets.segmentation import Segmentation, Target
 from segment_assets.segments.tables import predictive_segments
 from segment_assets.third_party.tables import QUARANTINED_AUDIENCE, partner_audience
 
 HEADLINE = {"absence": "roc_auc", "presence": "roc_auc", "value": "spearman"}
-CONTENDERS = ("model", "logistic", "recency", "frequency", "past_spend")
+# Every reason of a decision, so that a row adds up to all customers.
+DECISIONS = {
+    "in": "in",
+    "holdout": "held out",
+    "suppressed": "suppressed",
+    "unreachable": "unreachable",
+    "no_consent": "no consent",
+    "below_threshold": "below",
+    "not_eligible": "not eligible",
+}
+_DATED = f"arrival_date > DATE '{NO_DAY}'"
+CONTENDERS = {
+    "model": "model",
+    "logistic": "linear",
+    "recency": "recency",
+    "frequency": "frequency",
+    "past_spend": "past spend",
+}
 
 
 @dataclass(frozen=True)
@@ -32,12 +56,14 @@ class Summary:
         settings: where things are.
         lake: the tables.
         exports: where files for people are.
+        invented: the demo invents its days, and may be ahead of the clock: nobody is told to mend that.
     """
 
     config: Segmentation
     settings: Settings
     lake: Lake
     exports: ObjectStore
+    invented: bool = False
 
     def show(self, console: Console) -> None:
         """Print it."""
@@ -47,23 +73,34 @@ class Summary:
     def _read(self) -> Grid:
         grid = _grid("What was read", "", "")
         # A day whose objects are gone stays in the table, empty: it is no arrival day any more.
-        counted = "count(*), sum(delivered)::BIGINT, sum(quarantined)::BIGINT, max(arrival_date)"
-        days = self._row(ARRIVAL_DAYS, counted, "objects > 0")
+        counted = f"count(*) FILTER (WHERE {_DATED}), max(arrival_date) FILTER (WHERE {_DATED})"
+        counted += ", sum(delivered)::BIGINT, sum(quarantined)::BIGINT"
+        days, last, delivered, bad = self._row(ARRIVAL_DAYS, counted, "objects > 0")
         events = self._row(ENGAGEMENT_EVENTS, "count(*)")[0]
-        if days[0]:
-            grid.add_row("records delivered", f"{days[1]:,} on {days[0]} arrival days, the last {days[3]}")
-            if days[3] > datetime.now(UTC).date() + timedelta(days=1):
-                grid.add_row("", f"{days[3]} is in the future, and the last day is the clock of all that follows: mend")
+        if delivered is not None:
+            on = f"on {days} arrival days, the last {last}" if days else "and none of them says its day"
+            grid.add_row("records delivered", f"{delivered:,} {on}")
+            if last and last > datetime.now(UTC).date() + timedelta(days=1) and not self.invented:
+                grid.add_row("", f"{last} is in the future, and the last day is the clock of all that follows: mend")
                 grid.add_row("", "or remove the records with that time")
-            grid.add_row("quarantined", f"{days[2]:,}; {days[1] - days[2] - events:,} duplicates and probes dropped")
+            dropped = delivered - bad - events
+            grid.add_row("quarantined", f"{bad:,}; {dropped:,} duplicates and probes dropped")
+            self._add_reasons(grid, QUARANTINED_RECORDS)
         grid.add_row("events", f"{events:,}")
         persons = self._row(PERSONS, "count(DISTINCT person_id)")[0]
         households = self._row(HOUSEHOLDS, "count(DISTINCT household_id)")[0]
         customers = self._row(CUSTOMERS, "count(*)")[0]
         grid.add_row("customers", f"{customers:,}, who are {persons:,} persons in {households:,} households")
+        if bad := self._row(QUARANTINED_CUSTOMERS, "count(*)")[0]:
+            grid.add_row("", f"{bad:,} rows of customers quarantined")
+            self._add_reasons(grid, QUARANTINED_CUSTOMERS)
         if self.config.audience:
             grid.add_row("partner", self._delivered(partner_audience(self.config.audience)))
         return grid
+
+    def _add_reasons(self, grid: Grid, table: Table) -> None:
+        for line in quarantined.reasons(self.lake, table):
+            grid.add_row("", f"  {line}")
 
     def _delivered(self, audience: Table) -> str:
         people = self._row(audience, "count(*)")[0]
@@ -80,7 +117,7 @@ class Summary:
         yield partner_ladder.grid(lines, self.config.audience)
 
     def _models(self) -> Grid:
-        grid = _grid("Models, out of time (± half of the 95 % interval)", "target", "metric", *CONTENDERS)
+        grid = _grid("Models, out of time (± half of the 95 % interval)", "target", "metric", *CONTENDERS.values())
         for name, target in self.config.targets.items():
             grid.add_row(name, HEADLINE[target.kind], *self._contenders(name, target))
         return grid
@@ -96,13 +133,10 @@ class Summary:
         return (found.get(contender, "-") for contender in CONTENDERS)
 
     def _segments(self) -> Grid:
-        grid = _grid(
-            "Segments", "segment", "in", "held out", "suppressed", "no consent", "below", "not eligible", "held by"
-        )
+        grid = _grid("Segments", "segment", *DECISIONS.values(), "held by")
         for name in self.config.segments:
             reasons = self._reasons(predictive_segments(name))
-            counts = ("in", "holdout", "suppressed", "no_consent", "below_threshold", "not_eligible")
-            grid.add_row(name, *(f"{reasons.get(r, 0):,}" for r in counts), self._held(name))
+            grid.add_row(name, *(f"{reasons.get(r, 0):,}" for r in DECISIONS), self._held(name))
         return grid
 
     def _reasons(self, table: Table) -> dict[str, int]:

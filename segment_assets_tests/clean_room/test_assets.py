@@ -83,7 +83,7 @@ def test_lineage_reaches_the_partners_column_and_rows_say_what_they_rest_on(lake
     rest = metadata["rows_depend_on"].value
     assert "customers.email_sha256" in rest
     assert "partner_audience.email_sha256" in rest
-    assert metadata["match_rate"].value == 1.0
+    assert metadata["coverage"].value == 1.0
 
 
 def test_metadata_never_tells_how_many_groups_were_suppressed(lake, room, config):
@@ -94,7 +94,7 @@ def test_metadata_never_tells_how_many_groups_were_suppressed(lake, room, config
         outcome = materialise(config, lake, room)
         found = outcome.asset_materializations_for_node("clean_room_results__audience_overlap")[0].metadata
         texts.append(set(found))
-        assert "match_rate" not in found
+        assert "coverage" not in found
     assert texts[0] == texts[1]
 
 

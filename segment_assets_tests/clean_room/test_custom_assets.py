@@ -65,7 +65,7 @@ def test_lineage_and_rows_reach_through_the_cte(lake, room):
     lineage = metadata["dagster/column_lineage"].value.deps_by_column
     assert lineage["kids"] == [dg.TableColumnDep("partner_audience", "kids_count")]
     assert "partner_audience.email_sha256" in metadata["rows_depend_on"].value
-    assert "match_rate" not in metadata
+    assert "coverage" not in metadata
 
 
 def test_a_template_runs_with_its_parameters(lake, room):

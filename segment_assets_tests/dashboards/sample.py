@@ -15,6 +15,7 @@ from segment_assets.segmentation import DEMO_FILE, Segmentation, load
 from segment_assets.segments.tables import predictive_segments
 
 LAST = date(2026, 3, 30)
+CUTOFF = LAST + timedelta(days=1)  # decisions, and so activations, carry it
 CUSTOMER_COUNT = 1200
 # Decisions of each sample segment; three people are suppressed, too few to show.
 DECISIONS = {"in": 214, "holdout": 31, "suppressed": 3, "no_consent": 122, "below_threshold": 613, "not_eligible": 217}
@@ -108,7 +109,15 @@ def _delivery(lake: Lake) -> None:
             for i in range(good - 41)
         ],
     )  # fmt: skip
-    write(lake, CUSTOMERS, [{"customer_id": customer(i), "endpoints": 1} for i in range(CUSTOMER_COUNT)])
+    write(
+        lake,
+        CUSTOMERS,
+        [
+            # The last of those whom the partner knows have the addresses of the first: 380 people, 400 customers.
+            {"customer_id": customer(i), "endpoints": 1, "email_sha256": f"hash-{i % 380 if i < 400 else i}"}
+            for i in range(CUSTOMER_COUNT)
+        ],
+    )
 
 
 def _partner(lake: Lake) -> None:
@@ -247,7 +256,7 @@ def _activation(lake: Lake) -> None:
         [
             {
                 "destination": destination, "segment": segment, "content_key": f"{destination}-{segment}-{i}",
-                "sequence": i, "as_of": LAST - timedelta(days=7 * (2 - i)), "members": 200 + 7 * i,
+                "sequence": i, "as_of": CUTOFF - timedelta(days=7 * (2 - i)), "members": 200 + 7 * i,
                 "joined": 200 if i == 1 else 18,                "stayed": 0 if i == 1 else 196, "purpose": "A purpose",
                 "left": 0 if i == 1 else 4, "rows_sent": 250 + i, "job_id": f"job-{i}",
                 "location": f"{destination}/{segment}/{i}/", "state": "SUCCEEDED",
@@ -255,6 +264,7 @@ def _activation(lake: Lake) -> None:
             for destination, segment in places
             for i in (1, 2)
         ],
+        CUTOFF,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import re
+from datetime import date
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -76,7 +77,7 @@ def test_records_delivered_are_events_duplicates_or_quarantined(gathered: Gather
 
 def test_the_partner_section_shows_the_match_and_only_groups_that_left_the_clean_room(gathered: Gathered):
     shown = texts(section(gathered[0], "partner"))
-    for expected in ("500", "400", "80.0 %", "33.3 %", "at least 25 customers", "137", "45-54", "LIST", "AGGREGATION"):
+    for expected in ("500", "380", "76.0 %", "33.3 %", "at least 25 customers", "137", "45-54", "LIST", "AGGREGATION"):
         assert expected in shown
     assert [r["customers"] for r in gathered[1]["query/audience_overlap"].rows] == [61, 102, 137, 48]
     assert gathered[1]["query_budget"].rows == ({"total": 6, "on_last_day": 2, "budget": 10},)
@@ -94,7 +95,7 @@ def test_households_are_counted_by_size_with_the_rare_sizes_pooled(gathered: Gat
 def test_each_model_stands_beside_its_baselines_with_intervals_and_an_honest_verdict(gathered: Gathered):
     page, found = gathered
     shown = texts(section(page, "models"))
-    assert "model 0.836 (0.811 to 0.859), best baseline (logistic regression) 0.838 (0.814 to 0.861)" in shown
+    assert "model 0.836 (0.811 to 0.859), best baseline (frequency alone) 0.828 (0.803 to 0.852)" in shown
     assert [r["tone"] for r in found["verdict/churn_28d"].rows] == ["unclear", "unclear"]
     assert found["verdict/coupon_redemption_28d"].rows[0]["tone"] == "good"
     assert "Slope: 1 is right" in shown
@@ -116,7 +117,7 @@ def test_a_segment_shows_every_decision_and_hides_what_is_small(gathered: Gather
     assert reasons == {
         "purchase_count_84d": ("214", -0.25),
         "purchase_recency_days": ("214", 0.8),
-        "email_click_rate_84d": ("210", 0.125),
+        "email_click_rate_84d": ("all but <10", 0.125),
         "age_band": ("<10", None),
     }
     assert "Win back customers who are likely to stay away for four weeks" in texts(section(page, "segments"))
@@ -129,6 +130,8 @@ def test_only_the_last_activation_of_a_segment_at_a_destination_is_what_is_there
         ("handoff", "win_back", 2, "<10"),
         ("pinpoint", "win_back", 2, "<10"),
     ]
+    shown = texts(section(gathered[0], "activations"))
+    assert "252" not in shown, "rows sent less members would tell how many left"
     assert "pinpoint/win_back/2/" in texts(section(gathered[0], "activations"))
 
 
@@ -138,7 +141,13 @@ def test_as_of_is_the_oldest_data_under_each_part(gathered: Gathered):
     assert "Data as of 30 March 2026" in texts(section(page, "segments"))
     header = tree(page).find(".//header")
     assert header is not None
-    assert "Data as of 15 March 2026" in texts(header)
+    assert "Data as of 15 March 2026 to 30 March 2026" in texts(header)
+
+
+def test_an_activation_is_of_the_last_day_of_its_data_and_not_of_the_cutoff_behind_it(gathered: Gathered):
+    page, found = gathered
+    assert {r["as_of"] for r in found["activations"].rows} == {date(2026, 3, 30)}
+    assert "Data as of 30 March 2026" in texts(section(page, "activations"))
 
 
 def test_no_customer_person_or_hash_is_on_the_page(gathered: Gathered):

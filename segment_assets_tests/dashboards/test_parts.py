@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_assets.dashboards import charts
-from segment_assets.dashboards.disclosure import MINIMUM, breakdown, histogram, people
+from segment_assets.dashboards.disclosure import MINIMUM, People, breakdown, histogram, part, people, share
 from segment_assets.dashboards.markup import e, render
 from segment_assets.dashboards.verdict import Estimate, verdict
 from segment_assets.dashboards.visuals import written
@@ -49,6 +49,20 @@ def test_no_small_part_of_a_known_whole_can_be_worked_out(counts: dict[str, int]
             assert breakdown(moved, blur=blurred) == breakdown(counts, blur=blurred)
 
 
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_beside_its_whole_neither_a_part_nor_the_rest_is_told_below_ten(count: int, rest: int):
+    shown = part(count, count + rest)
+    if 0 < rest < MINIMUM <= count:
+        assert shown == People("all but <10", count + rest - 5)
+    else:
+        assert shown == people(count)
+
+
+def test_a_share_is_told_where_its_part_is():
+    assert [share(n, 500) for n in (0, 3, 380, 495, 500)] == [0, None, 0.76, None, 1]
+    assert share(0, 0) is None
+
+
 @given(st.dictionaries(st.integers(1, 30), st.integers(1, 500), min_size=1))
 def test_a_histogram_loses_nobody_and_shows_no_bar_below_ten(counts: dict[int, int]):
     bars = histogram(counts)
@@ -83,12 +97,14 @@ def test_the_verdict_says_what_the_intervals_say(metric, model, baseline, tone, 
     assert (heard, says in text) == (tone, True)
 
 
-def test_where_the_model_is_the_logistic_regression_it_is_held_against_the_simple_rules():
+def test_the_linear_model_is_no_baseline_whether_it_was_chosen_or_not():
     logistic = (0.838, 0.814, 0.861)
     text, tone = verdict([*estimates(logistic, (0.7, 0.68, 0.72)), Estimate("logistic", *logistic)], "roc_auc")
     assert tone == "good"
-    assert "model (a logistic regression) 0.838" in text
+    assert "model (the linear model) 0.838" in text
     assert "best baseline (frequency alone) 0.700" in text
+    other = [*estimates((0.84, 0.82, 0.86), (0.7, 0.68, 0.72)), Estimate("logistic", *logistic)]
+    assert "model 0.840 (0.820 to 0.860), best baseline (frequency alone) 0.700" in verdict(other, "roc_auc")[0]
 
 
 def test_without_a_model_a_baseline_or_intervals_nothing_is_claimed():

@@ -272,6 +272,14 @@ A,new@example.org,,,2026-02-01,no,
     assert {r["reason"] for r in lake.read(QUARANTINED_CUSTOMERS).to_pylist()} == {"missing_customer", "bad_time"}
 
 
+def test_the_time_of_a_row_is_read_as_the_mapping_says_it_is_written(lake, landing):
+    table = CustomerTable(customer="id", updated="seen", email_consent="news", time_format="%d.%m.%Y")
+    landing.write("customers/customers.csv", b"id;seen;news\nA;02.01.2026;yes\nA;01.02.2026;no\nB;2026-01-01;yes\n")
+    build(lake, landing, CustomersLanding(format="table", table=table))
+    assert consent(lake)["A", "email"] == ("denied", "news"), "2 January is before 1 February"
+    assert lake.read(QUARANTINED_CUSTOMERS)["reason"].to_pylist() == ["bad_time"]
+
+
 def test_a_missing_column_is_one_clear_sentence(landing):
     landing.write("customers/customers.csv", b"id,mial\n")
     with pytest.raises(LandingError, match=r'landing\.customers\.table: customers/customers\.csv has no column "mail"'):

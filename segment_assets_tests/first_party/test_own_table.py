@@ -374,3 +374,47 @@ def test_names_that_sound_like_a_suppression_and_are_none_are_told(lake, landing
     normalise(lake, WHERE)
     assert [r["event_name"] for r in lake.read(ENGAGEMENT_EVENTS).to_pylist() if r["is_suppression"]] == ["unsubscribe"]
     assert perhaps_suppressions(lake) == {"opt-out": 2, "unsubscribed": 1}
+
+
+GERMAN = "\ufeffwer;wann;was;betrag\nC1;01.02.2026 05:22;Kauf;14,90\nC2;03.02.2026 17:00;Kauf;1.234,50\n".encode()
+
+
+def test_times_and_numbers_are_read_as_the_mapping_says_they_are_written(lake, landing):
+    mapping = EventTable(
+        customer="wer", time="wann", event="was", metrics={"amount": "betrag"},
+        time_format="%d.%m.%Y %H:%M", decimal=",",
+    )  # fmt: skip
+    where = EventsLanding(format="table", table=mapping)
+    landing.write("events/kauf.csv", GERMAN)
+    assert list(days_in(landing, where)) == ["2026-02-01", "2026-02-03"]
+    load_days(lake, landing, where=where)
+    normalise(lake, where)
+    rows = lake.read(ENGAGEMENT_EVENTS).to_pylist()
+    assert [(r["occurred_at"], r["metrics"]) for r in rows] == [
+        (datetime(2026, 2, 1, 5, 22), [("amount", 14.9)]),
+        (datetime(2026, 2, 3, 17), [("amount", 1234.5)]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("decimal", "written", "reason"),
+    [(".", "14,90", "not_a_number"), (",", "14.90", "not_a_number"), (",", "1.2345,6", "not_a_number"),
+     (",", "-1.234.567", None), (",", "0,5", None), (",", "14", None), (",", "1,2,3", "not_a_number")],
+)  # fmt: skip
+def test_a_decimal_mark_is_declared_and_never_guessed(decimal, written, reason):
+    form = OwnTable(EventTable(customer="who", time="when", event_name="x", metrics={"n": "n"}, decimal=decimal))
+    [found] = [form.read("x", rows) for rows in form.pieces("x", f"who;when;n\nC1;2026-01-01;{written}\n".encode())]
+    assert found.quarantined["reason"].to_pylist() == ([reason] if reason else [])
+
+
+@pytest.mark.parametrize("written", ["2026-01-01", "31.02.2026 05:22", "01.02.2026", "1790000000"])
+def test_a_time_that_is_not_written_as_declared_is_bad(written):
+    form = OwnTable(EventTable(customer="who", time="when", event_name="x", time_format="%d.%m.%Y %H:%M"))
+    [found] = [form.read("x", rows) for rows in form.pieces("x", f"who,when\nC1,{written}\n".encode())]
+    assert found.quarantined["reason"].to_pylist() == ["bad_time"]
+
+
+@pytest.mark.parametrize("form", ["DD.MM.YYYY", "%d.%m.", "%H:%M", "%Y-%m", "%d.%m.%Y %Q"])
+def test_a_form_that_no_day_can_be_read_by_is_refused(form):
+    with pytest.raises(ValueError, match="gives no day of a year"):
+        EventTable(customer="who", time="when", event_name="x", time_format=form)

@@ -48,11 +48,11 @@ def test_a_duplicate_is_not_rejected_and_a_partner_s_bad_row_is() -> None:
     assert found["QuarantinedShare",] == 0.2
 
 
-def test_a_query_tells_its_match_rate_its_time_and_its_cost_and_a_segment_its_size() -> None:
-    query = built("clean_room_results/matched", match_rate=0.42, seconds=31.5, cost_units=0.25, as_of="2026-11-25")
+def test_a_query_tells_its_coverage_its_time_and_its_cost_and_a_segment_its_size() -> None:
+    query = built("clean_room_results/matched", coverage=0.42, seconds=31.5, cost_units=0.25, as_of="2026-11-25")
     segment = built("predictive_segments/win_back", members=20, held_out=5)
     found = values(measures(ended(query, segment)))
-    assert found["MatchRate", "matched"] == 0.42
+    assert found["Coverage", "matched"] == 0.42
     assert found["QuerySeconds", "matched"] == 31.5
     assert found["QueryCostUnits", "matched"] == 0.25
     assert found["DataAgeHours", "clean_room_results/matched"] == 36 + 1 / 60

@@ -8,13 +8,17 @@ from rich.console import Console
 
 from segment_assets import deployment, segmentation
 from segment_assets.activation.tables import ACTIVATION_LEDGER
-from segment_assets.first_party.tables import ARRIVAL_DAYS
-from segment_assets.operations.summary import Summary
+from segment_assets.first_party.tables import ARRIVAL_DAYS, NO_DAY, QUARANTINED_RECORDS
+from segment_assets.landing_config import EventsLanding, EventTable, Landing
+from segment_assets.operations import quarantined
+from segment_assets.operations.summary import DECISIONS, Summary
+from segment_assets.segments.tables import REASONS, predictive_segments
+from segment_assets_tests.first_party.loading import load_days
 
 TODAY = datetime.now(UTC).date()
 
 
-def shown(lake, landing, *days: tuple[date, int]) -> str:
+def shown(lake, landing, *days: tuple[date, int], invented: bool = False) -> str:
     """What the screen says of arrival days with so many objects, of one record each."""
     about = {"good": 0, "quarantined": 0}
     rows = [about | {"arrival_date": day, "objects": n, "delivered": n} for day, n in days]
@@ -23,7 +27,7 @@ def shown(lake, landing, *days: tuple[date, int]) -> str:
     )
     config = segmentation.load(segmentation.DEMO_FILE)
     text = io.StringIO()
-    Summary(config, deployment.settings(config), lake, landing).show(Console(file=text, width=110))
+    Summary(config, deployment.settings(config), lake, landing, invented).show(Console(file=text, width=110))
     return text.getvalue()
 
 
@@ -37,6 +41,57 @@ def test_a_time_in_the_future_that_sets_the_clock_is_said(lake, landing):
     said = shown(lake, landing, (TODAY, 1), (TODAY + timedelta(days=40), 1))
     assert f"{TODAY + timedelta(days=40)} is in the future" in said
     assert "in the future" not in shown(lake, landing, (TODAY, 1), (TODAY + timedelta(days=40), 0))
+
+
+def test_days_that_the_demo_invented_are_not_to_be_mended(lake, landing):
+    assert "in the future" not in shown(lake, landing, (TODAY + timedelta(days=40), 1), invented=True)
+
+
+def test_a_file_without_any_day_is_none_of_1970(lake, landing):
+    assert "records delivered  3 on 1 arrival days, the last 2026-01-01" in shown(
+        lake, landing, (NO_DAY, 2), (date(2026, 1, 1), 1)
+    )
+    lake.catalog.drop_table(ARRIVAL_DAYS.name)
+    assert "records delivered  2 and none of them says its day" in shown(lake, landing, (NO_DAY, 2))
+
+
+def test_a_row_of_a_segment_adds_up_to_all_customers(lake, landing):
+    assert set(DECISIONS) == set(REASONS)
+    decided = ["in"] * 3 + ["unreachable"] * 5
+    rows = [
+        {"customer_id": f"C{i}", "household_id": "h", "state": "out", "reason": reason, "as_of": TODAY}
+        for i, reason in enumerate(decided)
+    ]
+    table = predictive_segments("win_back")
+    filled = [dict.fromkeys(table.schema.names) | row | {"channels": [], "holdout_draw": 0.5} for row in rows]
+    lake.write(table, pa.Table.from_pylist(filled, table.schema), "run")
+    [row] = [line.split() for line in shown(lake, landing, (TODAY, 1)).splitlines() if line.startswith("win_back")]
+    assert row[1:8] == ["3", "0", "0", "5", "0", "0", "0"]
+
+
+GERMAN = "who;when;paid\nC1;01.02.2026 05:22;14,90\nC2;02.02.2026 05:22;1,50\n"
+TABLE = EventTable(customer="who", time="when", event_name="purchase", metrics={"amount": "paid"})
+
+
+def test_the_screen_tells_the_reasons_and_a_delivery_of_which_nothing_was_read(lake, landing):
+    landing.write("events/good.csv", b"who;when;paid\nC1;2026-02-01;1.5\nC1;2026-02-02;many\n")
+    landing.write("events/german.csv", GERMAN.encode())
+    where = Landing(events=EventsLanding(format="table", table=TABLE))
+    load_days(lake, landing, where=where.events)
+    assert quarantined.reasons(lake, QUARANTINED_RECORDS) == ["2 of 3: bad_time", "1 of 3: not_a_number"]
+    assert list(quarantined.warnings(lake, where)) == [
+        "Nothing of events/german.csv could be read: all 2 records are in quarantine, most as bad_time. To mend it, "
+        "say how they are written under landing.events.table.time_format; to look at them: segment-assets sql "
+        '"SELECT * FROM raw.quarantined_records"'
+    ]
+
+
+def test_a_file_whose_good_rows_tell_other_days_than_its_key_was_read(lake, landing):
+    landing.write("events/2026/02/03/o.csv", b"who;when;paid\nC1;never;1\nC1;2026-02-01;1\n")
+    where = Landing(events=EventsLanding(format="table", table=TABLE))
+    load_days(lake, landing, where=where.events)
+    assert lake.read(QUARANTINED_RECORDS).num_rows == 1
+    assert list(quarantined.warnings(lake, where)) == []
 
 
 def test_what_a_destination_holds_is_of_its_last_activation_and_not_all_that_was_ever_sent(lake, landing):

@@ -4,7 +4,7 @@ WITH last AS (
   FROM activation_ledger
   GROUP BY destination, segment
 )
-SELECT a.destination, a.segment, a.sequence, a.as_of, a.members, a.joined, a.left, a.rows_sent, a.location, a.state
+SELECT a.destination, a.segment, a.sequence, a.as_of, a.members, a.joined, a.left, a.location, a.state
 FROM activation_ledger AS a
 JOIN last AS l ON l.destination = a.destination AND l.segment = a.segment AND l.sequence = a.sequence
 ORDER BY a.destination, a.segment

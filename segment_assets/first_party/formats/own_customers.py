@@ -47,7 +47,7 @@ def _contacts(row: dict[str, str | None], mapping: CustomerTable) -> list[Contac
     if customer is None:
         return "missing_customer"
     customer = customer.strip()
-    time = microseconds(updated)
+    time = microseconds(updated, mapping.time_format)
     if updated is not None and (time is None or not EARLIEST <= time < LATEST):
         return "bad_time"
     country = country_of(value(mapping.country))

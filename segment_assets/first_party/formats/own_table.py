@@ -1,5 +1,6 @@
 """One's own table of events, by a column mapping: a row per event, of whatever days the rows are."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -29,6 +30,8 @@ from segment_assets.landing_config import EventTable
 from segment_assets.people.addresses import looks_like_an_address
 
 PLACE = "landing.events.table"
+# Points that part thousands, where the decimal mark is a comma.
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(\.[0-9]{3})+(,[0-9]*)?")
 
 Row = dict[str, str | None]
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -80,7 +83,7 @@ class OwnTable:
         mapping = self.mapping
         kind = self._kind(row)
         name = own_name(kind)
-        occurred = microseconds(row[mapping.time]) or 0
+        occurred = self._time(row[mapping.time]) or 0
         properties = ((name, row[column]) for name, column in mapping.properties.items())
         metrics = ((name, row[column]) for name, column in mapping.metrics.items())
         return Event(
@@ -93,7 +96,7 @@ class OwnTable:
             user_id=row[mapping.customer],
             # An address stays in the raw zone.
             properties=sorted((k, v) for k, v in properties if v is not None and not looks_like_an_address(v)),
-            metrics=sorted((k, float(v)) for k, v in metrics if v is not None),
+            metrics=sorted((k, _number(v, mapping.decimal)) for k, v in metrics if v is not None),
             is_engagement=name in ENGAGEMENT,
             is_suppression=name in SUPPRESSION,
         )
@@ -105,7 +108,7 @@ class OwnTable:
         return self.mapping.rename.get(written, written)
 
     def _received(self, row: Row, occurred: int) -> int:
-        told = microseconds(row[self.mapping.received]) if self.mapping.received else None
+        told = self._time(row[self.mapping.received]) if self.mapping.received else None
         return occurred if told is None else told
 
     def _arrived(self, row: Row) -> int:
@@ -113,14 +116,17 @@ class OwnTable:
             raise MalformedError("missing_customer")
         if not self._kind(row):
             raise MalformedError("missing_event")
-        times = [microseconds(row[c]) for c in (self.mapping.time, self.mapping.received) if c and row[c] is not None]
+        times = [self._time(row[c]) for c in (self.mapping.time, self.mapping.received) if c and row[c] is not None]
         if row[self.mapping.time] is None or None in times:
             raise MalformedError("bad_time")
         if not all(time is not None and EARLIEST <= time < LATEST for time in times):
             raise MalformedError("absurd_time")
         for column in self.mapping.metrics.values():
-            _number(row[column])
+            _number(row[column] or "0", self.mapping.decimal)
         return times[-1] or 0
+
+    def _time(self, written: str | None) -> int | None:
+        return microseconds(written, self.mapping.time_format)
 
 
 def _apart(names: list[str]) -> list[str]:
@@ -134,11 +140,17 @@ def _apart(names: list[str]) -> list[str]:
     return apart
 
 
-def _number(written: str | None) -> None:
+def _number(written: str, decimal: str) -> float:
+    """A metric; what the declared decimal mark makes no number is none, and nothing is guessed: 14.90 is not 1490."""
+    if decimal == ",":
+        if "." in written and not _GROUPED.fullmatch(written.strip()):
+            raise MalformedError("not_a_number")
+        written = written.replace(".", "").replace(",", ".")
     try:
         # Python would also take `1_000` and digits of other scripts.
-        value = float((written or "0").encode("ascii").replace(b"_", b"no"))
+        value = float(written.encode("ascii").replace(b"_", b"no"))
     except ValueError as bad:
         raise MalformedError("not_a_number") from bad
     if not isfinite(value):
         raise MalformedError("not_finite")
+    return value

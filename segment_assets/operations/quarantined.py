@@ -1,0 +1,71 @@
+"""What could not be read, as the screen tells it: the reasons, and deliveries of which nothing was read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from segment_assets.first_party.tables import ARRIVAL_DAYS, QUARANTINED_RECORDS
+from segment_assets.lake import Lake, Table
+from segment_assets.landing_config import Landing
+
+SHOWN = 3
+# Reason -> the key of a table of one's own that says how such values are written.
+KEYS = {"bad_time": "time_format", "not_a_number": "decimal"}
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A delivery of which every record is in quarantine.
+
+    Attributes:
+        object_key: where it lies in the landing place.
+        records: how many it has.
+        reason: of most of them.
+    """
+
+    object_key: str
+    records: int
+    reason: str
+
+
+def reasons(lake: Lake, table: Table) -> list[str]:
+    """The most frequent reasons in a table of quarantined records, each with its share of them."""
+    with lake.connect(table) as db:
+        counts = db.sql(
+            f'SELECT reason, count(*) AS n FROM "{table.short_name}" GROUP BY reason ORDER BY n DESC, reason'
+        ).fetchall()
+    whole = sum(count for _, count in counts)
+    lines = [f"{count:,} of {whole:,}: {reason}" for reason, count in counts[:SHOWN]]
+    rest = sum(count for _, count in counts[SHOWN:])
+    return [*lines, f"{rest:,} of {whole:,}: other reasons"] if rest else lines
+
+
+def unread(lake: Lake) -> list[Unread]:
+    """Objects with events of days on which nothing could be read, the largest first.
+
+    What is quarantined of an object lies on a day of its good records, where it has any: so it has none.
+    """
+    with lake.connect(QUARANTINED_RECORDS, ARRIVAL_DAYS) as db:
+        found = db.sql(
+            "SELECT object_key, count(*) AS records, mode(reason) FROM quarantined_records "
+            "JOIN arrival_days USING (arrival_date) WHERE good = 0 AND objects > 0 "
+            "GROUP BY object_key ORDER BY records DESC, object_key"
+        ).fetchall()
+    return [Unread(*row) for row in found]
+
+
+def warnings(lake: Lake, landing: Landing) -> Iterator[str]:
+    """A sentence for each of the largest deliveries of which nothing was read: what, why, how to mend it."""
+    lost = unread(lake)
+    for each in lost[:SHOWN]:
+        key = KEYS.get(each.reason) if landing.events.table else None
+        mend = f"say how they are written under landing.events.table.{key}" if key else "docs/quarantine.md says how"
+        yield (
+            f"Nothing of {each.object_key} could be read: {_all(each.records)} in quarantine, most as {each.reason}. "
+            f'To mend it, {mend}; to look at them: segment-assets sql "SELECT * FROM raw.quarantined_records"'
+        )
+    if len(lost) > SHOWN:
+        yield f"Nothing of {len(lost) - SHOWN:,} more objects could be read."
+
+
+def _all(records: int) -> str:
+    return "its one record is" if records == 1 else f"all {records:,} records are"
