@@ -22,8 +22,15 @@ from segment_assets.operations.summary import Summary
 from segment_assets.segmentation import Segmentation
 
 
-def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
-    """Bring everything up to date, or leave it to the daemon that is awake; then one screen of what there is."""
+def refresh(console: Console, home: Path, next_steps: str = "", *, days_ahead_are_meant: bool = False) -> bool:
+    """Bring everything up to date, or leave it to the daemon that is awake; then one screen of what there is.
+
+    Args:
+        console: where it is told.
+        home: the home folder.
+        next_steps: said at the end.
+        days_ahead_are_meant: arrival days after today are no mistake, as the demo's next days.
+    """
     started = time.monotonic()
     from segment_assets.definitions import platform
 
@@ -41,7 +48,7 @@ def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
             refreshed = Refresh(defs, instance, home / "state", progress.on_run)
             runs = refreshed.run()
         resources = defs.resources or {}
-        Summary(config, settings, resources["lake"], resources["exports"]).show(console)
+        Summary(config, settings, resources["lake"], resources["exports"], days_ahead_are_meant).show(console)
         spent = time.monotonic() - started
         _tell_runs(console, instance, runs)
         _tell_cost(console, spent, seconds_in_assets(instance, [r.run_id for r in runs]), at_rest)

@@ -32,12 +32,14 @@ class Summary:
         settings: where things are.
         lake: the tables.
         exports: where files for people are.
+        days_ahead_are_meant: arrival days after today are no mistake.
     """
 
     config: Segmentation
     settings: Settings
     lake: Lake
     exports: ObjectStore
+    days_ahead_are_meant: bool = False
 
     def show(self, console: Console) -> None:
         """Print it."""
@@ -52,7 +54,7 @@ class Summary:
         events = self._row(ENGAGEMENT_EVENTS, "count(*)")[0]
         if days[0]:
             grid.add_row("records delivered", f"{days[1]:,} on {days[0]} arrival days, the last {days[3]}")
-            if days[3] > datetime.now(UTC).date() + timedelta(days=1):
+            if not self.days_ahead_are_meant and days[3] > datetime.now(UTC).date() + timedelta(days=1):
                 grid.add_row("", f"{days[3]} is in the future, and the last day is the clock of all that follows: mend")
                 grid.add_row("", "or remove the records with that time")
             grid.add_row("quarantined", f"{days[2]:,}; {days[1] - days[2] - events:,} duplicates and probes dropped")

@@ -14,7 +14,7 @@ from segment_assets.operations.summary import Summary
 TODAY = datetime.now(UTC).date()
 
 
-def shown(lake, landing, *days: tuple[date, int]) -> str:
+def shown(lake, landing, *days: tuple[date, int], days_ahead_are_meant: bool = False) -> str:
     """What the screen says of arrival days with so many objects, of one record each."""
     about = {"good": 0, "quarantined": 0}
     rows = [about | {"arrival_date": day, "objects": n, "delivered": n} for day, n in days]
@@ -23,7 +23,8 @@ def shown(lake, landing, *days: tuple[date, int]) -> str:
     )
     config = segmentation.load(segmentation.DEMO_FILE)
     text = io.StringIO()
-    Summary(config, deployment.settings(config), lake, landing).show(Console(file=text, width=110))
+    screen = Summary(config, deployment.settings(config), lake, landing, days_ahead_are_meant)
+    screen.show(Console(file=text, width=110))
     return text.getvalue()
 
 
@@ -37,6 +38,12 @@ def test_a_time_in_the_future_that_sets_the_clock_is_said(lake, landing):
     said = shown(lake, landing, (TODAY, 1), (TODAY + timedelta(days=40), 1))
     assert f"{TODAY + timedelta(days=40)} is in the future" in said
     assert "in the future" not in shown(lake, landing, (TODAY, 1), (TODAY + timedelta(days=40), 0))
+
+
+def test_days_that_the_demo_itself_put_ahead_are_no_mistake(lake, landing):
+    said = shown(lake, landing, (TODAY, 1), (TODAY + timedelta(days=2), 1), days_ahead_are_meant=True)
+    assert f"the last {TODAY + timedelta(days=2)}" in said
+    assert "in the future" not in said
 
 
 def test_what_a_destination_holds_is_of_its_last_activation_and_not_all_that_was_ever_sent(lake, landing):
