@@ -50,14 +50,32 @@ def test_nothing_is_deleted_that_is_not_named_and_a_wrong_name_is_refused_with_t
         steps(changes, ["ours/association/audienc"])
 
 
-def test_what_aws_cant_change_in_place_is_deleted_and_made_only_when_named():
+def test_what_aws_cant_change_in_place_is_deleted_when_named_and_made_by_the_next_call():
     wanted = resource("association", "customers", configuredTable="dev_new", roleArn="r")
     found = resource("association", "customers", configuredTable="dev_old", roleArn="r")
     changes = plan([wanted], [found])
     assert changes == [Change("blocked", wanted, ("configuredTable",))]
     with pytest.raises(PlanError, match=r"can't change configuredTable in place: .* --delete ours/assoc"):
         steps(changes)
-    assert [s.verb for s in steps(changes, ["ours/association/customers"])] == ["delete", "create"]
+    assert [s.verb for s in steps(changes, ["ours/association/customers"])] == ["delete"]
+    assert [s.verb for s in steps(plan([wanted], []))] == ["create"]
+
+
+def test_what_others_rest_on_is_not_deleted_before_them():
+    table = resource("configured_table", "dev_a")
+    association = resource("association", "a", configuredTable="dev_a", roleArn="r")
+    changes = plan([], [resource("collaboration"), resource("membership"), table, association])
+    with pytest.raises(PlanError, match="--delete ours/configured_table/dev_a: ours/association/a goes before it"):
+        steps(changes, [table.label])
+    with pytest.raises(PlanError, match="--delete ours/membership/a: ours/association/a goes before it"):
+        steps(changes, ["ours/membership/a"])
+    every = [c.resource.label for c in changes]
+    assert [s.resource.kind for s in steps(changes, every)] == [
+        "association",
+        "configured_table",
+        "collaboration",
+        "membership",
+    ]
 
 
 def test_a_rule_is_the_same_in_whatever_order_aws_gives_it_back():
@@ -140,6 +158,22 @@ def test_the_commands_say_what_differs_make_it_and_then_say_that_nothing_does(wo
     assert "15 unchanged" in say("plan")
     assert say("apply") == "Everything is as declared: nothing was changed.\n"
     assert "customers_list" in say("apply", "--delete", "ours/association/customer_list", code=1)
+
+
+def test_everything_of_this_deployment_goes_in_one_call_and_stays_gone(world, tmp_path, monkeypatch):
+    say = commands(world, tmp_path, monkeypatch)
+    say("apply")
+    assert say("apply", "--delete-all").count("deleted ") == 15
+    assert "15 create" in say("plan")
+    assert say("apply", "--delete-all") == "There is nothing of this deployment to delete.\n"
+
+
+def test_what_is_deleted_alone_is_not_made_again_by_the_same_call(world, tmp_path, monkeypatch):
+    say = commands(world, tmp_path, monkeypatch)
+    say("apply")
+    assert say("apply", "--delete", "ours/association/customers_list") == "deleted ours/association/customers_list\n"
+    assert "1 create, 14 unchanged" in say("plan")
+    assert say("apply") == "created ours/association/customers_list\n"
 
 
 def test_each_account_may_be_made_alone_and_the_partners_after_ours(world, tmp_path, monkeypatch):
