@@ -5,6 +5,7 @@ Pure: nothing here asks AWS. Names that belong to an account carry the deploymen
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -174,8 +175,19 @@ def _bridge(name: str, bridge: Bridge, aws: Aws, catalog: Mapping[str, Table]) -
 
 
 def plan(wanted: Iterable[Resource], found: Iterable[Resource]) -> list[Change]:
-    """What each resource needs; things of this deployment that nobody declares come last."""
-    there, changes = {r.label: r for r in found}, []
+    """What each resource needs; things of this deployment that nobody declares come last.
+
+    Raises:
+        PlanError: two things of one name: which of them is meant can't be told.
+    """
+    found, changes = list(found), []
+    there = {r.label: r for r in found}
+    if len(there) < len(found):
+        [(twice, number), *_] = Counter(r.label for r in found).most_common(1)
+        raise PlanError(
+            f"{twice}: Clean Rooms has {number} of that name, and which is meant can't be told: delete all but one "
+            "(its console, or `aws cleanrooms`, tells them by their ids), and run the same command again"
+        )
     for resource in wanted:
         other = there.pop(resource.label, None)
         if other is None:

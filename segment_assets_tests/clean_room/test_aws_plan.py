@@ -135,6 +135,47 @@ def test_an_apply_that_was_refused_half_way_is_finished_by_the_next(world):
     assert {c.action for c in world.plan()} == {"unchanged"}
 
 
+CREATED = (
+    "Collaboration",
+    "Membership",
+    "ConfiguredTable",
+    "ConfiguredTableAnalysisRule",
+    "ConfiguredTableAssociation",
+)
+
+
+@pytest.mark.parametrize("kind", CREATED)
+def test_what_was_made_by_a_call_whose_answer_was_lost_is_found_and_not_made_twice(world, kind):
+    world.aws.faults.append(Fault(f"cleanrooms.Create{kind}", "InternalServerException", 500, after=True))
+    assert Counter(step.resource.kind for step in world.apply()) == EVERYTHING
+    assert [c.action for c in world.plan()] == ["unchanged"] * 15
+    assert len(world.service.collaborations) == 1
+
+
+def test_what_was_not_made_by_a_call_that_failed_is_made_by_the_next(world):
+    world.aws.faults.append(Fault("cleanrooms.CreateCollaboration", "InternalServerException", 500, times=2))
+    world.apply()
+    assert len(world.service.collaborations) == 1
+
+
+def test_what_was_deleted_by_a_call_whose_answer_was_lost_is_gone(world):
+    world.apply()
+    world.aws.faults.append(Fault("cleanrooms.DeleteCollaboration", "InternalServerException", 500, after=True))
+    world.apply(*(change.resource.label for change in world.plan()))
+    assert {c.action for c in world.plan()} == {"create"}
+
+
+def test_two_things_of_one_name_are_told_and_neither_is_taken(world):
+    world.apply()
+    [one] = world.service.collaborations.values()
+    another = one["id"][::-1].replace("-", "0")
+    world.service.members[another] = world.service.members[one["id"]]
+    world.service.collaborations[another] = one | {"id": another}
+    told = f"ours/collaboration/{one['name']}: Clean Rooms has 2 of that name"
+    with pytest.raises(PlanError, match=told):
+        world.plan()
+
+
 def commands(world: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """The command line on the demo's file with this double's places in it."""
     config = home / "segmentation.yaml"
