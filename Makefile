@@ -29,9 +29,8 @@ aws-demo: $(READY) ## the whole demo with the AWS adapters, on a double of AWS o
 	@$(ON_aws) $(BIN)/segment-assets aws apply
 	@$(ON_aws) $(BIN)/segment-assets demo
 
-aws-stop: ## stop that double; what it holds is gone
-	@pkill -f segment_assets_tests.aws_double$$ || true
-	@rm -rf .home/aws
+aws-stop: $(READY) ## stop that double; what it holds is gone
+	@$(ON_aws) stop
 
 test: $(READY) ## run every test
 	@$(BIN)/python -m pytest

@@ -5,10 +5,12 @@ is entered first where it has one (`acting`); the partner's account is entered b
 entered lasts an hour, and is entered anew before that ends: a run may go on for longer.
 """
 
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import boto3
@@ -16,14 +18,20 @@ import botocore.session
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 
 from segment_assets import acting
 
 # Adaptive: throttling and faults of the network are tried again with jitter, at a rate that AWS takes.
 _CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, max_pool_connections=16)
+_ONCE = Config(retries={"total_max_attempts": 1})
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+_THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+REFUSED = (ClientError, BotoCoreError)
+ATTEMPTS = 6
+FIRST_PAUSE = 0.2  # seconds; doubled with each attempt, and drawn between half and all of it
+T = TypeVar("T")
 SESSION_SECONDS = 3600  # the most that AWS gives to a role that was entered from another
 _clients: WeakKeyDictionary[boto3.Session, dict[Any, BaseClient]] = WeakKeyDictionary()
 
@@ -85,7 +93,7 @@ def _entered(chain: tuple[tuple[str, str | None], ...]) -> boto3.Session:
     def enter() -> dict[str, str]:
         try:
             found = client("sts", source).assume_role(**asked, DurationSeconds=SESSION_SECONDS)["Credentials"]
-        except (ClientError, BotoCoreError) as refused:
+        except REFUSED as refused:
             raise AwsRefusedError(sentence(refused, f"sts:AssumeRole on {role_arn}")) from refused
         return {
             "access_key": found["AccessKeyId"],
@@ -142,5 +150,40 @@ def telling(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ClientError, BotoCoreError) as refused:
+    except REFUSED as refused:
         raise AwsRefusedError(sentence(refused, doing)) from refused
+
+
+def once(create: Callable[[], T], find: Callable[[], T | None]) -> T:
+    """Create what knows no client token, and not twice.
+
+    A call that was throttled had no effect, and is made again. One that ended in a fault of the service or the network
+    may have had its effect: it is looked for before it is made again. `create` must not try again by itself.
+
+    Args:
+        create: makes the thing.
+        find: looks for it, where it may have been made by a call whose answer was lost.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return create()
+        except REFUSED as refused:
+            lost = _may_have_happened(refused)
+            if attempt == ATTEMPTS or not (lost or code(refused) in _THROTTLED):
+                raise
+            time.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311  jitter, no secret
+            if lost and (found := find()) is not None:
+                return found
+    raise AssertionError("the last attempt returns or raises")
+
+
+def without_retries(service: str, within: boto3.Session | None = None) -> BaseClient:
+    """A client that makes each call once: botocore's own retries would create a second job after a lost answer."""
+    return client(service, within, config=_ONCE)
+
+
+def _may_have_happened(error: BaseException) -> bool:
+    if isinstance(error, ClientError):
+        status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 and code(error) not in _THROTTLED
+    return isinstance(error, HTTPClientError)

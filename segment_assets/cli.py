@@ -163,13 +163,17 @@ def aws_plan(config: Path | None, account: str | None) -> None:
 @aws.command("apply")
 @CONFIG_OPTION
 @ACCOUNT_OPTION
-@click.option("--delete", multiple=True, metavar="NAME", help="delete this, named as in the plan; may be repeated")
-def aws_apply(config: Path | None, account: str | None, delete: tuple[str, ...]) -> None:
+@click.option(
+    "--delete", multiple=True, metavar="NAME", help="delete this, named as in the plan, and make nothing; repeat"
+)
+@click.option("--delete-all", is_flag=True, help="delete all that the plan finds of this deployment, and make nothing")
+def aws_apply(config: Path | None, account: str | None, delete: tuple[str, ...], delete_all: bool) -> None:
     """Make Clean Rooms in both accounts as segmentation.yaml declares it; delete nothing that is not named."""
     from segment_assets.operations import aws_command
 
     _use(config)
-    _finish(lambda console: aws_command.apply(console, (account,) if account else aws_command.BOTH, delete))
+    accounts = (account,) if account else aws_command.BOTH
+    _finish(lambda console: aws_command.apply(console, accounts, delete, delete_all=delete_all))
 
 
 @aws.command("smoke-test")

@@ -1,35 +1,23 @@
-"""Pinpoint on AWS, through the bucket of exports; and the one way to create what knows no client token."""
+"""Pinpoint on AWS, through the bucket of exports."""
 
-import random
-import time
-from collections.abc import Callable
-from typing import Any, NoReturn, Protocol, TypeVar, cast
+from typing import Any, NoReturn, Protocol, cast
 from urllib.parse import urlparse
 
 from botocore.client import BaseClient
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from segment_assets.activation.port import ActivationError, ImportJobRequest, ImportJobResponse, PinpointService
-from segment_assets.aws import AwsRefusedError, client, code, sentence
+from segment_assets.aws import REFUSED, AwsRefusedError, client, code, once, sentence, without_retries
 from segment_assets.aws_config import Aws
 from segment_assets.lake import ObjectStore
 from segment_assets.lake.aws import exports
 
-T = TypeVar("T")
-REFUSED = (ClientError, BotoCoreError)
 ENDED = (
     "Amazon Pinpoint's segments, endpoints and imports ended on 2026-10-30, so nothing was written and nothing sent: "
     "in segmentation.yaml, send the segment to a destination of kind customer_profiles_import (Amazon Connect Customer "
     "Profiles) or file_handoff instead"
 )
-ATTEMPTS = 6
-FIRST_PAUSE = 0.2  # seconds; doubled with each attempt, and drawn between half and all of it
 PAGE = "100"
-_ONCE = Config(retries={"total_max_attempts": 1})
-
 _LIVE = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
-_THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
 
 
 class Settings(Protocol):
@@ -139,44 +127,9 @@ class AwsPinpoint(PinpointService):
         return [job for job in self.list_import_jobs(application_id) if job["Definition"]["S3Url"] == request["S3Url"]]
 
 
-def once(create: Callable[[], T], find: Callable[[], T | None]) -> T:
-    """Create what knows no client token, and not twice.
-
-    A call that was throttled had no effect, and is made again. One that ended in a fault of the service or the network
-    may have had its effect: it is looked for before it is made again. `create` must not try again by itself.
-
-    Args:
-        create: makes the thing.
-        find: looks for it, where it may have been made by a call whose answer was lost.
-    """
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return create()
-        except REFUSED as refused:
-            lost = _may_have_happened(refused)
-            if attempt == ATTEMPTS or not (lost or code(refused) in _THROTTLED):
-                raise
-            time.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311  jitter, no secret
-            if lost and (found := find()) is not None:
-                return found
-    raise AssertionError("the last attempt returns or raises")
-
-
-def without_retries(service: str) -> BaseClient:
-    """A client that makes each call once: botocore's own retries would create a second job after a lost answer."""
-    return client(service, config=_ONCE)
-
-
 def is_live(of: BaseClient) -> bool:
     """The client talks to AWS itself, and not to a double or a proxy of one's own."""
     return (urlparse(of.meta.endpoint_url).hostname or "").endswith(_LIVE)
-
-
-def _may_have_happened(error: BaseException) -> bool:
-    if isinstance(error, ClientError):
-        status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= 500 and code(error) not in _THROTTLED
-    return isinstance(error, HTTPClientError)
 
 
 def _refuse(error: BaseException, doing: str) -> NoReturn:

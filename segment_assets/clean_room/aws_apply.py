@@ -1,9 +1,10 @@
 """Carry a plan out in two accounts' Clean Rooms: one call of AWS for each step of it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from segment_assets.aws import telling
+from segment_assets.aws import code, once, telling
 from segment_assets.clean_room.aws_observe import Observed
 from segment_assets.clean_room.aws_patience import tries
 from segment_assets.clean_room.aws_plan import OURS, PlanError, Resource, Step
@@ -22,14 +23,37 @@ class Rooms(Observed):
         doing = _CALLS[verb, resource.kind]
         operation = "".join(word.capitalize() for word in doing.split("_"))
         asked = getattr(self, f"_{resource.kind}")(resource, verb)
-        call = getattr(self._clients[resource.account], doing)
+        on = (self._makers if verb == "create" else self._clients)[resource.account]
+        call = partial(getattr(on, doing), **asked)
         with telling(f"cleanrooms:{operation} on {resource.label}"):
-            answer = self._patiently(lambda: call(**asked), self._clients[resource.account])
-        if verb == "create" and resource.kind not in ("analysis_rule", "association_rule"):
-            [made] = [v for v in answer.values() if isinstance(v, dict) and "id" in v]
-            self._ids[resource.label] = made["id"]
-            if resource.kind == "analysis_template":
-                self._arns[resource.name] = made["arn"]
+            if verb == "create":
+                self._patiently(lambda: self._create(resource, call), on)
+            elif verb == "delete":
+                self._delete(call, on)
+            else:
+                self._patiently(call, on)
+
+    def _create(self, resource: Resource, call: Callable[[], Any]) -> None:
+        """Clean Rooms knows no client token: where an answer was lost, what was made is looked for."""
+
+        def find() -> bool | None:
+            return any(found.label == resource.label for found in self.observe()) or None
+
+        answer = once(call, find)
+        if isinstance(answer, bool) or resource.kind in ("analysis_rule", "association_rule"):
+            return
+        [made] = [v for v in answer.values() if isinstance(v, dict) and "id" in v]
+        self._ids[resource.label] = made["id"]
+        if resource.kind == "analysis_template":
+            self._arns[resource.name] = made["arn"]
+
+    def _delete(self, call: Callable[[], Any], on: Any) -> None:
+        try:
+            call()
+        except on.exceptions.ClientError as refused:
+            # It was seen a moment ago: the answer to an earlier try of this very call was lost.
+            if code(refused) != "ResourceNotFoundException":
+                raise
 
     def _patiently(self, call: Callable[[], Any], on: Any) -> Any:
         for last in tries(self.patience, 1.0):

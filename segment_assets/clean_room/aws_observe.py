@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from segment_assets.aws import client, session, telling
+from segment_assets.aws import client, session, telling, without_retries
 from segment_assets.aws_config import Aws
 from segment_assets.clean_room.aws_names import Names
 from segment_assets.clean_room.aws_plan import OURS, PARTNERS, Resource, canonical, privacy_budget
@@ -36,6 +36,7 @@ class Observed:
             PARTNERS: partial(session, aws.partner.role_arn, aws.partner.external_id),
         }
         self._clients: dict[str, Any] = {account: client("cleanrooms", enter[account]()) for account in accounts}
+        self._makers: dict[str, Any] = {a: without_retries("cleanrooms", enter[a]()) for a in accounts}
         self._ids: dict[str, str] = {}
         self._arns: dict[str, str] = {}  # of analysis templates, by name
         self._names = Names(aws, self.runner, self.provider, self._arns)

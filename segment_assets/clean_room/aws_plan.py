@@ -5,6 +5,7 @@ Pure: nothing here asks AWS. Names that belong to an account carry the deploymen
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -26,6 +27,8 @@ KINDS = (
     "collaboration", "membership", "configured_table", "analysis_template", "analysis_rule", "association",
     "association_rule", "access_budget", "privacy_budget", "id_namespace", "id_mapping_table",
 )  # fmt: skip
+# Not of a membership: they outlive every collaboration.
+_OF_AN_ACCOUNT = {"configured_table", "analysis_rule"}
 # What AWS can't change in place.
 _FIXED = {
     "collaboration": {"members"},
@@ -172,8 +175,19 @@ def _bridge(name: str, bridge: Bridge, aws: Aws, catalog: Mapping[str, Table]) -
 
 
 def plan(wanted: Iterable[Resource], found: Iterable[Resource]) -> list[Change]:
-    """What each resource needs; things of this deployment that nobody declares come last."""
-    there, changes = {r.label: r for r in found}, []
+    """What each resource needs; things of this deployment that nobody declares come last.
+
+    Raises:
+        PlanError: two things of one name: which of them is meant can't be told.
+    """
+    found, changes = list(found), []
+    there = {r.label: r for r in found}
+    if len(there) < len(found):
+        [(twice, number), *_] = Counter(r.label for r in found).most_common(1)
+        raise PlanError(
+            f"{twice}: Clean Rooms has {number} of that name, and which is meant can't be told: delete all but one "
+            "(its console, or `aws cleanrooms`, tells them by their ids), and run the same command again"
+        )
     for resource in wanted:
         other = there.pop(resource.label, None)
         if other is None:
@@ -186,37 +200,70 @@ def plan(wanted: Iterable[Resource], found: Iterable[Resource]) -> list[Change]:
 
 
 def steps(changes: Collection[Change], delete: Collection[str] = ()) -> list[Step]:
-    """The calls that carry a plan out: what is named is deleted first, in the reverse order of making.
+    """The calls that carry a plan out: they make and change what is declared, or delete what is named, never both.
+
+    What was deleted a moment ago would otherwise be made again by the same plan.
 
     Args:
         changes: the plan.
         delete: labels of resources to delete; nothing else is.
 
     Raises:
-        PlanError: a label names nothing that is there, or a difference can't be changed in place.
+        PlanError: a difference can't be changed in place, or a label names nothing that is there, or something that
+            others rest on which are not named.
     """
+    if delete:
+        return [Step("delete", resource) for resource in _going(changes, delete)]
+    for change in changes:
+        if change.action == "blocked":
+            raise PlanError(_in_the_way(change))
+    verbs: dict[Action, Literal["create", "change"]] = {"create": "create", "change": "change"}
+    return [Step(verbs[c.action], c.resource) for c in changes if c.action in verbs]
+
+
+def _in_the_way(blocked: Change) -> str:
+    label = blocked.resource.label
+    if blocked.resource.kind == "privacy_budget" and "autoRefresh" not in blocked.differs:
+        return (
+            f"{label}: a budget that was used can grow, and not shrink: raise "
+            "segmentation.yaml: collaboration.privacy_budget.epsilon to what is there"
+        )
+    return (
+        f"{label}: AWS can't change {', '.join(blocked.differs)} in place: "
+        f"delete it with `segment-assets aws apply --delete {label}`, and the next apply makes it anew"
+    )
+
+
+def _going(changes: Iterable[Change], delete: Collection[str]) -> list[Resource]:
+    """What is named, in an order in which nothing rests on what goes before it."""
     there = {c.resource.label: c.resource for c in changes if c.action != "create"}
     if unknown := sorted(set(delete) - set(there)):
         raise PlanError(f"--delete {unknown[0]}: no resource has that name {nearest(unknown[0], there)}")
-    blocked = [c for c in changes if c.action == "blocked" and c.resource.label not in delete]
-    if blocked:
-        one = blocked[0]
-        if one.resource.kind == "privacy_budget" and "autoRefresh" not in one.differs:
-            raise PlanError(
-                f"{one.resource.label}: a budget that was used can grow, and not shrink: raise "
-                "segmentation.yaml: collaboration.privacy_budget.epsilon to what is there"
-            )
-        raise PlanError(
-            f"{one.resource.label}: AWS can't change {', '.join(one.differs)} in place: "
-            f"name it with --delete {one.resource.label}, and it is made anew"
-        )
-    gone = sorted((there[label] for label in set(delete)), key=lambda r: (-KINDS.index(r.kind), r.label))
-    made = [
-        Step("change" if c.action == "change" else "create", c.resource)
-        for c in changes
-        if (c.action in ("create", "change") and c.resource.label not in delete) or c.action == "blocked"
-    ]
-    return [*(Step("delete", resource) for resource in gone), *made]
+    for label in sorted(set(delete)):
+        resting = (r.label for r in there.values() if _rests(r, there[label]) and r.label not in delete)
+        if first := min(resting, default=None):
+            raise PlanError(f"--delete {label}: {first} goes before it: name it too, in the same call")
+    return sorted((there[label] for label in set(delete)), key=lambda r: (_turn(r), r.label))
+
+
+def _rests(resource: Resource, on: Resource) -> bool:
+    """Whether AWS refuses to delete the second while the first is there."""
+    if on.kind == "membership" and resource.kind == "collaboration":
+        return on.account == OURS
+    if resource.account != on.account:
+        return False
+    if on.kind == "membership":
+        return KINDS.index(resource.kind) > KINDS.index("membership") and resource.kind not in _OF_AN_ACCOUNT
+    return on.kind == "configured_table" and resource.settings.get("configuredTable") == on.name
+
+
+def _turn(resource: Resource) -> int:
+    """Whoever made a collaboration leaves it by deleting it, and only then its membership in it.
+
+    https://docs.aws.amazon.com/clean-rooms/latest/userguide/leave-collab.html
+    """
+    late = resource.kind == "membership" and resource.account == OURS
+    return 1 if late else -KINDS.index(resource.kind)
 
 
 def privacy_budget(told: Mapping[str, Any]) -> dict[str, Any]:

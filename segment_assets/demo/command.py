@@ -1,9 +1,9 @@
 """What `make demo` and `make next-day` do."""
 
 import json
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -17,6 +17,15 @@ NEXT = {
     "aws": "Next: `make dev DEPLOYMENT=aws` opens the Dagster UI on this instance; `make next-day DEPLOYMENT=aws` "
     "sends the next day of data; `make aws-stop` ends it all.",
 }
+BEGIN = {"embedded": "make demo", "aws": "make aws-demo"}
+
+
+@dataclass(frozen=True)
+class Year:
+    """What is known of the replay: its last day, and whether it was written to the end."""
+
+    today: str
+    complete: bool
 
 
 def demo(console: Console, home: Path, today: date) -> bool:
@@ -26,18 +35,31 @@ def demo(console: Console, home: Path, today: date) -> bool:
     """
     settings = deployment.settings(segmentation.load(), under=home)
     marker = home / "demo.json"
-    # The first day's choice stays: a replay that was killed must go on with the same dates.
-    known: dict[str, Any] = {"today": today.isoformat(), "complete": False}
-    if marker.exists():
-        known = json.loads(marker.read_text())
-    if known["complete"]:
-        console.print(f"The year is already in the landing place (last day {known['today']}).")
+    year = known(marker, _places(settings)[0], today)
+    if year.complete:
+        console.print(f"The year is already in the landing place (last day {year.today}).")
     else:
         home.mkdir(parents=True, exist_ok=True)
-        marker.write_text(json.dumps(known))
-        _replay(console, settings, date.fromisoformat(known["today"]))
-        marker.write_text(json.dumps(known | {"complete": True}))
+        _replay(console, settings, date.fromisoformat(year.today))
+        marker.write_text(json.dumps(asdict(Year(year.today, complete=True))))
     return command.refresh(console, home, NEXT[deployment.chosen()])
+
+
+def known(marker: Path, landing: ObjectStore, today: date) -> Year:
+    """The replay to go on with: what lies in the landing place says which, and the marker alone proves nothing.
+
+    Args:
+        marker: written when a replay was complete; its landing place may have been emptied since.
+        landing: the customers' export in it is written first, and carries the last day also after a kill.
+        today: the last day of a replay that is yet to begin.
+    """
+    from segment_assets.demo.replay import replayed_until
+
+    until = replayed_until(landing)
+    if until is None:
+        return Year(today.isoformat(), complete=False)
+    ended = marker.exists() and json.loads(marker.read_text()) == asdict(Year(until.isoformat(), complete=True))
+    return Year(until.isoformat(), ended)
 
 
 def next_day(console: Console, home: Path) -> bool:
@@ -49,7 +71,7 @@ def next_day(console: Console, home: Path) -> bool:
     landing, partner_landing = _places(settings)
     newest = last_day(landing)
     if newest is None:
-        console.print("There is no data yet: run `make demo` first.")
+        console.print(f"There is no data yet: run `{BEGIN[deployment.chosen()]}` first.")
         return False
     through = deployment.resource(settings, "stream")
     if through:

@@ -137,7 +137,7 @@ def next_day(
     """
     last, today = last_day(landing), replayed_until(landing) or today_of_data
     if last is None or today is None or last < today:
-        raise DemoError("the landing place holds no whole replay to continue: run `make demo` first")
+        raise DemoError("the landing place holds no whole replay to continue: run the demo first, to its end")
     data = data or source.read()
     customers = _customers(data, customers_factor)
 

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from segment_assets.aws import AwsRefusedError, client, code, sentence
 from segment_assets.aws_config import AwsSageMaker
 from segment_assets.lake import ObjectStore, content_hash
-from segment_assets.lake.aws import Settings, exports
+from segment_assets.lake.aws import Settings, exports, models
 from segment_assets.modelling import exchange, scoring
 from segment_assets.modelling.artefact import Stored
 from segment_assets.modelling.embedded import InProcess
@@ -82,12 +82,15 @@ class SageMaker(Trainer):
     Args:
         deployment: stands before names and is part of every place.
         how: image, role and machine.
-        store: the bucket's part that jobs read from and write to.
+        store: the bucket's part that jobs read from and write to; what lies there may go after a while.
+        kept: the bucket's part where models stay.
         pace: of watching a job.
     """
 
-    def __init__(self, deployment: str, how: AwsSageMaker, store: ObjectStore, pace: Pace | None = None) -> None:
-        self._deployment, self._how, self._store = deployment, how, store
+    def __init__(
+        self, deployment: str, how: AwsSageMaker, store: ObjectStore, kept: ObjectStore, pace: Pace | None = None
+    ) -> None:
+        self._deployment, self._how, self._store, self._kept = deployment, how, store, kept
         self._api = Calls(how.role_arn)
         self._jobs = Jobs(self._api, pace or Pace(), how.minutes * 60 + _TO_START)
         self._registry = Registry(self._api, deployment, how.image_uri, how.instance_type)
@@ -109,8 +112,11 @@ class SageMaker(Trainer):
             learnt.stored and learnt.stored.sha256 != _sha256(learnt.content or b"")
         ):
             raise TrainerError(f"{url} is not what was ordered (version {order.version}); delete it, then re-run")
-        if learnt.stored:
-            self._registry.register(learnt.stored, url, job)
+        if learnt.stored and learnt.content:
+            # A package is of use for as long as its model, and a job's output goes after 90 days (deploy/data.yaml).
+            place = f"{order.target}/packages/{learnt.stored.sha256}/model.tar.gz"
+            self._kept.write(place, exchange.to_tar({exchange.MODEL: learnt.content}))
+            self._registry.register(learnt.stored, self._kept.uri(place), job)
         return learnt
 
     def promote(self, stored: Stored) -> None:
@@ -222,7 +228,7 @@ def trainer(settings: Settings) -> Trainer:
     aws = settings.aws
     if aws.sagemaker is None:
         return InProcess("segmentation.yaml has no aws.sagemaker")
-    return SageMaker(aws.deployment, aws.sagemaker, exports(settings))
+    return SageMaker(aws.deployment, aws.sagemaker, exports(settings), models(settings))
 
 
 def _says(refused: BaseException, words: re.Pattern[str]) -> bool:

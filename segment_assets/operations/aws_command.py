@@ -25,11 +25,15 @@ def plan(console: Console, accounts: Sequence[str] = BOTH) -> bool:
     return True
 
 
-def apply(console: Console, accounts: Sequence[str] = BOTH, delete: Collection[str] = ()) -> bool:
-    """Make what is declared and not there, change what differs, delete what is named."""
+def apply(
+    console: Console, accounts: Sequence[str] = BOTH, delete: Collection[str] = (), *, delete_all: bool = False
+) -> bool:
+    """Make what is declared and not there and change what differs; or delete what is named, or all there is."""
     settings = deployment.settings(segmentation.load())
     rooms, changes = _compared(settings, accounts)
-    steps = aws_plan.steps(changes, delete)
+    if delete_all:
+        delete = [c.resource.label for c in changes if c.action != "create"]
+    steps = [] if delete_all and not delete else aws_plan.steps(changes, delete)
     if any(s.resource.kind == "configured_table" and s.verb == "create" for s in steps):
         _tables_exist(settings)
     for step in steps:
@@ -40,7 +44,8 @@ def apply(console: Console, accounts: Sequence[str] = BOTH, delete: Collection[s
     for change in kept:
         console.print(f"kept {change.resource.label}: it is not declared; --delete names what goes", markup=False)
     if not steps:
-        console.print("Everything is as declared: nothing was changed.")
+        as_declared = "Everything is as declared: nothing was changed."
+        console.print("There is nothing of this deployment to delete." if delete_all else as_declared)
     return True
 
 

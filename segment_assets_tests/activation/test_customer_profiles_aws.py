@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from segment_assets.activation import aws as pinpoint_aws
+from segment_assets import aws as accounts
 from segment_assets.activation.activate import stages
 from segment_assets.activation.customer_profiles import aws
 from segment_assets.activation.customer_profiles.destination import CustomerProfilesImport
@@ -23,7 +23,7 @@ from segment_assets_tests.aws_double.world import settings, world
 
 @pytest.fixture
 def double(monkeypatch):
-    monkeypatch.setattr(pinpoint_aws, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(accounts, "FIRST_PAUSE", 0.001)
     with world(monkeypatch) as (front, where):
         the(front, CustomerProfiles).know(DOMAIN, *PEOPLE)
         yield front, where
@@ -76,7 +76,7 @@ def test_throttling_faults_and_lost_answers_make_one_job(known, service, double,
 
 
 def test_a_fault_that_stays_ends_in_one_sentence_and_the_next_run_completes(known, service, double):
-    fails(double, "CreateUploadJob", **BROKEN, times=pinpoint_aws.ATTEMPTS)
+    fails(double, "CreateUploadJob", **BROKEN, times=accounts.ATTEMPTS)
     members(known, {"anna": 0.9})
     with pytest.raises(AwsRefusedError, match="profile:CreateUploadJob on customers failed: InternalServerException"):
         told(known, service)

@@ -4,15 +4,16 @@ from contextlib import suppress
 
 import pytest
 
+from segment_assets import aws as accounts
 from segment_assets.activation import aws
 from segment_assets.activation.activate import stages
-from segment_assets.activation.aws import AwsPinpoint, once
+from segment_assets.activation.aws import AwsPinpoint
 from segment_assets.activation.embedded import FolderPinpoint
 from segment_assets.activation.pinpoint import request
 from segment_assets.activation.port import ActivationError
 from segment_assets.activation.recipients import wanted
 from segment_assets.activation.tables import ACTIVATION_LEDGER, active_members
-from segment_assets.aws import AwsRefusedError
+from segment_assets.aws import AwsRefusedError, once
 from segment_assets_tests.activation.world import APP, ATTRIBUTE, jobs, members, order, pinpoint_import, told
 from segment_assets_tests.aws_double.front import Fault
 from segment_assets_tests.aws_double.pinpoint import Pinpoint
@@ -24,7 +25,7 @@ STEPS = ("plan", "begin", "submit", "poll", "verify", "commit")
 
 @pytest.fixture
 def double(monkeypatch):
-    monkeypatch.setattr(aws, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(accounts, "FIRST_PAUSE", 0.001)
     with world(monkeypatch) as (front, where):
         the(front, Pinpoint).know(APP)
         yield front, where
@@ -113,7 +114,7 @@ def test_throttling_faults_and_lost_answers_make_one_job(known, on_aws, double, 
 
 
 def test_a_fault_that_stays_ends_in_one_sentence_and_the_next_run_completes(known, on_aws, double):
-    fails(double[0], "CreateImportJob", error="InternalServerErrorException", status=500, times=aws.ATTEMPTS)
+    fails(double[0], "CreateImportJob", error="InternalServerErrorException", status=500, times=accounts.ATTEMPTS)
     members(known, {"anna": 0.9})
     with pytest.raises(AwsRefusedError, match=r"mobiletargeting:CreateImportJob .* failed: InternalServerError"):
         told(known, on_aws)

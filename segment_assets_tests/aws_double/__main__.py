@@ -1,15 +1,15 @@
 """The double as a process of its own, with the demo's buckets in it.
 
-    python -m segment_assets_tests.aws_double              listens on port 5055 until it is stopped
+    python -m segment_assets_tests.aws_double              listens on the demo's port until it is stopped
     python -m segment_assets_tests.aws_double COMMAND ...  runs a command on it, started in the background where needed
     python -m segment_assets_tests.aws_double calls        prints what was called since it started, for docs/aws.md
+    python -m segment_assets_tests.aws_double stop         stops it, and removes the home folder of what was built on it
 
-What was told to it is in memory: it is gone with the process.
+What was told to it is in memory: it is gone with the process. `process.py` says whose a double is.
 """
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,15 +18,15 @@ from itertools import groupby
 
 import click
 
-from segment_assets import segmentation
+from segment_assets import deployment, segmentation
 from segment_assets.aws_config import Aws
+from segment_assets_tests.aws_double import process
 from segment_assets_tests.aws_double.arrivals import make_queue, make_stream
 from segment_assets_tests.aws_double.firehose import Firehose, clock_of_data
 from segment_assets_tests.aws_double.front import CALLS, AwsDouble
+from segment_assets_tests.aws_double.process import PORT
 from segment_assets_tests.aws_double.services import own, the
 from segment_assets_tests.aws_double.world import make_applications, make_buckets
-
-PORT = 5055
 
 
 def serve() -> None:
@@ -37,6 +37,7 @@ def serve() -> None:
         make_buckets(config.aws)
         make_arrivals(aws, config.aws)
         make_applications(aws, config)
+        aws.home = str(deployment.home())  # from now on it answers to its name
         click.echo(f"A double of AWS listens on {aws.endpoint}; what it holds is gone when it stops.")
         try:
             while True:
@@ -54,24 +55,6 @@ def make_arrivals(aws: AwsDouble, where: Aws) -> None:
     make_stream(where, where.events_stream)
 
 
-def listens() -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", PORT)) == 0
-
-
-def start() -> None:
-    """The double in the background, unless it is there already."""
-    if listens():
-        return
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-    subprocess.Popen([sys.executable, "-m", __spec__.name.removesuffix(".__main__")], **quiet)
-    for _ in range(100):
-        if listens():
-            return
-        time.sleep(0.2)
-    sys.exit(f"the double of AWS does not listen on port {PORT}")
-
-
 def calls() -> None:
     with urllib.request.urlopen(f"http://127.0.0.1:{PORT}{CALLS}") as answer:
         told = json.load(answer)
@@ -85,8 +68,11 @@ def calls() -> None:
 def main() -> None:
     if sys.argv[1:] == ["calls"]:
         calls()
+    elif sys.argv[1:] == ["stop"]:
+        click.echo(process.stop(deployment.home()))
     elif sys.argv[1:]:
-        start()
+        if told := process.start(deployment.home(), [sys.executable, "-m", __spec__.name.removesuffix(".__main__")]):
+            click.echo(told)
         there = AwsDouble(port=PORT).environment() | {"SEGMENT_ASSETS_DEPLOYMENT": "aws"}
         sys.exit(subprocess.run(sys.argv[1:], env=os.environ | there, check=False).returncode)
     else:
@@ -94,4 +80,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except process.DoubleError as wrong:
+        sys.exit(str(wrong))

@@ -127,6 +127,9 @@ class Members(FakeService):
 
     def delete_membership(self, caller: Caller, membershipIdentifier: str) -> dict[str, Any]:  # noqa: N803
         found = self._membership(caller, membershipIdentifier)
+        if found["status"] == "ACTIVE" and found["collaborationCreatorAccountId"] == caller.account:
+            # "You can only leave a collaboration by deleting the collaboration", says AWS's guide to its creator.
+            raise AwsError("ConflictException", "its creator can't leave it", 409, reason="INVALID_STATE")
         found["status"] = "REMOVED"
         self.members.get(found["collaborationId"], {}).get(caller.account, {})["status"] = "LEFT"
         return {}

@@ -8,6 +8,7 @@ started. It does not prove AWS's behaviour: quotas, IAM's delays, Clean Rooms' o
 """
 
 import json
+import os
 import re
 import threading
 from collections import Counter
@@ -33,6 +34,7 @@ backends.list_of_moto_modules = lambda: _MODULES
 
 REGION = "eu-west-1"
 OURS, PARTNER = DEFAULT_ACCOUNT_ID, "222222222222"
+WHO = "/_double"  # who answers: the process, and the home folder of whoever started it
 CALLS = "/_double/calls"  # what was called, how it ended, how often: [service, operation, status, times]
 KEY = "AKIALOOPBACKLOOPBACK"
 _SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
@@ -77,10 +79,12 @@ class AwsDouble:
         calls: what was asked, in order.
         faults: what is to go wrong.
         gate: decides who is let in; None lets everybody in.
+        home: the home folder of what is built on it, where it is a process of its own.
     """
 
     services: Sequence[FakeService] = ()
     port: int = 0
+    home: str = ""
     calls: list[Call] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     gate: Gate | None = None
@@ -154,6 +158,8 @@ class AwsDouble:
     ) -> Iterable[bytes]:
         if environ["PATH_INFO"] == CALLS:
             return self._all_calls()(environ, start_response)
+        if environ["PATH_INFO"] == WHO:
+            return Response(json.dumps({"pid": os.getpid(), "home": self.home}))(environ, start_response)
         service = scope["service"] if scope else ""
         name = names.operation(service, environ)
         if self.gate and scope and (shut := self.gate(scope["key"], service, name, names.request(environ))):

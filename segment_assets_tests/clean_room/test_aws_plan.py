@@ -50,14 +50,32 @@ def test_nothing_is_deleted_that_is_not_named_and_a_wrong_name_is_refused_with_t
         steps(changes, ["ours/association/audienc"])
 
 
-def test_what_aws_cant_change_in_place_is_deleted_and_made_only_when_named():
+def test_what_aws_cant_change_in_place_is_deleted_when_named_and_made_by_the_next_call():
     wanted = resource("association", "customers", configuredTable="dev_new", roleArn="r")
     found = resource("association", "customers", configuredTable="dev_old", roleArn="r")
     changes = plan([wanted], [found])
     assert changes == [Change("blocked", wanted, ("configuredTable",))]
     with pytest.raises(PlanError, match=r"can't change configuredTable in place: .* --delete ours/assoc"):
         steps(changes)
-    assert [s.verb for s in steps(changes, ["ours/association/customers"])] == ["delete", "create"]
+    assert [s.verb for s in steps(changes, ["ours/association/customers"])] == ["delete"]
+    assert [s.verb for s in steps(plan([wanted], []))] == ["create"]
+
+
+def test_what_others_rest_on_is_not_deleted_before_them():
+    table = resource("configured_table", "dev_a")
+    association = resource("association", "a", configuredTable="dev_a", roleArn="r")
+    changes = plan([], [resource("collaboration"), resource("membership"), table, association])
+    with pytest.raises(PlanError, match="--delete ours/configured_table/dev_a: ours/association/a goes before it"):
+        steps(changes, [table.label])
+    with pytest.raises(PlanError, match="--delete ours/membership/a: ours/association/a goes before it"):
+        steps(changes, ["ours/membership/a"])
+    every = [c.resource.label for c in changes]
+    assert [s.resource.kind for s in steps(changes, every)] == [
+        "association",
+        "configured_table",
+        "collaboration",
+        "membership",
+    ]
 
 
 def test_a_rule_is_the_same_in_whatever_order_aws_gives_it_back():
@@ -117,6 +135,47 @@ def test_an_apply_that_was_refused_half_way_is_finished_by_the_next(world):
     assert {c.action for c in world.plan()} == {"unchanged"}
 
 
+CREATED = (
+    "Collaboration",
+    "Membership",
+    "ConfiguredTable",
+    "ConfiguredTableAnalysisRule",
+    "ConfiguredTableAssociation",
+)
+
+
+@pytest.mark.parametrize("kind", CREATED)
+def test_what_was_made_by_a_call_whose_answer_was_lost_is_found_and_not_made_twice(world, kind):
+    world.aws.faults.append(Fault(f"cleanrooms.Create{kind}", "InternalServerException", 500, after=True))
+    assert Counter(step.resource.kind for step in world.apply()) == EVERYTHING
+    assert [c.action for c in world.plan()] == ["unchanged"] * 15
+    assert len(world.service.collaborations) == 1
+
+
+def test_what_was_not_made_by_a_call_that_failed_is_made_by_the_next(world):
+    world.aws.faults.append(Fault("cleanrooms.CreateCollaboration", "InternalServerException", 500, times=2))
+    world.apply()
+    assert len(world.service.collaborations) == 1
+
+
+def test_what_was_deleted_by_a_call_whose_answer_was_lost_is_gone(world):
+    world.apply()
+    world.aws.faults.append(Fault("cleanrooms.DeleteCollaboration", "InternalServerException", 500, after=True))
+    world.apply(*(change.resource.label for change in world.plan()))
+    assert {c.action for c in world.plan()} == {"create"}
+
+
+def test_two_things_of_one_name_are_told_and_neither_is_taken(world):
+    world.apply()
+    [one] = world.service.collaborations.values()
+    another = one["id"][::-1].replace("-", "0")
+    world.service.members[another] = world.service.members[one["id"]]
+    world.service.collaborations[another] = one | {"id": another}
+    told = f"ours/collaboration/{one['name']}: Clean Rooms has 2 of that name"
+    with pytest.raises(PlanError, match=told):
+        world.plan()
+
+
 def commands(world: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """The command line on the demo's file with this double's places in it."""
     config = home / "segmentation.yaml"
@@ -140,6 +199,22 @@ def test_the_commands_say_what_differs_make_it_and_then_say_that_nothing_does(wo
     assert "15 unchanged" in say("plan")
     assert say("apply") == "Everything is as declared: nothing was changed.\n"
     assert "customers_list" in say("apply", "--delete", "ours/association/customer_list", code=1)
+
+
+def test_everything_of_this_deployment_goes_in_one_call_and_stays_gone(world, tmp_path, monkeypatch):
+    say = commands(world, tmp_path, monkeypatch)
+    say("apply")
+    assert say("apply", "--delete-all").count("deleted ") == 15
+    assert "15 create" in say("plan")
+    assert say("apply", "--delete-all") == "There is nothing of this deployment to delete.\n"
+
+
+def test_what_is_deleted_alone_is_not_made_again_by_the_same_call(world, tmp_path, monkeypatch):
+    say = commands(world, tmp_path, monkeypatch)
+    say("apply")
+    assert say("apply", "--delete", "ours/association/customers_list") == "deleted ours/association/customers_list\n"
+    assert "1 create, 14 unchanged" in say("plan")
+    assert say("apply") == "created ours/association/customers_list\n"
 
 
 def test_each_account_may_be_made_alone_and_the_partners_after_ours(world, tmp_path, monkeypatch):

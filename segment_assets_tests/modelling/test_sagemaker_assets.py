@@ -21,7 +21,7 @@ from segment_assets.segmentation import Segmentation
 from segment_assets_tests.aws_double.front import OURS, AwsDouble, Fault
 from segment_assets_tests.aws_double.sagemaker import SageMaker
 from segment_assets_tests.aws_double.services import the
-from segment_assets_tests.aws_double.world import world
+from segment_assets_tests.aws_double.world import PLACES, world
 from segment_assets_tests.modelling.synthetic import put, rows
 
 CONFIG = Segmentation.model_validate(
@@ -52,7 +52,8 @@ class Loopback:
 def loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
     with world(monkeypatch) as (double, where):
         exports = Bucket(where.exports_bucket, "dev/exports/")
-        trainer = aws.SageMaker("dev", HOW, exports, Pace(first=0.05, most=0.2))
+        kept = Bucket(where.exports_bucket, "dev/models/")
+        trainer = aws.SageMaker("dev", HOW, exports, kept, Pace(first=0.05, most=0.2))
         yield Loopback(double, the(double, SageMaker), trainer, exports)
 
 
@@ -128,6 +129,22 @@ def test_a_model_that_somebody_rejected_does_not_go_into_service(
     loopback.double.packages[0]["ModelApprovalStatus"] = "Approved"
     build(lake, models, loopback.trainer, TRAINED)
     assert artefact.current(models, "churn")
+
+
+def test_a_package_points_to_a_model_that_stays_when_what_the_job_wrote_is_gone(
+    lake: Lake, loopback: Loopback, tmp_path: Path
+) -> None:
+    put(lake, rows(customers=80, cutoffs=5))
+    models = FolderStore(tmp_path / "models")
+    build(lake, models, loopback.trainer, TRAINED)
+    stored = artefact.current(models, "churn")
+    assert stored
+    [package] = loopback.double.packages
+    url = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    place = f"churn/packages/{stored.sha256}/model.tar.gz"
+    kept = Bucket(PLACES.exports_bucket, "dev/models/")  # of which deploy/data.yaml lets nothing expire
+    assert url == kept.uri(place)
+    assert aws.exchange.from_tar(kept.read(place)) == {"model.skops": models.read(stored.key)}
 
 
 def test_a_model_that_is_not_the_one_ordered_is_refused(lake: Lake, loopback: Loopback, tmp_path: Path) -> None:

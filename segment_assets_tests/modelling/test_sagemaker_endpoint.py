@@ -55,7 +55,7 @@ class Served:
 
     def slowly(self, pause: Callable[[float], None]) -> Trainer:
         """Our end, waiting in another way."""
-        return Trainer("dev", HOW, self.store, Pace(first=0.02, most=0.05, pause=pause))
+        return Trainer("dev", HOW, self.store, self.store, Pace(first=0.02, most=0.05, pause=pause))
 
     def calls(self) -> list[str]:
         """What SageMaker was asked since the last time."""
@@ -72,7 +72,7 @@ class Served:
 def shared() -> Iterator[Served]:
     with pytest.MonkeyPatch.context() as patch, world(patch) as (aws, where):
         store = Bucket(where.exports_bucket, "dev/exports/")
-        yield Served(aws, the(aws, SageMaker), store, Trainer("dev", HOW, store, Pace(first=0.02, most=0.05)))
+        yield Served(aws, the(aws, SageMaker), store, Trainer("dev", HOW, store, store, Pace(first=0.02, most=0.05)))
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_without_a_section_serverless_nothing_is_asked(served: Served) -> None:
     stored = served.stored()
     served.calls()
     assert (
-        Trainer("dev", how, served.store).serve(stored)
+        Trainer("dev", how, served.store, served.store).serve(stored)
         == "no endpoint (segmentation.yaml has no aws.sagemaker.serverless)"
     )
     assert InProcess().serve(stored) == "no endpoint"

@@ -53,7 +53,8 @@ def scoring_order() -> ScoringOrder:
 @pytest.fixture
 def on_the_double(monkeypatch: pytest.MonkeyPatch) -> Iterator[SageMaker]:
     with world(monkeypatch) as (_, where):
-        yield SageMaker("dev", HOW, Bucket(where.exports_bucket, "dev/exports/"), QUICK)
+        exports, kept = (Bucket(where.exports_bucket, f"dev/{part}/") for part in ("exports", "models"))
+        yield SageMaker("dev", HOW, exports, kept, QUICK)
 
 
 @pytest.fixture(params=["this process", "SageMaker"])

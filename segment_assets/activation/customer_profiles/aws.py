@@ -11,7 +11,6 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 
-from segment_assets.activation.aws import REFUSED, once, without_retries
 from segment_assets.activation.customer_profiles.port import (
     CustomerProfilesService,
     Profile,
@@ -20,7 +19,7 @@ from segment_assets.activation.customer_profiles.port import (
     UploadJobRequest,
 )
 from segment_assets.activation.port import ActivationError
-from segment_assets.aws import AwsRefusedError, client, code, sentence
+from segment_assets.aws import REFUSED, AwsRefusedError, client, code, once, sentence, without_retries
 from segment_assets.aws_config import Aws
 from segment_assets.lake import ObjectStore
 from segment_assets.lake.aws import exports
