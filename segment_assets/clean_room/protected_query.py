@@ -25,6 +25,7 @@ from segment_assets.clean_room.circumstances import Run
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.differencing.monitor import Leaving, Monitor
+from segment_assets.clean_room.locked import Locked
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError
 from segment_assets.clean_room.runnable import Runnable
@@ -110,24 +111,24 @@ def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outc
             room.admit(query.collaboration, runnable.uses(query.resolved), entry.content_key)
         lake.write(QUERY_LOG, charged, run_id)
     reused = known and lake.inputs(query.table).get(KEY) == entry.content_key
+    recounted = room.maps_ids or not any(t.bridge for t in runnable.tables(query.resolved))
     try:
         rows = lake.read(query.table) if reused else _execute(query, lake, room, entry.content_key)
+        if not reused:
+            rows = _weighed(query, rows, entry, lake, room, run_id)
+        kept = not recounted or _minimum_kept(query, lake, rows)
     except QueryFailedError:
         _close(entry, "FAILED", lake, room, run_id)
         raise
     cost = room.cost(entry.content_key)
-    if not reused:
-        rows = _weighed(query, rows, entry, lake, room, run_id)
     table = results.with_unique_key(query.table, rows)
-    recounted = room.maps_ids or not any(t.bridge for t in runnable.tables(query.resolved))
-    kept = not recounted or _minimum_kept(query, lake, rows)
     unique = rows.num_rows < 2 or rows.group_by(list(table.key)).aggregate([]).num_rows == rows.num_rows
     if not (kept and unique):
         # Nothing that breaks the rules is written, not even for the runner.
         _close(entry, "FAILED", lake, room, run_id)
         return Outcome(lake.state(query.table), rows.slice(0, 0), kept, unique, reused, cost)
     if (populations := room.populations) is not None:
-        monitor = Monitor(query.collaboration, query.sources, lake, populations, room.exclusively)
+        monitor = Monitor(query.collaboration, query.sources, lake, _engine(lake), populations, room.exclusively)
         leaving = Leaving(query.resolved, rows, query.name, entry.content_key, _newest(query, lake))
         monitor.watch(leaving, run_id)
     as_of = lake.as_of(*query.inputs)
@@ -183,7 +184,7 @@ def _weighed(
         return {t.name: offered.rows(t, catalog, also.get(t.name, ())) for t in runnable.tables(query.resolved)}
 
     day = _newest(query, lake)
-    found = shares.measured(query.resolved, rows, query.collaboration, day, read)
+    found = shares.measured(query.resolved, rows, query.collaboration, day, read, _engine(lake).execute)
     if not found:
         return rows
     left = shares.kept(rows, query.resolved, found)
@@ -195,17 +196,21 @@ def _weighed(
 
 
 def _minimum_kept(query: ProtectedQuery, lake: Lake, rows: pa.Table) -> bool:
-    asked, as_of = query.resolved, _newest(query, lake)
+    asked, as_of, execute = query.resolved, _newest(query, lake), _engine(lake).execute
     catalog = offered.of_lake(lake, query.sources)
     tables = {t.name: offered.rows(t, catalog) for t in runnable.tables(asked)}
     if isinstance(asked, Accepted):
-        return custom_results.minimum_kept(asked, rows, tables, as_of)
+        return custom_results.minimum_kept(asked, rows, tables, as_of, execute)
 
     def members(column: exp.Column) -> pa.Table:
-        with lake.connect(**tables) as db:
-            return db.sql(rewrite.members(asked, column, as_of).sql).to_arrow_table()
+        return execute(rewrite.members(asked, column, as_of).sql, tables)
 
     return thresholds.minimum_kept(asked, rows, members)
+
+
+def _engine(lake: Lake) -> Locked:
+    """Where what is about to leave is counted again: beside the lake, wherever the query ran."""
+    return Locked(lake.scratch, lake.memory_limit, lake.threads)
 
 
 def _of_the_partner(query: ProtectedQuery, lake: Lake) -> dict[str, str]:

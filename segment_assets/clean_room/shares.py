@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
@@ -19,6 +18,7 @@ from sqlglot import exp
 from segment_assets.clean_room import minimums, rewrite, rules
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.differencing.watched import Watched, watched
+from segment_assets.clean_room.locked import Execute
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.tables import RELEASED_GROUPS
 
@@ -60,7 +60,7 @@ class Measured:
 
 
 def measured(
-    query: Resolved, rows: pa.Table, collaboration: Collaboration, as_of: date | None, read: Offered
+    query: Resolved, rows: pa.Table, collaboration: Collaboration, as_of: date | None, read: Offered, execute: Execute
 ) -> list[Measured]:
     """Every row of a result, by each table of others than the runner that is counted.
 
@@ -70,6 +70,7 @@ def measured(
         collaboration: whose rules hold.
         as_of: day of the data.
         read: reads the query's tables, with these columns besides the allowed ones.
+        execute: runs SQL over them.
     """
     if not rows.num_rows or any(isinstance(t.rule, rules.List) for t in query.relations.values()):
         return []  # a list rule shows people, one to a row: that is what it is for
@@ -78,8 +79,8 @@ def measured(
     runners = next((c for c in own if c is not None), None)
     for one in watched(query, collaboration):
         tables = read({query.relations[one.label].name: {one.identity}})
-        theirs = _behind(query, exp.column(one.identity, table=one.label, quoted=True), rows, as_of, tables)
-        ours = _behind(query, runners, rows, as_of, tables) if runners is not None else {}
+        theirs = _behind(query, exp.column(one.identity, table=one.label, quoted=True), rows, as_of, tables, execute)
+        ours = _behind(query, runners, rows, as_of, tables, execute) if runners is not None else {}
         groups = tuple(
             Group(row, *theirs.get(row, (0, 0.0)), ours.get(row, (0, 0.0))[0] if runners is not None else None)
             for row in range(rows.num_rows)
@@ -151,7 +152,12 @@ def _identity(label: str, table: ConfiguredTable) -> exp.Column | None:
 
 
 def _behind(
-    query: Resolved, column: exp.Column, rows: pa.Table, as_of: date | None, tables: Mapping[str, pa.Table]
+    query: Resolved,
+    column: exp.Column,
+    rows: pa.Table,
+    as_of: date | None,
+    tables: Mapping[str, pa.Table],
+    execute: Execute,
 ) -> dict[int, tuple[int, float]]:
     """Row of the result -> distinct people behind it, and the share of the one who has most rows."""
     behind = rewrite.members(query, column, as_of, distinct=False)
@@ -160,15 +166,13 @@ def _behind(
     numbered = {key: rows.column(i) for key, i in zip(keys, places, strict=True)}
     numbered["row_number"] = pa.array(range(rows.num_rows), pa.int64())
     on = " AND ".join(f'm."{k}" IS NOT DISTINCT FROM r."{k}"' for k in keys) or "TRUE"
-    with duckdb.connect() as db:
-        db.execute("SET TimeZone='UTC'")
-        for name, content in {**tables, "released": pa.table(numbered)}.items():
-            db.register(name, content)
-        found = db.sql(
-            f"""WITH each AS (
-              SELECT r.row_number, m."{identity}" AS person, COUNT(*) AS n
-              FROM ({behind.sql}) m JOIN released r ON {on} GROUP BY ALL)
-            SELECT row_number, COUNT(person),
-              COALESCE(MAX(n) FILTER (WHERE person IS NOT NULL), 0) / SUM(n)::DOUBLE FROM each GROUP BY row_number"""
-        ).fetchall()
-    return {int(row): (int(people), float(share)) for row, people, share in found}
+    counted = f"""
+        WITH each AS (
+          SELECT r.row_number, m."{identity}" AS person, COUNT(*) AS n
+          FROM ({behind.sql}) m JOIN released r ON {on} GROUP BY ALL
+        )
+        SELECT row_number, COUNT(person) AS people,
+          COALESCE(MAX(n) FILTER (WHERE person IS NOT NULL), 0) / SUM(n)::DOUBLE AS share
+        FROM each GROUP BY row_number"""
+    found = execute(counted, {**tables, "released": pa.table(numbered)}).to_pylist()
+    return {row["row_number"]: (row["people"], row["share"]) for row in found}

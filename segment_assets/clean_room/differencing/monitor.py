@@ -23,6 +23,7 @@ from segment_assets.clean_room.differencing.nested import Whole
 from segment_assets.clean_room.differencing.populations import Close, Populations, Release
 from segment_assets.clean_room.differencing.sketch import Sketch
 from segment_assets.clean_room.differencing.watched import Watched, conditions, watched
+from segment_assets.clean_room.locked import Locked
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.offered import of_lake
 from segment_assets.clean_room.offered import rows as rows_of
@@ -64,6 +65,7 @@ class Monitor:
         collaboration: whose rules hold.
         sources: catalog table -> the table.
         lake: where the owner's record is.
+        engine: in which the people behind a result are looked up.
         populations: what was released before.
         exclusively: one writer of the record at a time.
     """
@@ -71,6 +73,7 @@ class Monitor:
     collaboration: Collaboration
     sources: Mapping[str, Table]
     lake: Lake
+    engine: Locked
     populations: Populations
     exclusively: Callable[[], AbstractContextManager[None]]
 
@@ -129,7 +132,7 @@ class Monitor:
         pairs = f"""
             CREATE TEMP TABLE released_people AS
             SELECT DISTINCT r.row_number, {behind.person} AS person FROM ({behind.sql}) m JOIN released r ON {on}"""
-        with self.lake.connect(**offered, released=numbered) as db:
+        with self.engine.opened({**offered, "released": numbered}) as db:
             db.execute(pairs)
             people = db.sql("SELECT DISTINCT person FROM released_people WHERE person IS NOT NULL")
             yield "all", _sketch(people, one.minimum)
