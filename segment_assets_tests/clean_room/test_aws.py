@@ -4,19 +4,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 import pytest
+from pyiceberg.exceptions import CommitFailedException
 
 from segment_assets.aws import AwsRefusedError
 from segment_assets.clean_room import aws, aws_text, protected_query
 from segment_assets.clean_room.aws_lock import Lock
 from segment_assets.clean_room.checker import check
 from segment_assets.clean_room.port import QueryFailedError
+from segment_assets.clean_room.tables import QUERY_LOG
 from segment_assets_tests.aws_double.front import Fault
 from segment_assets_tests.clean_room import world as worlds
 from segment_assets_tests.clean_room.conftest import aggregation, table
@@ -240,6 +243,31 @@ def test_the_assets_do_not_know_where_their_query_ran_and_show_what_it_cost(worl
     told = done.materialization.metadata
     assert told["cost_units"].value > 0
     assert told["dagster/row_count"].value == 90
+
+
+class Reads(aws.AwsCleanRoom):
+    """Its tables are written just before Clean Rooms reads them."""
+
+    does: list[Callable[[], None]]
+
+    def answered(self, *args: Any) -> Any:
+        if self.does:
+            self.does.pop()()
+        return super().answered(*args)
+
+
+def test_an_answer_of_data_that_changed_before_they_were_read_is_no_answer(world):
+    query, room = world.queries["audience_overlap"], world.room(kind=Reads)
+    worlds.fill(world.lake, customers=120)
+    room.does = [lambda: worlds.fill(world.lake, customers=150)]
+    with pytest.raises(CommitFailedException, match="written by another run since this one read it"):
+        protected_query.run(query, world.lake, room, "r1")
+    assert "FAILED" in world.lake.read(QUERY_LOG)["status"].to_pylist()
+    # The data are back, and so is the question: its answer is of these data, and not the one that was thrown away.
+    worlds.fill(world.lake, customers=120)
+    done = protected_query.run(query, world.lake, room, "r2")
+    assert (done.rows["customers"].to_pylist(), world.started()) == ([80], 2)
+    worlds.fill(world.lake)
 
 
 def test_the_text_names_its_columns_keeps_documented_functions_and_means_the_datas_day(collaboration):
