@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pyiceberg.exceptions import CommitFailedException
 from segment_assets.aws import AwsRefusedError
 from segment_assets.clean_room import aws, aws_text, protected_query
 from segment_assets.clean_room.aws_lock import Lock
+from segment_assets.clean_room.aws_note import NoteTakenError
 from segment_assets.clean_room.checker import check
 from segment_assets.clean_room.port import QueryFailedError
 from segment_assets.clean_room.tables import QUERY_LOG
@@ -208,6 +210,36 @@ def test_the_budget_is_charged_under_a_lock_that_others_wait_for(world):
         order.append("first")
     waiting.join()
     assert order == ["first", "second"]
+
+
+def test_who_takes_longer_than_the_lease_follows_the_query_of_the_run_that_went_on(world):
+    faster: list[pa.Table] = []
+    world.service.seconds = 1
+
+    class Slow(aws.AwsCleanRoom):
+        def _start(self, key, asked):
+            if not faster:
+                time.sleep(1.5)
+                faster.append(run(world, key, lease=0.5))
+            return super()._start(key, asked)
+
+    slower = run(world, "slow to start", kind=Slow)
+    assert slower.equals(faster[0])
+    first, second = world.service.queries.values()
+    assert first["status"] == "SUCCESS"
+    assert second["status"] in ("CANCELLING", "CANCELLED")
+    assert world.room()._notes.read("slow to start").said["id"] == first["id"]
+
+
+def test_a_note_is_not_written_over_another_s(world):
+    notes = world.room()._notes
+    nothing = notes.read("noted")
+    ours = notes.write("noted", {"begun": "now"}, nothing)
+    assert notes.write("noted", {"begun": "now"}, nothing) == ours  # the answer was lost, and it is written again
+    for stale in (nothing, replace(ours, etag='"0"')):
+        with pytest.raises(NoteTakenError, match="was written by another run meanwhile: run it again"):
+            notes.write("noted", {"begun": "later"}, stale)
+    assert notes.read("noted") == ours
 
 
 def test_a_lock_that_was_left_behind_is_taken_over_and_not_given_back_by_its_old_holder(world):
