@@ -6,7 +6,7 @@ owner is shown both, and may set a share above which a row does not leave. The r
 namespace, and the runner's result, metadata and messages say nothing of it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -32,8 +32,8 @@ class Group:
 
     Attributes:
         row: its number in the result, from 0.
-        people: distinct people of the owner's table behind it.
-        largest_share: of the rows behind it, those of the one person who has most.
+        people: distinct people of the owner's table behind it; where it is read several times, of the fewest.
+        largest_share: of the rows behind it, those of the one person who has most, in the worst of these readings.
         runner_people: distinct people that the runner's tables count; None where they count none.
     """
 
@@ -78,8 +78,10 @@ def measured(
     own = [_identity(label, t) for label, t in query.relations.items() if t.owner == collaboration.runner]
     runners = next((c for c in own if c is not None), None)
     for one in watched(query, collaboration):
-        tables = read({query.relations[one.label].name: {one.identity}})
-        theirs = _behind(query, exp.column(one.identity, table=one.label, quoted=True), rows, as_of, tables, execute)
+        labels = [label for label, t in query.relations.items() if t.source == one.source]
+        tables = read({query.relations[label].name: {one.identity} for label in labels})
+        people = [exp.column(one.identity, table=label, quoted=True) for label in labels]
+        theirs = _worst(_behind(query, person, rows, as_of, tables, execute) for person in people)
         ours = _behind(query, runners, rows, as_of, tables, execute) if runners is not None else {}
         groups = tuple(
             Group(row, *theirs.get(row, (0, 0.0)), ours.get(row, (0, 0.0))[0] if runners is not None else None)
@@ -90,10 +92,14 @@ def measured(
 
 
 def kept(rows: pa.Table, query: Resolved, found: list[Measured]) -> pa.Table:
-    """The rows in which no one weighs more than the owners of the tables let them."""
+    """The rows in which no one weighs more than the owners of the tables let them.
+
+    A catalog table may be read by several configured tables: the smallest limit of them holds.
+    """
     mask = [True] * rows.num_rows
     for one in found:
-        limit = query.relations[one.of.label].largest_share
+        same = [t for t in query.relations.values() if t.source == one.of.source]
+        limit = min((t.largest_share for t in same if t.largest_share is not None), default=None)
         for group in one.groups if limit is not None else ():
             mask[group.row] &= limit is None or (group.people > 0 and group.largest_share <= limit)
     return rows.filter(pa.array(mask, pa.bool_()))
@@ -149,6 +155,16 @@ def sentences(report: list[Mapping[str, Any]]) -> Iterator[str]:
 def _identity(label: str, table: ConfiguredTable) -> exp.Column | None:
     name = minimums.identity_of(table)
     return None if name is None else exp.column(name, table=label, quoted=True)
+
+
+def _worst(measured: Iterable[Mapping[int, tuple[int, float]]]) -> dict[int, tuple[int, float]]:
+    """Of a catalog table that is read several times: the fewest people behind each row, and the largest share."""
+    found: dict[int, tuple[int, float]] = {}
+    for one in measured:
+        for row, (people, share) in one.items():
+            fewest, largest = found.get(row, (people, share))
+            found[row] = (min(fewest, people), max(largest, share))
+    return found
 
 
 def _behind(
