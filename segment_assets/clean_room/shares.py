@@ -23,6 +23,7 @@ from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.tables import RELEASED_GROUPS
 
 MOST_ROWS = 1000  # of one result that are reported: those in which one person weighs most
+MOST_KEPT = 50_000  # of the whole record, which each query writes anew
 Offered = Callable[[Mapping[str, set[str]]], Mapping[str, pa.Table]]
 
 
@@ -136,10 +137,14 @@ def record(found: list[Measured], left: pa.Table, rows: pa.Table, told: Mapping[
 
 
 def with_report(before: pa.Table, report: pa.Table) -> pa.Table:
-    """The record with a result in it; what was known of its content is replaced."""
+    """The record with a result in it; what was known of its content is replaced.
+
+    Of more rows than are kept those of the oldest days go, and of one day those in which one person weighs least.
+    """
     keys = report["content_key"].unique() if report.num_rows else pa.array([], pa.string())
     others = before.cast(RELEASED_GROUPS.schema).filter(pc.invert(pc.is_in(before["content_key"], value_set=keys)))
-    return pa.concat_tables([others, report])
+    newest = others.sort_by([("as_of", "descending"), ("largest_share", "descending")])
+    return pa.concat_tables([newest.slice(0, max(0, MOST_KEPT - report.num_rows)), report])
 
 
 def sentences(report: list[Mapping[str, Any]]) -> Iterator[str]:

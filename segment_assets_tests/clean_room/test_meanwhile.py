@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from pyiceberg.exceptions import CommitFailedException
 
 from segment_assets import segmentation
 from segment_assets.clean_room import assets as clean_room_assets
-from segment_assets.clean_room import protected_query
+from segment_assets.clean_room import budget, protected_query
 from segment_assets.clean_room.budget import BudgetExhaustedError
 from segment_assets.clean_room.embedded import EmbeddedCleanRoom
 from segment_assets.clean_room.privacy import query as private_query
 from segment_assets.clean_room.protected_query import ProtectedQuery
+from segment_assets.clean_room.query_log import Logged
 from segment_assets.clean_room.tables import DIFFERENCING, QUERY_LOG, RELEASED_GROUPS
 from segment_assets.lake import Lake
 from segment_assets_tests.clean_room import world
@@ -135,10 +137,9 @@ def test_two_who_write_the_log_at_once_do_not_overdraw_the_budget_together(
 def test_noise_is_paid_once_also_where_another_wrote_the_log_meanwhile(lake: Lake, tmp_path: Path):
     config = segmentation.load(written(tmp_path))
     world.fill(lake, config, 300)
-    other = replace(asked(config), name="other", text="another text")
-    room = Meanwhile(tmp_path, "admit", lambda: private_query.run(other, lake, room, "the faster run"))
-    with pytest.raises(CommitFailedException):  # they have one table
-        private_query.run(asked(config), lake, room, "r")
-    assert private_query.run(asked(config), lake, room, "r").reused
-    assert spent(config, room) == (2, 8)
-    assert sorted(lake.read(QUERY_LOG)["query"].to_pylist()) == ["ages", "other"]
+    other = budget.Entry("another content", "other", date(2026, 1, 1), "LIST", "a table", "a text")
+    room = Meanwhile(tmp_path, "admit", lambda: Logged(other, lake, room, "r").begin(9, lambda _: None))
+    private_query.run(asked(config), lake, room, "r")
+    assert spent(config, room) == (1, 4)
+    log = lake.read(QUERY_LOG).to_pylist()
+    assert {r["query"]: r["status"] for r in log} == {"ages": "SUCCESS", "other": "STARTED"}

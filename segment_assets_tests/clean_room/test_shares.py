@@ -9,7 +9,7 @@ from rich.console import Console
 
 from segment_assets import deployment, segmentation
 from segment_assets.clean_room import assets as clean_room_assets
-from segment_assets.clean_room import protected_query
+from segment_assets.clean_room import protected_query, shares
 from segment_assets.clean_room.collaboration import CollaborationError
 from segment_assets.clean_room.embedded import EmbeddedCleanRoom
 from segment_assets.clean_room.port import QueryFailedError
@@ -153,6 +153,21 @@ def test_a_share_that_can_not_be_measured_refuses_the_query(lake, room):
     flat = asked(PLAIN + "GROUP BY p.age_band", largest_share=0.5)
     with pytest.raises(QueryFailedError, match="on one machine alone"):
         protected_query.run(flat, lake, Elsewhere(room.scratch), "r")
+
+
+def test_the_record_keeps_the_newest_days_and_the_rows_in_which_one_person_weighs_most(monkeypatch):
+    monkeypatch.setattr(shares, "MOST_KEPT", 3)
+
+    def row(key: str, as_of: str, share: float) -> dict[str, Any]:
+        who = {"source": "partner_audience", "identity": "email_sha256", "query": "q", "runner": "grocer", "row": 0}
+        return who | {"content_key": key, "as_of": as_of, "largest_share": share, "people": 30, "left": True}
+
+    before = [row("a", "2026-01-01", 0.9), row("b", "2026-01-02", 0.1), row("c", "2026-01-02", 0.2), row("e", "", 1.0)]
+    report = [row("d", "2026-01-01", 0.0), row("f", "2026-01-01", 0.0)]
+    tables = [pa.Table.from_pylist(rows, RELEASED_GROUPS.schema) for rows in (before, report)]
+    assert shares.with_report(*tables)["content_key"].to_pylist() == ["c", "d", "f"]
+    again = shares.with_report(shares.with_report(*tables), tables[1])
+    assert sorted(again["content_key"].to_pylist()) == ["c", "d", "f"]
 
 
 def test_a_list_is_of_people_and_has_no_share(lake, room):
