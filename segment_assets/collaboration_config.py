@@ -155,7 +155,11 @@ class ConfiguredTable(Model):
         description="on AWS: ARNs of Clean Rooms ML models that results of queries on the table may feed",
     )
     largest_share: float | None = Field(
-        None, gt=0, le=1, description="no row leaves of which one person of the table is more than this share"
+        None,
+        gt=0,
+        le=1,
+        description="table partner_audience, with a minimum of persons: no row leaves of which one person is more than "
+        "this share",
     )
     encryption: dict[str, Literal["fingerprint", "sealed", "cleartext"]] = Field(
         {}, description="columns encrypted with AWS's C3R client, and how: queries that mislead are warned of"

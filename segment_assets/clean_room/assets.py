@@ -9,7 +9,14 @@ import dagster as dg
 import pyarrow as pa
 
 from segment_assets import collaboration_config
-from segment_assets.automation import OWNERS, at_a_gate, code_version, fresh_within, on_changed_data_once_a_day
+from segment_assets.automation import (
+    OWNERS,
+    again_if_overtaken,
+    at_a_gate,
+    code_version,
+    fresh_within,
+    on_changed_data_once_a_day,
+)
 from segment_assets.clean_room import offered as offers
 from segment_assets.clean_room import protected_query, results, runnable
 from segment_assets.clean_room.checker import Checked, check
@@ -203,7 +210,8 @@ def _result(config: Segmentation, query: ProtectedQuery) -> dg.AssetsDefinition:
     def clean_room_result(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clean_room: dg.ResourceParam[CleanRoom]
     ) -> Result:
-        outcome = protected_query.run(query, lake, clean_room, context.run.run_id)
+        with again_if_overtaken():
+            outcome = protected_query.run(query, lake, clean_room, context.run.run_id)
         trace = results.traced(query.resolved)
         return report(
             outcome.written,

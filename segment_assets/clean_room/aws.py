@@ -25,7 +25,7 @@ from segment_assets.clean_room.aws_id_mapping import Filler
 from segment_assets.clean_room.aws_lock import LEASE_SECONDS, Lock
 from segment_assets.clean_room.aws_membership import InCollaboration
 from segment_assets.clean_room.aws_noise import Answered, AwsNoise
-from segment_assets.clean_room.aws_note import Notes
+from segment_assets.clean_room.aws_note import Note, Notes, NoteTakenError
 from segment_assets.clean_room.aws_patience import tries
 from segment_assets.clean_room.circumstances import Run
 from segment_assets.clean_room.collaboration import template_from_config
@@ -112,6 +112,15 @@ class AwsCleanRoom(InCollaboration, CleanRoom):
         return AwsNoise(self)
 
     @property
+    def reads_by_itself(self) -> bool:
+        """Clean Rooms does."""
+        return True
+
+    def forget(self, key: str) -> None:
+        """By the note: whoever asks for the content is led to no query."""
+        self._notes.write(key, {})
+
+    @property
     def maps_ids(self) -> bool:
         """Entity Resolution does, and shows nobody the rows."""
         return False
@@ -124,7 +133,7 @@ class AwsCleanRoom(InCollaboration, CleanRoom):
 
     def begun(self, key: str) -> bool:
         """Whether a query of this content runs, or ended well and its result is there."""
-        return self._known(key) is not None
+        return self._known(key, self._notes.read(key)) is not None
 
     def cost(self, key: str) -> Mapping[str, float]:
         """CRPU hours billed (`cost_units`) and the seconds the query took."""
@@ -150,27 +159,33 @@ class AwsCleanRoom(InCollaboration, CleanRoom):
 
     def _id(self, key: str, asked: Mapping[str, Any]) -> str:
         """The query of this content: the one that runs or ended well, or a new one."""
-        began = time.monotonic()
+        began, ours = time.monotonic(), None
         for last in tries(self.deadline, self.pause):
             with self.exclusively():
                 # A lost answer is looked for here, in the next round: the note says that a query may have begun.
-                if known := self._known(key):
+                note = self._notes.read(key)
+                if known := self._known(key, note):
+                    if ours and ours != known:
+                        self._cancel(ours)
                     return known
-                self._notes.write(key, {"begun": datetime.now(UTC).isoformat()})
                 try:
-                    ident = self._start(key, asked)
+                    begun = self._notes.write(key, {"begun": datetime.now(UTC).isoformat()}, note)
+                    ours = self._start(key, asked)
+                    self._notes.write(key, {"begun": datetime.now(UTC).isoformat(), "id": ours}, begun)
                 except (ClientError, BotoCoreError) as refused:
                     waited = time.monotonic() - began
                     if last or not self._again(refused, waited):
                         raise AwsRefusedError(sentence(refused, "cleanrooms:StartProtectedQuery")) from refused
+                except NoteTakenError:
+                    # AWS took longer than the lease, and another run went on: the query that it noted is the one.
+                    if last:
+                        raise
                 else:
-                    self._notes.write(key, {"begun": datetime.now(UTC).isoformat(), "id": ident})
-                    return ident
+                    return ours
         raise AssertionError("the last try returns or raises")
 
-    def _known(self, key: str) -> str | None:
-        note = self._notes.read(key)
-        known = note.get("id") or (self._search(key, note["begun"]) if note else None)
+    def _known(self, key: str, note: Note) -> str | None:
+        known = note.said.get("id") or (self._search(key, note.said["begun"]) if note.said else None)
         answer = self._get(known) if known else {"status": "FAILED"}
         # A result may have been removed since, by a rule of the bucket.
         gone = answer["status"] == "SUCCESS" and not self._parts(_location(answer))

@@ -37,23 +37,21 @@ class Filler:
             exclusively: one at a time, across processes.
 
         Raises:
-            AwsRefusedError: AWS refused, or the table is not there.
+            AwsRefusedError: AWS refused, the table is not there, or another run began to fill it meanwhile.
             QueryFailedError: the job failed, or did not end in time.
         """
         key = f"id_mapping_{name}"
         with exclusively():
             note = self._notes.read(key)
-            if note.get("of") != version or self._status(name, note["job"]) == "FAILED":
+            if note.said.get("of") != version or self._status(name, note.said["job"]) == "FAILED":
                 # Killed before the note, the next run fills it again: the same rows, paid for twice.
-                note = {"of": version, "job": self._begun(name)}
-                self._notes.write(key, note)
+                note = self._notes.write(key, {"of": version, "job": self._begun(name)}, note)
+            job = note.said["job"]
         for last in tries(self._deadline, self._pause, ceiling=60.0):
-            if (status := self._status(name, note["job"])) == "SUCCEEDED":
+            if (status := self._status(name, job)) == "SUCCEEDED":
                 return
             if status == "FAILED":
-                raise QueryFailedError(
-                    "FAILED", f"ID mapping table {name}: job {note['job']} of Entity Resolution failed"
-                )
+                raise QueryFailedError("FAILED", f"ID mapping table {name}: job {job} of Entity Resolution failed")
             if last:
                 break
         raise QueryFailedError(

@@ -2,6 +2,9 @@
 
 It rests on S3's conditional writes: `If-None-Match: *` lets one writer make the object, `If-Match` lets one take over
 a lock whose holder died. Who holds it is judged by S3's own clock, so the clocks of the machines do not matter.
+
+A holder that takes longer than its lease is not stopped: what is written under the lock says what it replaces, and that
+is refused where another wrote it meanwhile.
 """
 
 import random
@@ -17,8 +20,8 @@ from segment_assets.aws import AwsRefusedError, code, sentence
 # What is done under the lock takes seconds; a run that was killed in it makes the next one wait this long at most.
 LEASE_SECONDS = 90.0
 PATIENCE_SECONDS = 900.0
-_TAKEN = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
-_GONE = {"NoSuchKey", "404"}
+TAKEN = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+GONE = {"NoSuchKey", "404"}
 
 
 class Lock:
@@ -73,7 +76,7 @@ class Lock:
                     return ours
                 return str(s3.put_object(Bucket=self.bucket, Key=self.key, Body=owner, **condition)["ETag"])
             except s3.exceptions.ClientError as refused:
-                if code(refused) not in _TAKEN | _GONE:
+                if code(refused) not in TAKEN | GONE:
                     raise
             if time.monotonic() > until:
                 raise AwsRefusedError(f"{self._place} is held by another run; remove it if no run is going on")
@@ -85,7 +88,7 @@ class Lock:
         try:
             found = s3.get_object(Bucket=self.bucket, Key=self.key)
         except s3.exceptions.ClientError as refused:
-            if code(refused) in _GONE:
+            if code(refused) in GONE:
                 return {"IfNoneMatch": "*"}
             raise
         if found["Body"].read() == owner:
@@ -100,5 +103,5 @@ class Lock:
             s3.delete_object(Bucket=self.bucket, Key=self.key, IfMatch=etag)
         except s3.exceptions.ClientError as refused:
             # Another took it over after the lease: it is not ours to remove.
-            if code(refused) not in _TAKEN | _GONE:
+            if code(refused) not in TAKEN | GONE:
                 raise AwsRefusedError(sentence(refused, f"s3:DeleteObject on {self._place}")) from refused

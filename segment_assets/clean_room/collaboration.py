@@ -158,8 +158,8 @@ def declare(config: collaboration_config.Collaboration, catalog: Mapping[str, pa
             name, source, owner, allowed, rule, table.encryption, receivers, privacy, budgets, table.largest_share,
             tuple(table.additional_analyses),
         )  # fmt: skip
-        if table.largest_share is not None and (rule.type == "LIST" or privacy):
-            wrong.append(f"{path}.largest_share: it is for aggregated rows, so not for list rules and noise")
+        if table.largest_share is not None:
+            wrong += _not_measured(f"{path}.largest_share", rule, owner, config)
         if isinstance(rule, Custom):
             wrong += _of_custom(path, rule, config)
     wrong += _one_user_column(tables)
@@ -189,6 +189,17 @@ def _of_custom(path: str, rule: Custom, config: collaboration_config.Collaborati
         for name in rule.allowed_analyses
         if name not in (ANY_QUERY, ANY_JOB) and name not in config.templates
     ]
+
+
+def _not_measured(path: str, rule: rules.Rule, owner: str, config: collaboration_config.Collaboration) -> list[str]:
+    """A share of a person that nobody would look at."""
+    if owner == config.runner:
+        return [f"{path}: what is measured are people of {config.provider}, and {owner} runs the queries: leave it out"]
+    if rule.type == "LIST" or (isinstance(rule, Custom) and rule.user_column):
+        return [f"{path}: it is for aggregated rows, so not for list rules and noise"]
+    if isinstance(rule, Custom) and not rule.identity:
+        return [f"{path}: nothing says which column tells persons apart: give custom.minimum_identities beside it"]
+    return []
 
 
 def _one_user_column(tables: Mapping[str, ConfiguredTable]) -> list[str]:

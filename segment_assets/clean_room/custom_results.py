@@ -10,6 +10,7 @@ from segment_assets.clean_room import custom_engine
 from segment_assets.clean_room.custom.canonical import one_tree
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.custom_rule import Custom
+from segment_assets.clean_room.locked import Execute, connected
 from segment_assets.clean_room.rewrite import ANY_DAY
 from segment_assets.lake import column
 from segment_assets.sql import Source, Trace, trace
@@ -29,11 +30,8 @@ def fields(query: Accepted, catalog: Catalog) -> list[pa.Field]:
         TypeUnknownError: a column is a list or something else that no table keeps.
     """
     rewritten = custom_engine.rewritten(query, ANY_DAY)
-    with duckdb.connect() as db:
-        db.execute("SET TimeZone='UTC'")
-        for table in query.tables:
-            schema = catalog[table.source]
-            db.register(table.name, pa.schema([schema.field(c) for c in table.columns]).empty_table())
+    empty = {t.name: pa.schema([catalog[t.source].field(c) for c in t.columns]).empty_table() for t in query.tables}
+    with connected(empty) as db:
         try:
             found = db.sql(rewritten.sql).to_arrow_table().schema
         except duckdb.Error:
@@ -53,7 +51,9 @@ def traced(query: Accepted) -> Trace:
     return Trace(values, found.rows | counted)
 
 
-def minimum_kept(query: Accepted, result: pa.Table, tables: Mapping[str, pa.Table], as_of: date | None) -> bool:
+def minimum_kept(
+    query: Accepted, result: pa.Table, tables: dict[str, pa.Table], as_of: date | None, execute: Execute
+) -> bool:
     """Whether every row rests on enough people, counted over the whole result, without any filter.
 
     Columns of the outermost windows are left out: a window sees only the rows that leave, and here are all of them.
@@ -63,15 +63,12 @@ def minimum_kept(query: Accepted, result: pa.Table, tables: Mapping[str, pa.Tabl
         result: its rows.
         tables: allowed columns of each configured table.
         as_of: day of the data.
+        execute: runs SQL over these tables.
     """
     counted = custom_engine.sizes(query, as_of)
     if not counted.minimums or not result.num_rows:
         return True
-    with duckdb.connect() as db:
-        db.execute("SET TimeZone='UTC'")
-        for name, rows in tables.items():
-            db.register(name, rows)
-        whole = db.sql(counted.sql).to_arrow_table()
+    whole = execute(counted.sql, tables)
     compared = [c.cast(result.schema.field(i).type) for c, i in zip(whole.columns, counted.compared, strict=False)]
     sizes = [whole.column(f"s{i}").to_pylist() for i in range(len(counted.minimums))]
     large = {

@@ -1,19 +1,12 @@
-"""The clean room on one machine: accepted queries run from their tree in a locked DuckDB.
-
-Depth, not the gate: after the lock `query('...')`, `duckdb_settings()` and PRAGMA still run in DuckDB 2.0: what keeps
-them out is the allow-list of the checker.
-"""
+"""The clean room on one machine: accepted queries run from their tree in a locked DuckDB."""
 
 import fcntl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol
 
-import duckdb
 import pyarrow as pa
 
 from segment_assets.clean_room import custom_engine, runnable
@@ -24,6 +17,7 @@ from segment_assets.clean_room.custom.canonical import NotCanonicalError
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.custom.guarded import UndatedError
 from segment_assets.clean_room.differencing.populations import Populations
+from segment_assets.clean_room.locked import DEADLINE_SECONDS, Locked
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError, ReadTable
 from segment_assets.clean_room.privacy.accounting import Price
@@ -33,8 +27,6 @@ from segment_assets.clean_room.privacy.plan import Plan
 from segment_assets.clean_room.rewrite import Rewritten, rewrite
 from segment_assets.clean_room.runnable import Runnable
 from segment_assets.clean_room.spark import NotExecutableError
-
-DEADLINE_SECONDS = 600.0
 
 
 class Settings(Protocol):
@@ -150,42 +142,7 @@ class EmbeddedCleanRoom(CleanRoom):
             yield
 
     def _execute(self, sql: str, tables: dict[str, pa.Table]) -> pa.Table:
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=self.scratch, prefix="query-") as spill, locked(self, Path(spill), tables) as db:
-            timer = threading.Timer(self.deadline, db.interrupt)
-            timer.start()
-            try:
-                return db.sql(sql).to_arrow_table()
-            except (duckdb.InterruptException, duckdb.OutOfMemoryException):
-                raise QueryFailedError("RESOURCE_LIMIT", "the query reached a limit of memory, disk or time") from None
-            except duckdb.Error:
-                # DuckDB's message may print a value: it goes nowhere.
-                raise QueryFailedError("FAILED", "the query failed while running; its cause is not shown") from None
-            finally:
-                timer.cancel()
-
-
-@contextmanager
-def locked(room: EmbeddedCleanRoom, spill: Path, tables: dict[str, pa.Table]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB with these tables and no way out: no files, no network, no extensions, no settings."""
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": room.memory_limit,
-        "threads": room.threads,
-        "temp_directory": str(spill),
-        "max_temp_directory_size": "10GB",
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-        "allow_community_extensions": False,
-    }
-    db = duckdb.connect(config=config)
-    try:
-        db.execute("SET TimeZone='UTC'; SET python_enable_replacements=false")
-        for name, rows in tables.items():
-            db.register(name, rows)
-        db.execute("SET enable_external_access=false; SET lock_configuration=true")
-        yield db
-    finally:
-        db.close()
+        return Locked(self.scratch, self.memory_limit, self.threads, self.deadline).execute(sql, tables)
 
 
 def clean_room(settings: Settings) -> EmbeddedCleanRoom:

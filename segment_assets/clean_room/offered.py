@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import date
 
 import pyarrow as pa
 
@@ -35,6 +36,17 @@ def of_lake(lake: Lake, sources: Mapping[str, Table]) -> ReadCatalog:
         sources: catalog table's short name -> the table.
     """
     return lambda name, columns: lake.read(sources[name], columns)
+
+
+def reader(lake: Lake, sources: Mapping[str, Table]) -> Callable[[ConfiguredTable], pa.Table]:
+    """Reads what a query may see of a configured table."""
+    catalog = of_lake(lake, sources)
+    return lambda table: rows(table, catalog)
+
+
+def newest(tables: Iterable[Table], lake: Lake) -> date | None:
+    """The newest day of the data in catalog tables; None where none of them is dated."""
+    return max((day for table in tables if (day := lake.state(table).as_of)), default=None)
 
 
 def inputs(tables: Iterable[ConfiguredTable], sources: Mapping[str, Table]) -> list[Table]:

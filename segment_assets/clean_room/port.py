@@ -94,6 +94,15 @@ class CleanRoom(ABC):
         return
 
     @property
+    def reads_by_itself(self) -> bool:
+        """Whether queries read the catalog's tables as they are when they run, and not what they are given."""
+        return False
+
+    def forget(self, key: str) -> None:
+        """Give no later query of this content the answer of an earlier one; nothing where none is kept."""
+        return
+
+    @property
     def maps_ids(self) -> bool:
         """Whether ID mapping tables are resolved here: then what left can be counted again."""
         return True

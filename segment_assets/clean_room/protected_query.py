@@ -22,15 +22,18 @@ from segment_assets.clean_room import (
     thresholds,
 )
 from segment_assets.clean_room.circumstances import Run
-from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
+from segment_assets.clean_room.collaboration import Collaboration
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.differencing.monitor import Leaving, Monitor
+from segment_assets.clean_room.locked import Locked
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError
+from segment_assets.clean_room.query_log import Logged
 from segment_assets.clean_room.runnable import Runnable
 from segment_assets.clean_room.spark import NotExecutableError
-from segment_assets.clean_room.tables import PARTNERS_DAY, PARTNERS_ROWS, QUERY_LOG, RELEASED_GROUPS
+from segment_assets.clean_room.tables import PARTNERS_DAY, PARTNERS_ROWS, RELEASED_GROUPS
 from segment_assets.lake import Lake, Table, Written
+from segment_assets.lake.changing import changed
 from segment_assets.third_party.tables import NAMESPACE
 
 UNDATED = date(1970, 1, 1)
@@ -99,68 +102,68 @@ def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outc
         BudgetExhaustedError: the day's queries are used up.
         AccessBudgetError: a table's access budget is used up.
         QueryFailedError: the query did not end well; it counts.
+        CommitFailedException: another run wrote the result meanwhile, or what a room reads by itself.
     """
-    entry = _entry(query, lake)
+    # What the key is made of is what is read, counted again and told of, whoever writes it meanwhile.
+    still = lake.standing_still(query.table, *query.inputs)
+    entry = _entry(query, still)
     _refuse_unmeasured(query, room)
-    with room.exclusively():
-        log = lake.read(QUERY_LOG)
-        known = budget.status(log, entry.content_key) == "SUCCESS"
-        charged = budget.charge(log, entry, query.per_day)
+    log = Logged(entry, lake, room, run_id)
+
+    def pay(known: bool) -> None:
         if not known:
             room.admit(query.collaboration, runnable.uses(query.resolved), entry.content_key)
-        lake.write(QUERY_LOG, charged, run_id)
-    reused = known and lake.inputs(query.table).get(KEY) == entry.content_key
+
+    known = log.begin(query.per_day, pay)
+    reused = known and still.inputs(query.table).get(KEY) == entry.content_key
+    recounted = room.maps_ids or not any(t.bridge for t in runnable.tables(query.resolved))
     try:
-        rows = lake.read(query.table) if reused else _execute(query, lake, room, entry.content_key)
+        rows = still.read(query.table) if reused else _execute(query, still, room, log)
+        if not reused:
+            rows = _weighed(query, rows, still, log)
+        kept = not recounted or _minimum_kept(query, still, rows)
     except QueryFailedError:
-        _close(entry, "FAILED", lake, room, run_id)
+        log.end("FAILED")
         raise
     cost = room.cost(entry.content_key)
-    if not reused:
-        rows = _weighed(query, rows, entry, lake, room, run_id)
     table = results.with_unique_key(query.table, rows)
-    recounted = room.maps_ids or not any(t.bridge for t in runnable.tables(query.resolved))
-    kept = not recounted or _minimum_kept(query, lake, rows)
     unique = rows.num_rows < 2 or rows.group_by(list(table.key)).aggregate([]).num_rows == rows.num_rows
     if not (kept and unique):
         # Nothing that breaks the rules is written, not even for the runner.
-        _close(entry, "FAILED", lake, room, run_id)
+        log.end("FAILED")
         return Outcome(lake.state(query.table), rows.slice(0, 0), kept, unique, reused, cost)
     if (populations := room.populations) is not None:
-        monitor = Monitor(query.collaboration, query.sources, lake, populations, room.exclusively)
-        leaving = Leaving(query.resolved, rows, query.name, entry.content_key, _newest(query, lake))
-        monitor.watch(leaving, run_id)
-    as_of = lake.as_of(*query.inputs)
-    known_of = {KEY: entry.content_key} | _of_the_partner(query, lake)
-    written = lake.write(table, rows, run_id, inputs=known_of, as_of=as_of)
-    _close(entry, "SUCCESS", lake, room, run_id)
+        monitor = Monitor(query.collaboration, query.sources, lake, still, _engine(lake), populations, room.exclusively)
+        monitor.watch(Leaving(query.resolved, rows, query.name, entry.content_key, _newest(query, still)), run_id)
+    told = {KEY: entry.content_key} | _of_the_partner(query, still)
+    as_of, before = still.as_of(*query.inputs), still.state(query.table)
+    written = lake.write(table, rows, run_id, inputs=told, as_of=as_of, replacing=before)
+    log.end("SUCCESS")
     return Outcome(written, rows, kept, unique, reused, cost, recounted)
 
 
-def _entry(query: ProtectedQuery, lake: Lake) -> budget.Entry:
-    states = {table.name: lake.state(table) for table in query.inputs}
-    day = max((s.as_of for s in states.values() if s.as_of), default=UNDATED)
+def _entry(query: ProtectedQuery, still: Lake) -> budget.Entry:
+    states = {table.name: still.state(table) for table in query.inputs}
     used = {t.name for t in runnable.tables(query.resolved)}
     rules = query.collaboration.version_of(used)
     # What is executed stands in the key, so that a mended rewrite is run again and an unrelated edit costs nothing.
-    executed = _rewritten(query, _newest(query, lake))
+    executed = _rewritten(query, _newest(query, still))
     versions = {name: state.version for name, state in states.items()}
     return budget.Entry(
         budget.content_key(query.text, rules, versions, query.engine, executed),
         query.name,
-        day,
+        _newest(query, still) or UNDATED,
         next(t.rule.type for t in runnable.tables(query.resolved) if t.rule),
         ", ".join(sorted(used)),
         query.text,
     )
 
 
-def _execute(query: ProtectedQuery, lake: Lake, room: CleanRoom, key: str) -> pa.Table:
-    def read(table: ConfiguredTable) -> pa.Table:
-        return offered.rows(table, offered.of_lake(lake, query.sources))
-
-    room.fill(offered.versions(runnable.tables(query.resolved), lake, query.sources))
-    rows = room.run(query.resolved, read, _newest(query, lake), key, query.of)
+def _execute(query: ProtectedQuery, still: Lake, room: CleanRoom, log: Logged) -> pa.Table:
+    room.fill(offered.versions(runnable.tables(query.resolved), still, query.sources))
+    read = offered.reader(still, query.sources)
+    rows = room.run(query.resolved, read, _newest(query, still), log.entry.content_key, query.of)
+    log.refuse_if_overtaken(query.inputs, still)
     return rows.cast(query.table.schema)
 
 
@@ -171,56 +174,53 @@ def _refuse_unmeasured(query: ProtectedQuery, room: CleanRoom) -> None:
         raise QueryFailedError("FUNCTION_NOT_ALLOWED", message)
 
 
-def _weighed(
-    query: ProtectedQuery, rows: pa.Table, entry: budget.Entry, lake: Lake, room: CleanRoom, run_id: str
-) -> pa.Table:
+def _weighed(query: ProtectedQuery, rows: pa.Table, still: Lake, log: Logged) -> pa.Table:
     """The rows that no one weighs too much on, with the owner's report of all of them written."""
-    if room.populations is None or not isinstance(query.resolved, Resolved):
+    if log.room.populations is None or not isinstance(query.resolved, Resolved):
         return rows
 
     def read(also: Mapping[str, set[str]]) -> dict[str, pa.Table]:
-        catalog = offered.of_lake(lake, query.sources)
+        catalog = offered.of_lake(still, query.sources)
         return {t.name: offered.rows(t, catalog, also.get(t.name, ())) for t in runnable.tables(query.resolved)}
 
-    day = _newest(query, lake)
-    found = shares.measured(query.resolved, rows, query.collaboration, day, read)
+    day = _newest(query, still)
+    found = shares.measured(query.resolved, rows, query.collaboration, day, read, _engine(still).execute)
     if not found:
         return rows
     left = shares.kept(rows, query.resolved, found)
-    told = {"content_key": entry.content_key, "query": query.name, "runner": query.collaboration.runner}
+    told = {"content_key": log.entry.content_key, "query": query.name, "runner": query.collaboration.runner}
     report = shares.record(found, left, rows, {**told, "as_of": str(day or "")})
-    with room.exclusively():
-        lake.write(RELEASED_GROUPS, shares.with_report(lake.read(RELEASED_GROUPS), report), run_id)
+    with log.room.exclusively():
+        changed(log.lake, RELEASED_GROUPS, lambda before: shares.with_report(before, report), log.run_id)
     return left
 
 
-def _minimum_kept(query: ProtectedQuery, lake: Lake, rows: pa.Table) -> bool:
-    asked, as_of = query.resolved, _newest(query, lake)
-    catalog = offered.of_lake(lake, query.sources)
-    tables = {t.name: offered.rows(t, catalog) for t in runnable.tables(asked)}
+def _minimum_kept(query: ProtectedQuery, still: Lake, rows: pa.Table) -> bool:
+    asked, as_of, execute = query.resolved, _newest(query, still), _engine(still).execute
+    read = offered.reader(still, query.sources)
+    tables = {t.name: read(t) for t in runnable.tables(asked)}
     if isinstance(asked, Accepted):
-        return custom_results.minimum_kept(asked, rows, tables, as_of)
+        return custom_results.minimum_kept(asked, rows, tables, as_of, execute)
 
     def members(column: exp.Column) -> pa.Table:
-        with lake.connect(**tables) as db:
-            return db.sql(rewrite.members(asked, column, as_of).sql).to_arrow_table()
+        return execute(rewrite.members(asked, column, as_of).sql, tables)
 
     return thresholds.minimum_kept(asked, rows, members)
 
 
-def _of_the_partner(query: ProtectedQuery, lake: Lake) -> dict[str, str]:
-    theirs = [lake.state(table) for table in query.inputs if table.name.partition(".")[0] == NAMESPACE]
+def _engine(lake: Lake) -> Locked:
+    """Where what is about to leave is counted again: beside the lake, wherever the query ran."""
+    return Locked(lake.scratch, lake.memory_limit, lake.threads)
+
+
+def _of_the_partner(query: ProtectedQuery, still: Lake) -> dict[str, str]:
+    theirs = [still.state(table) for table in query.inputs if table.name.partition(".")[0] == NAMESPACE]
     # Without a day stands none: a day of an earlier delivery would say too much.
     return {k: v for s in theirs for k, v in ((PARTNERS_DAY, str(s.as_of or "")), (PARTNERS_ROWS, str(s.rows)))}
 
 
-def _close(entry: budget.Entry, outcome: str, lake: Lake, room: CleanRoom, run_id: str) -> None:
-    with room.exclusively():
-        lake.write(QUERY_LOG, budget.close(lake.read(QUERY_LOG), entry, outcome), run_id)
-
-
-def _newest(query: ProtectedQuery, lake: Lake) -> date | None:
-    return max((day for t in query.inputs if (day := lake.state(t).as_of)), default=None)
+def _newest(query: ProtectedQuery, still: Lake) -> date | None:
+    return offered.newest(query.inputs, still)
 
 
 def _rewritten(query: ProtectedQuery, as_of: date | None) -> str:

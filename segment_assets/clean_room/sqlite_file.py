@@ -13,10 +13,12 @@ def transaction(path: Path, schema: str) -> Iterator[sqlite3.Connection]:
     """A transaction that no other is beside; once it ended it is on the disk, and nothing of it where it failed.
 
     Args:
-        path: the SQLite file; it and its folder are made, for nobody else to read.
+        path: the SQLite file, for nobody else to read; it is made, and so is its folder where there is none.
         schema: `CREATE TABLE IF NOT EXISTS` statements, with a semicolon between them.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)  # SQLite would let everybody read it; the journal beside it takes after it
+    path.chmod(0o600)
     with closing(sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)) as db:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("BEGIN IMMEDIATE")

@@ -8,10 +8,12 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 from urllib.parse import unquote, urlparse
 
 import duckdb
@@ -27,6 +29,7 @@ from segment_assets.lake.files import Files, LocalFiles
 from segment_assets.lake.parts import Part, with_field_ids
 from segment_assets.lake.private import private_path
 from segment_assets.lake.reading import attach, within
+from segment_assets.lake.still import Still
 from segment_assets.lake.table import Table
 from segment_assets.lake.tags import PROPERTY as TAGS
 from segment_assets.lake.tags import tags_of
@@ -272,6 +275,13 @@ class Lake:
         rows = int(snapshot.summary["total-records"] or 0) if snapshot and snapshot.summary else 0
         as_of = iceberg.properties.get(AS_OF)
         return Written(table, rows, versions(iceberg.properties), date.fromisoformat(as_of) if as_of else None)
+
+    def standing_still(self, *tables: Table) -> "Lake":
+        """This lake to read from, in which these tables stay as they are now, whoever writes them meanwhile."""
+        still = copy(self)
+        still.catalog = cast(Catalog, Still(self.catalog, *(t.name for t in tables)))
+        still._database = self._database
+        return still
 
     def as_of(self, *tables: Table) -> date | None:
         """The oldest data time of the tables; None where none of them knows its own."""

@@ -140,3 +140,10 @@ def test_no_order_of_uses_overdraws(uses, budget, tmp_path_factory):
         except AccessBudgetError:
             continue
     assert all(s.used <= budget for s in ledger.standings("c", budgets))
+
+
+def test_the_file_is_for_nobody_else_to_read_also_where_it_was_made_so_before(tmp_path: Path):
+    path = tmp_path / "access.db"
+    path.touch(mode=0o644)
+    AccessLedger(path).charge("c", {"t": [EVER]}, {"t": 1}, "key")
+    assert path.stat().st_mode & 0o777 == 0o600

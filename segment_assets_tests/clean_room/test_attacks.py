@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segment_assets.clean_room.checker import check
-from segment_assets.clean_room.embedded import EmbeddedCleanRoom, locked
+from segment_assets.clean_room.embedded import EmbeddedCleanRoom
+from segment_assets.clean_room.locked import connected
 from segment_assets.clean_room.port import QueryFailedError
 from segment_assets.clean_room.reasons import ORDER, QueryRefusedError
 from segment_assets_tests.clean_room.conftest import MINIMUM, ask, people
@@ -224,7 +225,7 @@ def test_the_locked_engine_reads_no_file_and_keeps_its_settings(room, tmp_path):
     # DuckDB 2.0 adds its own temp_directory to what may be read and written: so each query has a private, empty one.
     spill = tmp_path / "spill"
     spill.mkdir()
-    with locked(room, spill, {"t": people({"a": 1})}) as db:
+    with connected({"t": people({"a": 1})}, spill=spill) as db:
         for attack in (
             f"SELECT * FROM '{outside}'",
             f"SELECT * FROM read_csv('{outside}')",

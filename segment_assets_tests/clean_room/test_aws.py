@@ -4,19 +4,24 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 import pytest
+from pyiceberg.exceptions import CommitFailedException
 
 from segment_assets.aws import AwsRefusedError
 from segment_assets.clean_room import aws, aws_text, protected_query
 from segment_assets.clean_room.aws_lock import Lock
+from segment_assets.clean_room.aws_note import NoteTakenError
 from segment_assets.clean_room.checker import check
 from segment_assets.clean_room.port import QueryFailedError
+from segment_assets.clean_room.tables import QUERY_LOG
 from segment_assets_tests.aws_double.front import Fault
 from segment_assets_tests.clean_room import world as worlds
 from segment_assets_tests.clean_room.conftest import aggregation, table
@@ -207,6 +212,36 @@ def test_the_budget_is_charged_under_a_lock_that_others_wait_for(world):
     assert order == ["first", "second"]
 
 
+def test_who_takes_longer_than_the_lease_follows_the_query_of_the_run_that_went_on(world):
+    faster: list[pa.Table] = []
+    world.service.seconds = 1
+
+    class Slow(aws.AwsCleanRoom):
+        def _start(self, key, asked):
+            if not faster:
+                time.sleep(1.5)
+                faster.append(run(world, key, lease=0.5))
+            return super()._start(key, asked)
+
+    slower = run(world, "slow to start", kind=Slow)
+    assert slower.equals(faster[0])
+    first, second = world.service.queries.values()
+    assert first["status"] == "SUCCESS"
+    assert second["status"] in ("CANCELLING", "CANCELLED")
+    assert world.room()._notes.read("slow to start").said["id"] == first["id"]
+
+
+def test_a_note_is_not_written_over_another_s(world):
+    notes = world.room()._notes
+    nothing = notes.read("noted")
+    ours = notes.write("noted", {"begun": "now"}, nothing)
+    assert notes.write("noted", {"begun": "now"}, nothing) == ours  # the answer was lost, and it is written again
+    for stale in (nothing, replace(ours, etag='"0"')):
+        with pytest.raises(NoteTakenError, match="was written by another run meanwhile: run it again"):
+            notes.write("noted", {"begun": "later"}, stale)
+    assert notes.read("noted") == ours
+
+
 def test_a_lock_that_was_left_behind_is_taken_over_and_not_given_back_by_its_old_holder(world):
     s3 = world.room()._s3
     lock = Lock(lambda: s3, world.where.exports_bucket, "left", lease=0.5, patience=10)
@@ -240,6 +275,31 @@ def test_the_assets_do_not_know_where_their_query_ran_and_show_what_it_cost(worl
     told = done.materialization.metadata
     assert told["cost_units"].value > 0
     assert told["dagster/row_count"].value == 90
+
+
+class Reads(aws.AwsCleanRoom):
+    """Its tables are written just before Clean Rooms reads them."""
+
+    does: list[Callable[[], None]]
+
+    def answered(self, *args: Any) -> Any:
+        if self.does:
+            self.does.pop()()
+        return super().answered(*args)
+
+
+def test_an_answer_of_data_that_changed_before_they_were_read_is_no_answer(world):
+    query, room = world.queries["audience_overlap"], world.room(kind=Reads)
+    worlds.fill(world.lake, customers=120)
+    room.does = [lambda: worlds.fill(world.lake, customers=150)]
+    with pytest.raises(CommitFailedException, match="written by another run since this one read it"):
+        protected_query.run(query, world.lake, room, "r1")
+    assert "FAILED" in world.lake.read(QUERY_LOG)["status"].to_pylist()
+    # The data are back, and so is the question: its answer is of these data, and not the one that was thrown away.
+    worlds.fill(world.lake, customers=120)
+    done = protected_query.run(query, world.lake, room, "r2")
+    assert (done.rows["customers"].to_pylist(), world.started()) == ([80], 2)
+    worlds.fill(world.lake)
 
 
 def test_the_text_names_its_columns_keeps_documented_functions_and_means_the_datas_day(collaboration):

@@ -15,6 +15,7 @@ from segment_assets.clean_room import custom_results, protected_query
 from segment_assets.clean_room.access_ledger import AccessBudgetError
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.embedded import EmbeddedCleanRoom
+from segment_assets.clean_room.locked import Locked
 from segment_assets.clean_room.protected_query import ProtectedQuery
 from segment_assets.clean_room.results import ResultError
 from segment_assets.clean_room.tables import QUERY_LOG
@@ -146,9 +147,14 @@ def test_the_recount_finds_a_row_that_rests_on_too_few(lake):
     rows = [{"age_band": "19-24", "customers": 60, "kids": 88, "place": 1}]
     small = [{"age_band": "26-99", "customers": 15, "kids": 15, "place": 7}]
     schema = query.table.schema
-    assert custom_results.minimum_kept(query.resolved, pa.Table.from_pylist(rows, schema), tables, None)
-    for bad in (small, rows + small):
-        assert not custom_results.minimum_kept(query.resolved, pa.Table.from_pylist(bad, schema), tables, None)
+
+    def kept(released: list[dict[str, Any]]) -> bool:
+        result = pa.Table.from_pylist(released, schema)
+        return custom_results.minimum_kept(query.resolved, result, tables, None, Locked(lake.scratch).execute)
+
+    assert kept(rows)
+    assert not kept(small)
+    assert not kept(rows + small)
 
 
 def test_the_example_of_the_docs_can_be_pasted_into_the_demo_and_run(lake, room):

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from segment_assets import deployment, segmentation
 from segment_assets.clean_room import assets as clean_room_assets
-from segment_assets.clean_room import protected_query
+from segment_assets.clean_room import protected_query, shares
 from segment_assets.clean_room.collaboration import CollaborationError
 from segment_assets.clean_room.embedded import EmbeddedCleanRoom
 from segment_assets.clean_room.port import QueryFailedError
@@ -88,6 +88,59 @@ def test_a_row_that_one_person_weighs_too_much_on_does_not_leave(lake, room):
     assert sorted(lake.read(RELEASED_GROUPS)["left"].to_pylist()) == [False, True]
 
 
+@pytest.mark.parametrize("tables", [("limited", "audience_custom"), ("audience_custom", "limited")])
+def test_of_two_tables_of_one_source_the_smaller_limit_holds_wherever_it_stands(lake, room, tables):
+    world.fill(lake)
+    fan_out(lake, 60)
+    config = custom_world.config(audience_custom={"largest_share": 0.9})
+    offered = config.collaboration
+    limited = offered.configured_tables["audience_custom"].model_copy(update={"largest_share": 0.5})
+    text = (
+        "SELECT p.age_band, COUNT(*) AS n FROM customers_custom c JOIN {} x ON c.email_sha256 = x.email_sha256 "
+        "JOIN {} p ON c.email_sha256 = p.email_sha256 GROUP BY p.age_band"
+    )
+    asked_ = offered.queries["age_ranks"].model_copy(update={"sql": text.format(*tables)})
+    changes = {"configured_tables": offered.configured_tables | {"limited": limited}, "queries": {"q": asked_}}
+    [query] = clean_room_assets.protected_queries(config, offered.model_copy(update=changes))
+    assert protected_query.run(query, lake, room, "r").rows.num_rows == 0
+    assert lake.read(RELEASED_GROUPS)["left"].to_pylist() == [False]
+
+
+def test_a_table_that_is_read_twice_is_measured_by_the_reading_in_which_one_person_weighs_most(lake, room):
+    world.fill(lake)
+    # Everybody stands beside everybody of one age, so in the first reading nobody weighs more than another.
+    text = (
+        "SELECT p.age_band, COUNT(*) AS n FROM audience_custom x JOIN audience_custom p ON x.age_band = p.age_band "
+        "JOIN customers_custom c ON c.email_sha256 = p.email_sha256 GROUP BY p.age_band"
+    )
+    fan_out(lake, 60)
+    outcome = protected_query.run(asked(text, largest_share=0.5), lake, room, "r")
+    assert outcome.rows.num_rows == 0
+    [told] = lake.read(RELEASED_GROUPS).to_pylist()
+    assert (told["people"], told["largest_share"]) == (60, round(61 / 120, 6))
+
+
+def test_a_share_that_nobody_would_measure_is_refused_when_it_is_declared():
+    config = custom_world.config()
+    tables = config.collaboration.configured_tables
+
+    def refusal(name: str, **changes: Any) -> str:
+        table = tables[name].model_copy(update={"largest_share": 0.5} | changes)
+        content = config.collaboration.model_copy(update={"configured_tables": tables | {name: table}})
+        with pytest.raises(CollaborationError) as refused:
+            clean_room_assets.declared(config, content)
+        return str(refused.value)
+
+    bare = tables["audience_custom"].custom_rule.model_copy(update={"minimum_identities": None})
+    assert refusal("audience_custom", custom_rule=bare) == (
+        "segmentation.yaml: collaboration.configured_tables.audience_custom.largest_share: nothing says which column "
+        "tells persons apart: give custom.minimum_identities beside it"
+    )
+    assert "customers_custom.largest_share: what is measured are people of demographics partner, and grocer" in refusal(
+        "customers_custom"
+    )
+
+
 def test_a_share_that_can_not_be_measured_refuses_the_query(lake, room):
     world.fill(lake)
     nested = asked("SELECT n FROM (SELECT COUNT(*) AS n FROM audience_custom) q", largest_share=0.5)
@@ -100,6 +153,21 @@ def test_a_share_that_can_not_be_measured_refuses_the_query(lake, room):
     flat = asked(PLAIN + "GROUP BY p.age_band", largest_share=0.5)
     with pytest.raises(QueryFailedError, match="on one machine alone"):
         protected_query.run(flat, lake, Elsewhere(room.scratch), "r")
+
+
+def test_the_record_keeps_the_newest_days_and_the_rows_in_which_one_person_weighs_most(monkeypatch):
+    monkeypatch.setattr(shares, "MOST_KEPT", 3)
+
+    def row(key: str, as_of: str, share: float) -> dict[str, Any]:
+        who = {"source": "partner_audience", "identity": "email_sha256", "query": "q", "runner": "grocer", "row": 0}
+        return who | {"content_key": key, "as_of": as_of, "largest_share": share, "people": 30, "left": True}
+
+    before = [row("a", "2026-01-01", 0.9), row("b", "2026-01-02", 0.1), row("c", "2026-01-02", 0.2), row("e", "", 1.0)]
+    report = [row("d", "2026-01-01", 0.0), row("f", "2026-01-01", 0.0)]
+    tables = [pa.Table.from_pylist(rows, RELEASED_GROUPS.schema) for rows in (before, report)]
+    assert shares.with_report(*tables)["content_key"].to_pylist() == ["c", "d", "f"]
+    again = shares.with_report(shares.with_report(*tables), tables[1])
+    assert sorted(again["content_key"].to_pylist()) == ["c", "d", "f"]
 
 
 def test_a_list_is_of_people_and_has_no_share(lake, room):

@@ -50,12 +50,12 @@ class World:
         name = aws_plan.resource_name(self.where.deployment, declared.name)
         return Rooms(self.where, (name, declared.runner, declared.provider), patience=2)
 
-    def room(self, **changes: Any) -> AwsCleanRoom:
+    def room(self, kind: type[AwsCleanRoom] = AwsCleanRoom, **changes: Any) -> Any:
         assert self.config.collaboration
         quick: dict[str, Any] = {"pause": 0.02, "patience": 2.0, "deadline": 30.0}
         declared = self.config.collaboration
         templates = {n: template_from_config(n, t, declared.runner) for n, t in declared.templates.items()}
-        return AwsCleanRoom(self.where, declared.name, **{"templates": templates} | quick | changes)
+        return kind(self.where, declared.name, **{"templates": templates} | quick | changes)
 
     def wanted(self) -> list[aws_plan.Resource]:
         assert self.config.collaboration

@@ -10,6 +10,7 @@ import pytest
 from pyiceberg.exceptions import CommitFailedException
 
 from segment_assets.lake import Lake, writing
+from segment_assets.lake.changing import ATTEMPTS, changed
 from segment_assets.lake.compaction import compact
 from segment_assets.lake.embedded import open_catalog
 from segment_assets.lake.parts import Part, version_of, with_field_ids
@@ -130,3 +131,35 @@ def test_a_table_may_be_found_new_by_two_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(one.catalog, "create_table_if_not_exists", while_another_does)
     one.write(VISITS, visits((DAY, "slow", 1)), RUN, partitions=[DAY])
     assert one.read(VISITS)["who"].to_pylist() == ["quick", "slow"]
+
+
+def test_of_two_who_change_a_table_at_once_neither_loses_what_it_wrote(lake, monkeypatch):
+    lake.write(PEOPLE, people("ann"), "a run")
+
+    def with_(name: str) -> Callable[[pa.Table], pa.Table]:
+        return lambda before: pa.concat_tables([before, people(name).cast(before.schema)])
+
+    meanwhile(monkeypatch, lambda: changed(lake, PEOPLE, with_("bob"), "the faster run"))
+    assert changed(lake, PEOPLE, with_("cy"), RUN).rows == 3
+    assert lake.read(PEOPLE)["who"].to_pylist() == ["ann", "bob", "cy"]
+
+
+def test_a_table_that_others_change_each_time_is_left_to_them(lake):
+    def counted(before: pa.Table) -> pa.Table:
+        lake.write(PEOPLE, people(*(f"p{i}" for i in range(before.num_rows + 1))), "the faster run")
+        return people("mine")
+
+    with pytest.raises(CommitFailedException, match="written by another run"):
+        changed(lake, PEOPLE, counted, RUN)
+    assert lake.state(PEOPLE).rows == ATTEMPTS
+
+
+def test_tables_that_stand_still_are_of_one_moment_with_their_versions(lake):
+    before = lake.write(PEOPLE, people("ann"), "a run", as_of=DAY)
+    still = lake.standing_still(PEOPLE, VISITS)
+    lake.write(PEOPLE, people("ann", "bob"), "another run")
+    lake.write(VISITS, visits((DAY, "ann", 1)), "another run")
+    assert still.state(PEOPLE) == before
+    assert still.read(PEOPLE)["who"].to_pylist() == ["ann"]
+    assert (still.state(VISITS).versions, still.read(VISITS).num_rows) == ({}, 0)
+    assert lake.read(PEOPLE)["who"].to_pylist() == ["ann", "bob"]

@@ -23,6 +23,7 @@ from segment_assets.clean_room.differencing.nested import Whole
 from segment_assets.clean_room.differencing.populations import Close, Populations, Release
 from segment_assets.clean_room.differencing.sketch import Sketch
 from segment_assets.clean_room.differencing.watched import Watched, conditions, watched
+from segment_assets.clean_room.locked import Locked
 from segment_assets.clean_room.names import Resolved
 from segment_assets.clean_room.offered import of_lake
 from segment_assets.clean_room.offered import rows as rows_of
@@ -31,6 +32,7 @@ from segment_assets.clean_room.runnable import Runnable
 from segment_assets.clean_room.spark import NotExecutableError
 from segment_assets.clean_room.tables import DIFFERENCING
 from segment_assets.lake import Lake, Table
+from segment_assets.lake.changing import changed
 
 MOST_ROWS = 100  # of a result that are watched one by one; of a larger one, all its people together
 MOST_WARNINGS = 100  # that are told of one release
@@ -64,6 +66,8 @@ class Monitor:
         collaboration: whose rules hold.
         sources: catalog table -> the table.
         lake: where the owner's record is.
+        still: the lake in which the query's tables are as it read them.
+        engine: in which the people behind a result are looked up.
         populations: what was released before.
         exclusively: one writer of the record at a time.
     """
@@ -71,6 +75,8 @@ class Monitor:
     collaboration: Collaboration
     sources: Mapping[str, Table]
     lake: Lake
+    still: Lake
+    engine: Locked
     populations: Populations
     exclusively: Callable[[], AbstractContextManager[None]]
 
@@ -88,12 +94,14 @@ class Monitor:
         if not fresh:
             return
         told = [self._told(one, leaving) for one in fresh]
-        with self.exclusively():
-            before = self.lake.read(DIFFERENCING)
+
+        def with_told(before: pa.Table) -> pa.Table:
             known = _known(before)
             rows = [t for t in told if (t["content_key"], t["source"], t["identity"]) not in known]
-            added = pa.Table.from_pylist(rows, DIFFERENCING.schema)
-            self.lake.write(DIFFERENCING, pa.concat_tables([before.cast(DIFFERENCING.schema), added]), run_id)
+            return pa.concat_tables([before, pa.Table.from_pylist(rows, DIFFERENCING.schema)])
+
+        with self.exclusively():
+            changed(self.lake, DIFFERENCING, with_told, run_id)
 
     def _told(self, one: Watched, leaving: Leaving) -> dict[str, object]:
         place = json.dumps([self.collaboration.name, self.collaboration.runner, one.source, one.identity])
@@ -129,7 +137,7 @@ class Monitor:
         pairs = f"""
             CREATE TEMP TABLE released_people AS
             SELECT DISTINCT r.row_number, {behind.person} AS person FROM ({behind.sql}) m JOIN released r ON {on}"""
-        with self.lake.connect(**offered, released=numbered) as db:
+        with self.engine.opened({**offered, "released": numbered}) as db:
             db.execute(pairs)
             people = db.sql("SELECT DISTINCT person FROM released_people WHERE person IS NOT NULL")
             yield "all", _sketch(people, one.minimum)
@@ -140,7 +148,7 @@ class Monitor:
     def _offered(self, table: ConfiguredTable, one: Watched) -> pa.Table:
         # The owner may look at a column that the query may not.
         hidden = {one.identity} if table.source == one.source else set()
-        return rows_of(table, of_lake(self.lake, self.sources), hidden)
+        return rows_of(table, of_lake(self.still, self.sources), hidden)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ The order matters: which groups show is decided first, by noise of its own; ever
 the size of what one person can add; what the query computes and filters after that sees these numbers alone.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import product
 from math import sqrt
@@ -13,13 +13,13 @@ from typing import Protocol
 import pyarrow as pa
 
 from segment_assets.clean_room.custom.guarded import guarded
+from segment_assets.clean_room.locked import Execute
 from segment_assets.clean_room.privacy import exact
 from segment_assets.clean_room.privacy.accounting import Accountant, sensitivity
 from segment_assets.clean_room.privacy.aggregates import Aggregate
 from segment_assets.clean_room.privacy.exact import Group
 from segment_assets.clean_room.privacy.plan import GROUPED, Plan
 
-Execute = Callable[[str, dict[str, pa.Table]], pa.Table]
 _LARGEST = 2**63 - 1
 
 

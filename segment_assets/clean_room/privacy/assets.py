@@ -2,7 +2,13 @@
 
 import dagster as dg
 
-from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data_once_a_day
+from segment_assets.automation import (
+    OWNERS,
+    again_if_overtaken,
+    code_version,
+    fresh_within,
+    on_changed_data_once_a_day,
+)
 from segment_assets.clean_room.port import CleanRoom
 from segment_assets.clean_room.privacy import query as private_query
 from segment_assets.clean_room.privacy import service_query
@@ -41,10 +47,11 @@ def result(
     def private_result(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clean_room: dg.ResourceParam[CleanRoom]
     ) -> Result:
-        if service := clean_room.noise:
-            outcome = service_query.run(query, lake, clean_room, service, context.run.run_id)
-        else:
-            outcome = private_query.run(query, lake, clean_room, context.run.run_id)
+        with again_if_overtaken():
+            if service := clean_room.noise:
+                outcome = service_query.run(query, lake, clean_room, service, context.run.run_id)
+            else:
+                outcome = private_query.run(query, lake, clean_room, context.run.run_id)
         return report(
             outcome.written,
             trace=query.trace,

@@ -151,10 +151,13 @@ class Ledger:
 
     @contextmanager
     def one_at_a_time(self, key: str) -> Iterator[None]:
-        """Hold a content, so that two runs of it do not both pay; it ends with the process, however that ends."""
+        """Hold a content, so that two runs of it do not both pay; it ends with the process, however that ends.
+
+        A few contents share a lock, and then wait for one another: a lock for each would leave a file for each.
+        """
         folder = self.path.parent / "running"
         folder.mkdir(parents=True, exist_ok=True)
-        name = hashlib.sha256(key.encode()).hexdigest()[:32]
+        name = hashlib.sha256(key.encode()).hexdigest()[:2]
         with (folder / f"{name}.lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield

@@ -7,7 +7,6 @@ versions of libraries do not ask again, because each answer costs what can't be 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -15,13 +14,15 @@ from sqlglot import exp
 
 from segment_assets.clean_room import budget, offered, protected_query
 from segment_assets.clean_room.circumstances import Run
-from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
+from segment_assets.clean_room.collaboration import Collaboration
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError
 from segment_assets.clean_room.privacy import report
+from segment_assets.clean_room.privacy.ledger import Reservation
 from segment_assets.clean_room.privacy.limits import Bounds
 from segment_assets.clean_room.privacy.plan import Plan
 from segment_assets.clean_room.privacy.template import BudgetTemplate
+from segment_assets.clean_room.query_log import Logged
 from segment_assets.clean_room.tables import QUERY_LOG
 from segment_assets.lake import Lake, Table, Written
 from segment_assets.sql import Trace
@@ -96,41 +97,47 @@ def run(query: PrivateQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outcom
         PrivacyBudgetError: the privacy budget does not pay for it.
         BudgetExhaustedError: the day's queries are used up.
         QueryFailedError: the query did not end well; it stays paid.
+        CommitFailedException: another run wrote the result meanwhile; the answer is kept.
     """
     bounds = repr(sorted((text, list(map(float, b))) for text, b in query.bounds.items()))
-    entry = entry_of(query, lake, query.collaboration, bounds, MECHANISM)
-    ledger, name = room.ledger, query.collaboration.name
-    with ledger.one_at_a_time(entry.content_key):
-        known = ledger.released(name, entry.content_key)
-        answer = known or _asked(query, entry, lake, room, run_id)
+    # What the key is made of is what is read, whoever writes it meanwhile: the answer is kept by that key.
+    still = lake.standing_still(query.table, *query.inputs)
+    log = Logged(entry_of(query, still, query.collaboration, bounds, MECHANISM), lake, room, run_id)
+    ledger, name, key = room.ledger, query.collaboration.name, log.entry.content_key
+    with ledger.one_at_a_time(key):
+        known = ledger.released(name, key)
+        answer = known or _asked(query, still, log)
         rows = pa.ipc.open_stream(pa.py_buffer(answer)).read_all()
-        as_of = lake.as_of(*query.inputs)
-        written = lake.write(query.table, rows, run_id, inputs={protected_query.KEY: entry.content_key}, as_of=as_of)
-        if budget.status(lake.read(QUERY_LOG), entry.content_key) != "SUCCESS":  # also where a run was killed just here
-            close(entry, "SUCCESS", lake, room, run_id)
+        as_of, before = still.as_of(*query.inputs), still.state(query.table)
+        written = lake.write(
+            query.table, rows, run_id, inputs={protected_query.KEY: key}, as_of=as_of, replacing=before
+        )
+        if budget.status(lake.read(QUERY_LOG), key) != "SUCCESS":  # also where a run was killed just here
+            log.end("SUCCESS")
     told, more = report.sensitivity_parameters(query.plan), {"noisy_columns": query.plan.units}
     return Outcome(written, known is not None, report.LABEL, told, more)
 
 
-def _asked(query: PrivateQuery, entry: budget.Entry, lake: Lake, room: CleanRoom, run_id: str) -> bytes:
-    ledger, key, plan, name = room.ledger, entry.content_key, query.plan, query.collaboration.name
-    with room.exclusively():
-        charged = budget.charge(lake.read(QUERY_LOG), entry, query.per_day)
-        room.admit(query.collaboration, query.uses, key)
+def _asked(query: PrivateQuery, still: Lake, log: Logged) -> bytes:
+    ledger, key, plan, name = log.room.ledger, log.entry.content_key, query.plan, query.collaboration.name
+    paid: list[Reservation] = []
+
+    def pay(_: bool) -> None:
+        log.room.admit(query.collaboration, query.uses, key)
         # Refused here, it has cost nothing; killed after this, it has cost noise and no query of the day.
-        paid = ledger.reserve(name, query.template, key, query.name, plan.units, plan.delta)
-        lake.write(QUERY_LOG, charged, run_id)
+        if not paid:
+            paid.append(ledger.reserve(name, query.template, key, query.name, plan.units, plan.delta))
 
-    def read(table: ConfiguredTable) -> pa.Table:
-        return offered.rows(table, offered.of_lake(lake, query.sources))
-
+    log.begin(query.per_day, pay)
+    [reservation] = paid
+    read, day = offered.reader(still, query.sources), offered.newest(query.inputs, still)
     try:
-        rows = room.run_private(plan, read, paid.price, newest(query, lake)).cast(query.table.schema)
+        rows = log.room.run_private(plan, read, reservation.price, day).cast(query.table.schema)
     except QueryFailedError:
-        ledger.failed(paid)
-        close(entry, "FAILED", lake, room, run_id)
+        ledger.failed(reservation)
+        log.end("FAILED")
         raise
-    return ledger.release(name, key, paid, _packed(rows))
+    return ledger.release(name, key, reservation, _packed(rows))
 
 
 def _packed(rows: pa.Table) -> bytes:
@@ -140,38 +147,28 @@ def _packed(rows: pa.Table) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def entry_of(query: PrivateQuery, lake: Lake, rules: Collaboration, bounds: str, mechanism: str) -> budget.Entry:
+def entry_of(query: PrivateQuery, still: Lake, rules: Collaboration, bounds: str, mechanism: str) -> budget.Entry:
     """A query's row in the query log: its key is another one when, and only when, it is another question.
 
     Args:
         query: ready to run.
-        lake: with its inputs.
+        still: the lake in which its inputs stay as they are.
         rules: the collaboration, with all that decides over the answer and nothing else.
         bounds: of what is summed or averaged, where they decide over it.
         mechanism: whose noise it is, and which.
     """
     names = {t.name for t in query.plan.tables}
-    versions = {table.name: lake.state(table).version for table in query.inputs}
-    today = str(newest(query, lake)) if report.asks_for_today(query.plan) else ""
+    versions = {table.name: still.state(table).version for table in query.inputs}
+    day = offered.newest(query.inputs, still)
+    today = str(day) if report.asks_for_today(query.plan) else ""
     return budget.Entry(
         budget.content_key(query.text, rules.version_of(names), versions, bounds, today, mechanism),
         query.name,
-        newest(query, lake) or protected_query.UNDATED,
+        day or protected_query.UNDATED,
         "CUSTOM",
         ", ".join(sorted(names)),
         query.text,
     )
-
-
-def newest(query: PrivateQuery, lake: Lake) -> date | None:
-    """The newest day of the data it rests on."""
-    return max((day for t in query.inputs if (day := lake.state(t).as_of)), default=None)
-
-
-def close(entry: budget.Entry, outcome: str, lake: Lake, room: CleanRoom, run_id: str) -> None:
-    """Say in the query log how a query ended."""
-    with room.exclusively():
-        lake.write(QUERY_LOG, budget.close(lake.read(QUERY_LOG), entry, outcome), run_id)
 
 
 def key_names(plan: Plan) -> list[str]:

@@ -11,13 +11,13 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_assets.clean_room import budget, offered, protected_query
+from segment_assets.clean_room import offered, protected_query
 from segment_assets.clean_room.collaboration import Collaboration
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError
-from segment_assets.clean_room.privacy.query import Outcome, PrivateQuery, close, entry_of, newest
+from segment_assets.clean_room.privacy.query import Outcome, PrivateQuery, entry_of
 from segment_assets.clean_room.privacy.report import THEIRS
 from segment_assets.clean_room.privacy.service import NoiseService, Noisy
-from segment_assets.clean_room.tables import QUERY_LOG
+from segment_assets.clean_room.query_log import Logged
 from segment_assets.lake import Lake
 
 SENSITIVITY = "sensitivity_parameters"
@@ -30,33 +30,34 @@ def run(query: PrivateQuery, lake: Lake, room: CleanRoom, service: NoiseService,
         BudgetExhaustedError: the day's queries are used up.
         PrivacyBudgetError: the collaboration has no privacy budget, or too little of it.
         QueryFailedError: the query did not end well; it counts.
+        CommitFailedException: another run wrote what the service reads, or the result, meanwhile.
     """
-    entry = entry_of(query, lake, _without_limits(query.collaboration), "", type(service).__name__)
-    key = entry.content_key
-    with room.exclusively():
-        log = lake.read(QUERY_LOG)
-        known = budget.status(log, key) == "SUCCESS"
-        charged = budget.charge(log, entry, query.per_day)
+    still = lake.standing_still(query.table, *query.inputs)
+    entry = entry_of(query, still, _without_limits(query.collaboration), "", type(service).__name__)
+    log, key = Logged(entry, lake, room, run_id), entry.content_key
+
+    def pay(known: bool) -> None:
         if not known:
             # Refused here, it has cost nothing.
             service.admit(query.name, Counter(a.kind for a in query.plan.aggregates), key)
             room.admit(query.collaboration, query.uses, key)
-        lake.write(QUERY_LOG, charged, run_id)
-    told = lake.inputs(query.table)
+
+    known, told = log.begin(query.per_day, pay), still.inputs(query.table)
     reused = known and told.get(protected_query.KEY) == key
     try:
         if reused:
-            answer = Noisy(lake.read(query.table), json.loads(told.get(SENSITIVITY, "[]")))
+            answer = Noisy(still.read(query.table), json.loads(told.get(SENSITIVITY, "[]")))
         else:
-            room.fill(offered.versions(query.plan.tables, lake, query.sources))
-            answer = service.ask(query.accepted, key, newest(query, lake), query.of)
+            room.fill(offered.versions(query.plan.tables, still, query.sources))
+            answer = service.ask(query.accepted, key, offered.newest(query.inputs, still), query.of)
+            log.refuse_if_overtaken(query.inputs, still)
     except QueryFailedError:
-        close(entry, "FAILED", lake, room, run_id)
+        log.end("FAILED")
         raise
     known_of = {protected_query.KEY: key, SENSITIVITY: json.dumps(answer.sensitivity)}
-    as_of = lake.as_of(*query.inputs)
-    written = lake.write(query.table, fitted(answer.rows, query.table.schema), run_id, inputs=known_of, as_of=as_of)
-    close(entry, "SUCCESS", lake, room, run_id)
+    rows, as_of = fitted(answer.rows, query.table.schema), still.as_of(*query.inputs)
+    written = lake.write(query.table, rows, run_id, inputs=known_of, as_of=as_of, replacing=still.state(query.table))
+    log.end("SUCCESS")
     return Outcome(written, reused, THEIRS, answer.sensitivity, dict(answer.cost))
 
 

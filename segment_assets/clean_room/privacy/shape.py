@@ -9,6 +9,7 @@ from segment_assets import collaboration_config
 from segment_assets.clean_room.custom.canonical import NotCanonicalError, one_tree
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.custom_rule import Custom
+from segment_assets.clean_room.locked import connected
 from segment_assets.clean_room.privacy.answer import answer
 from segment_assets.clean_room.privacy.people import NotPrivateError
 from segment_assets.clean_room.privacy.plan import Plan, plan
@@ -91,9 +92,7 @@ def _schema(plan: Plan, catalog: Mapping[str, pa.Schema], path: str) -> pa.Schem
     empty = {t.name: catalog[t.source].empty_table().select(list(t.columns)) for t in plan.tables}
 
     def execute(sql: str, tables: dict[str, pa.Table]) -> pa.Table:
-        with duckdb.connect(config={"threads": 1}) as db:
-            for name, rows in tables.items():
-                db.register(name, rows)
+        with connected(tables) as db:
             return db.sql(sql).to_arrow_table()
 
     try:

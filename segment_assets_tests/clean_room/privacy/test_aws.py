@@ -11,6 +11,7 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
+from pyiceberg.exceptions import CommitFailedException
 
 from segment_assets import cli, segmentation
 from segment_assets.aws import AwsRefusedError
@@ -28,6 +29,7 @@ from segment_assets.segmentation import Segmentation
 from segment_assets_tests.aws_double.cleanrooms_privacy import VALUES
 from segment_assets_tests.clean_room import world
 from segment_assets_tests.clean_room.privacy.test_query import asked, written
+from segment_assets_tests.clean_room.test_aws import Reads
 from segment_assets_tests.clean_room.world import World
 
 BUDGET = "partner/privacy_budget/dev_grocer-and-demographics"
@@ -203,6 +205,19 @@ def test_a_run_that_was_killed_after_the_answer_takes_it_and_pays_nothing(there,
     spent = left(there)
     done = ask(there, query)
     assert (done.written.rows > 0, len(there.service.queries), left(there)) == (True, 1, spent)
+
+
+def test_noise_over_data_that_changed_meanwhile_is_spent_and_handed_to_nobody(there, tmp_path):
+    query, room = asked_of(there, tmp_path), there.room(kind=Reads)
+    world.fill(there.lake, there.config, 305)
+    before = left(there)["COUNT_DISTINCT"]
+    room.does = [lambda: world.fill(there.lake, there.config, 306)]
+    with pytest.raises(CommitFailedException, match="written by another run"):
+        service_query.run(query, there.lake, room, room.noise, "r")
+    assert left(there)["COUNT_DISTINCT"] == before - 4
+    world.fill(there.lake, there.config, 305)
+    assert not ask(there, query).reused
+    assert left(there)["COUNT_DISTINCT"] == before - 8
 
 
 def test_what_the_budget_does_not_pay_for_is_not_started_and_counts_as_no_query(there, tmp_path):

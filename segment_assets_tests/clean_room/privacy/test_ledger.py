@@ -169,3 +169,10 @@ def test_looking_at_a_budget_leaves_no_file(ledger: Ledger):
     standing = ledger.statement("c", BUDGET)
     assert (standing.price.left(standing.spent), standing.period) == (27, "2026-11")
     assert not ledger.path.exists()
+
+
+def test_contents_share_a_bounded_number_of_lock_files(ledger):
+    for i in range(600):
+        with ledger.one_at_a_time(f"content {i}"):
+            pass
+    assert len(list((ledger.path.parent / "running").iterdir())) <= 256
