@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from segment_assets.identity.graph_model import EDGES, NODES, Snapshot
 from segment_assets.identity.port import GraphError, GraphStore, Served
 from segment_assets.identity.queries import QUERIES, Row, Value, ordered, query
-from segment_assets.lake.private import is_running
+from segment_assets.lake.processes import is_running, this_process
 
 if TYPE_CHECKING:
     import ladybug
@@ -88,7 +88,7 @@ class LadybugGraph(GraphStore):
         snapshot.refuse_dangling()
         self.root.mkdir(parents=True, exist_ok=True)
         self._sweep()
-        folder = Path(mkdtemp(prefix=f"{_BUILDING}{os.getpid()}-", dir=self.root))
+        folder = Path(mkdtemp(prefix=f"{_BUILDING}{this_process()}-", dir=self.root))
         try:
             with self._open(folder / "graph.lbug", read_only=False) as connection:
                 _load(connection, snapshot, folder)
@@ -154,8 +154,8 @@ class LadybugGraph(GraphStore):
         now = self.served()
         kept = now.location.split("/", 1)[0] if now else ""
         for folder in self.root.iterdir():
-            builder = int(folder.name.removeprefix(_BUILDING).split("-", 1)[0]) if _is_build(folder) else 0
-            if folder.is_dir() and folder.name != kept and not (builder != os.getpid() and is_running(builder)):
+            builder = folder.name.removeprefix(_BUILDING).split("-", 1)[0]
+            if folder.is_dir() and folder.name != kept and (builder == this_process() or not is_running(builder)):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -198,10 +198,6 @@ def _rows(connection: "ladybug.Connection", cypher: str, parameters: Mapping[str
 
 def _quoted(path: Path) -> str:
     return str(path).replace("\\", "\\\\").replace("'", "\\'")
-
-
-def _is_build(folder: Path) -> bool:
-    return re.match(rf"({re.escape(_BUILDING)})?\d+-", folder.name) is not None
 
 
 def _bytes(text: str) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table as IcebergTable
 
 from segment_assets.lake.files import Files
@@ -22,12 +23,14 @@ class Removed:
         snapshots: snapshots that were forgotten.
         files: files that no retained snapshot needs.
         size: their bytes.
+        overtaken: a writer or another clean-up came first; no snapshot was forgotten, and the next time does it.
     """
 
     table: str
     snapshots: int
     files: int
     size: int
+    overtaken: bool = False
 
 
 def collect(
@@ -60,14 +63,24 @@ def _collect(
     old = [s.snapshot_id for s in table.snapshots() if s.timestamp_ms < limit and s != current]
     # Listed before the metadata is read again: what is written between the two is in neither list.
     there = files.below(table.location())
-    if old and not dry_run:
-        table.maintenance.expire_snapshots().by_ids(old).commit()
-        table = table.refresh()
+    overtaken = bool(old) and not dry_run and not _forget(table, old)
+    if overtaken:
+        old = []  # they can still be read, and need their files
+    table = table.refresh()
     needed = _needed(table, files, set(old) if dry_run else set())
     unneeded = [f for f in there if f.name not in needed and now - f.modified >= grace]
     if not dry_run:
         files.remove([f.name for f in unneeded])
-    return Removed(".".join(table.name()), len(old), len(unneeded), sum(f.size for f in unneeded))
+    return Removed(".".join(table.name()), len(old), len(unneeded), sum(f.size for f in unneeded), overtaken)
+
+
+def _forget(table: IcebergTable, snapshots: list[int]) -> bool:
+    """Whether it was done: a writer may replace the metadata meanwhile, and another clean-up may have come first."""
+    try:
+        table.maintenance.expire_snapshots().by_ids(snapshots).commit()
+    except (CommitFailedException, ValueError):  # the second where a snapshot is no longer there
+        return False
+    return True
 
 
 def _needed(table: IcebergTable, files: Files, without: set[int]) -> set[str]:

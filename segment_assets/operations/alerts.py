@@ -7,9 +7,10 @@ import json
 import logging
 import subprocess
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from urllib.error import URLError
+from functools import partial
+from http.client import HTTPException
 
 from segment_assets.segmentation import Alerts
 
@@ -32,17 +33,28 @@ class Alert:
 
 
 def tell(alerts: Iterable[Alert], where: Alerts, log: logging.Logger) -> None:
-    """Send each alert to every place; a place that does not answer is logged and stops nothing."""
+    """Send each alert to every place; one that does not answer, or answers nonsense, is logged and stops nothing."""
     for alert in alerts:
         log.error("%s: %s: %s", alert.kind, alert.subject, alert.message)
         body = json.dumps(asdict(alert)).encode()
-        try:
-            if where.webhook:
-                _post(where.webhook, body)
-            if where.command:
-                subprocess.run(where.command, input=body, timeout=TIMEOUT_SECONDS, check=True)  # noqa: S603 - the user's own command
-        except (URLError, OSError, ValueError, subprocess.SubprocessError) as failure:
-            log.error("alerts: %s could not be told: %s", alert.subject, type(failure).__name__)
+        for place, send in _places(where):
+            try:
+                send(body)
+            # A web server that is down is an OSError, and one that speaks no HTTP is none.
+            except (OSError, ValueError, HTTPException, subprocess.SubprocessError) as failure:
+                log.error("alerts.%s: %s could not be told: %s", place, alert.subject, type(failure).__name__)
+
+
+def _places(where: Alerts) -> Iterator[tuple[str, Callable[[bytes], None]]]:
+    """Their keys in segmentation.yaml, and how each is told."""
+    if where.webhook:
+        yield "webhook", partial(_post, where.webhook)
+    if where.command:
+        yield "command", partial(_run, where.command)
+
+
+def _run(command: list[str], body: bytes) -> None:
+    subprocess.run(command, input=body, timeout=TIMEOUT_SECONDS, check=True)  # noqa: S603 - the user's own command
 
 
 def _post(url: str, body: bytes) -> None:

@@ -31,6 +31,8 @@ def compact_lake_op(context: dg.OpExecutionContext, lake: dg.ResourceParam[Lake]
 def clean_lake_op(context: dg.OpExecutionContext, lake: dg.ResourceParam[Lake]) -> None:
     """Tell how much went, per table where anything did."""
     for removed in collect(lake):
+        if removed.overtaken:
+            context.log.info("%s: written meanwhile, and its snapshots are left for the next time", removed.table)
         if removed.files:
             context.log.info("%s: %d files, %d bytes", removed.table, removed.files, removed.size)
 

@@ -101,6 +101,8 @@ def clean_lake(console: Console, home: Path, *, dry_run: bool) -> bool:
     for table in (c.table for c in small if c.overtaken):
         console.print(f"{table} was written meanwhile: its files are compacted the next time.")
     removed = garbage.collect(lake, dry_run=dry_run)
+    for table in (r.table for r in removed if r.overtaken):
+        console.print(f"{table} was written meanwhile: its old snapshots are forgotten the next time.")
     files, size = sum(r.files for r in removed), sum(r.size for r in removed)
     console.print(f"{'Would remove' if dry_run else 'Removed'} {files:,} files, {size / 1e6:,.1f} MB.")
     return True

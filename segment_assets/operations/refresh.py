@@ -4,7 +4,6 @@
 landing sensors, then conditions, then a run for what was requested, until nothing is.
 """
 
-import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -17,7 +16,7 @@ from dagster._core.definitions.asset_daemon_cursor import AssetDaemonCursor
 from dagster_shared.serdes import deserialize_value, serialize_value
 
 from segment_assets.automation import arrival_days
-from segment_assets.lake.private import is_running
+from segment_assets.lake.processes import is_running, this_process
 from segment_assets.operations import ended_runs, owed
 from segment_assets.operations.owed import Wanted
 from segment_assets.operations.port import MonitorError
@@ -150,7 +149,7 @@ class Refresh:
     def execute(self, keys: Sequence[dg.AssetKey], partitions: Sequence[str]) -> Run:
         """Build some assets in one run of this process, for the arrival days given where they have them."""
         job = self.defs.resolve_implicit_global_asset_job_def()
-        tags = {PROCESS_TAG: str(os.getpid())}
+        tags = {PROCESS_TAG: this_process()}
         if partitions:
             tags |= {
                 "dagster/asset_partition_range_start": partitions[0],
@@ -197,7 +196,7 @@ class Refresh:
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
     """Mark runs whose process is gone as failed: a run that seems in progress would block its assets for ever."""
     running = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]))
-    abandoned = [r for r in running if PROCESS_TAG in r.tags and not is_running(int(r.tags[PROCESS_TAG]))]
+    abandoned = [r for r in running if PROCESS_TAG in r.tags and not is_running(r.tags[PROCESS_TAG])]
     for run in abandoned:
         instance.report_run_failed(run, "The process that ran it is gone.")
     _free_pools(instance)

@@ -183,10 +183,11 @@ def test_every_asset_that_reads_and_then_writes_has_a_pool_of_its_own():
     assert pools == ["raw_events", "engagement_events", "customers", "suppression_lists"]
 
 
-def test_a_killed_run_leaves_its_place_in_a_pool_to_the_next(lake, landing, instance):
+@pytest.mark.parametrize("process", ["999999999.1.0", "1.1.00000000", "1"], ids=["gone", "another", "a number"])
+def test_a_killed_run_leaves_its_place_in_a_pool_to_the_next(lake, landing, instance, process):
     put(landing, 1, "a", event(number=1))
     job, storage = raw_events_job({"lake": lake, "landing": landing}), instance.event_log_storage
-    killed = instance.create_run_for_job(job, tags={PROCESS_TAG: "999999999"}, status=dg.DagsterRunStatus.STARTED)
+    killed = instance.create_run_for_job(job, tags={PROCESS_TAG: process}, status=dg.DagsterRunStatus.STARTED)
     storage.initialize_concurrency_limit_to_default("raw_events")
     assert storage.claim_concurrency_slot("raw_events", killed.run_id, "raw_events").is_claimed
     fail_abandoned_runs(instance)

@@ -78,6 +78,16 @@ def test_a_failed_load_leaves_the_old_graph_and_no_rubbish(graph: LadybugGraph):
     assert len([p for p in graph.root.iterdir() if p.is_dir()]) == 1
 
 
+def test_what_a_killed_build_left_is_removed_whoever_has_its_number(graph: LadybugGraph):
+    served = graph.serve(hard_snapshot())
+    for left in (f".building-{os.getpid()}.1.00000000-x", "1.1.00000000-x"):
+        (graph.root / left).mkdir()
+    graph.build(hard_snapshot(households=9))
+    folders = {p.name for p in graph.root.iterdir() if p.is_dir()}
+    assert served.location.split("/")[0] in folders
+    assert not [name for name in folders if "00000000" in name]
+
+
 def test_asking_without_a_graph_says_what_to_do(graph: LadybugGraph):
     with pytest.raises(GraphError, match="materialise identity_graph first"):
         graph.ask("graph_counts")

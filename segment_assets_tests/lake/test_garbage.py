@@ -1,8 +1,10 @@
 """Files that no retained snapshot needs go; everything that can still be read stays."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
+import pytest
 
 from segment_assets.lake import Lake, Table, column
 from segment_assets.lake.garbage import collect
@@ -44,3 +46,50 @@ def test_files_of_a_retained_snapshot_stay_though_they_are_old_and_no_longer_cur
     assert before
     assert {f.file.file_path for f in table.scan(snapshot_id=before.snapshot_id).plan_files()} == data
     assert table.scan(snapshot_id=before.snapshot_id).to_arrow()["who"].to_pylist() == ["a"]
+
+
+def during_the_expiry(lake: Lake, monkeypatch: pytest.MonkeyPatch, does: Callable[[], object]) -> None:
+    """Something is done after the clean-up's commit has read the table, before it replaces its metadata."""
+    write, done = type(lake.catalog)._write_metadata, []
+
+    def after_another(*args, **kwargs):
+        if not done:
+            done.append(True)
+            does()
+        write(*args, **kwargs)
+
+    monkeypatch.setattr(type(lake.catalog), "_write_metadata", staticmethod(after_another))
+
+
+def test_a_writer_that_comes_first_keeps_the_snapshots_and_the_next_time_forgets_them(lake, monkeypatch) -> None:
+    for name in "ab":
+        lake.write(PEOPLE, pa.table({"who": [name]}), "run")
+    during_the_expiry(lake, monkeypatch, lambda: lake.write(PEOPLE, pa.table({"who": ["c"]}), "another"))
+    [removed] = collect(lake, now=LATER)
+    assert (removed.overtaken, removed.snapshots) == (True, 0)
+    table = lake.catalog.load_table(PEOPLE.name)
+    assert [table.scan(snapshot_id=s.snapshot_id).to_arrow().num_rows for s in table.snapshots()], "all can be read"
+    assert lake.read(PEOPLE).to_pylist() == [{"who": "c"}]
+    [removed] = collect(lake, now=LATER)
+    assert not removed.overtaken
+    assert removed.snapshots >= 2
+    assert lake.read(PEOPLE).to_pylist() == [{"who": "c"}]
+
+
+def test_of_two_clean_ups_at_once_one_forgets_and_both_end(lake, monkeypatch) -> None:
+    for name in "abc":
+        lake.write(PEOPLE, pa.table({"who": [name]}), "run")
+    load, done = lake.catalog.load_table, []
+
+    def before_another(name):
+        table = load(name)
+        if not done:
+            done.append(True)
+            done.extend(collect(lake, now=LATER))
+        return table
+
+    monkeypatch.setattr(lake.catalog, "load_table", before_another)
+    [removed] = collect(lake, now=LATER)
+    assert (removed.overtaken, removed.snapshots, removed.files) == (True, 0, 0)
+    assert done[1].snapshots >= 2
+    assert lake.read(PEOPLE).to_pylist() == [{"who": "c"}]

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -51,7 +52,29 @@ def test_a_command_gets_the_alert_on_its_standard_input(tmp_path: Path) -> None:
 
 def test_a_place_that_is_down_is_logged_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     tell([ALERT, ALERT], Alerts(webhook="http://127.0.0.1:9/", command=["/no/such/command"]), LOG)
-    assert [r.getMessage().startswith("run_failed") for r in caplog.records] == [True, False, True, False]
+    told = [r.getMessage().split(":")[0] for r in caplog.records]
+    assert told == ["run_failed", "alerts.webhook", "alerts.command"] * 2
+
+
+def test_a_webhook_that_is_down_keeps_no_command_from_being_run(tmp_path: Path) -> None:
+    script = f"import pathlib; pathlib.Path({str(tmp_path / 'out')!r}).touch()"
+    tell([ALERT], Alerts(webhook="http://127.0.0.1:9/", command=[sys.executable, "-c", script]), LOG)
+    assert (tmp_path / "out").exists()
+
+
+def test_a_server_that_speaks_no_http_is_logged_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                while not connection.recv(9999).endswith(b"}"):
+                    pass
+                connection.sendall(b"hello\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        tell([ALERT], Alerts(webhook=f"http://127.0.0.1:{server.getsockname()[1]}/"), LOG)
+    assert "alerts.webhook: features could not be told: BadStatusLine" in caplog.text
 
 
 def test_only_web_addresses_are_posted_to(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
