@@ -6,7 +6,7 @@ from segment_assets import segmentation
 from segment_assets.lake import FolderStore
 from segment_assets.people.addresses import email_sha256
 from segment_assets.third_party import assets as step
-from segment_assets.third_party.delivery import DeliveryError
+from segment_assets.third_party.errors import DeliveryError
 from segment_assets.third_party.sensors import sensors
 from segment_assets.third_party.tables import QUARANTINED_AUDIENCE, partner_audience, permitted_audience
 
@@ -112,6 +112,15 @@ def test_synthetic_rows_are_counted_and_not_mixed_with_real_ones(config, lake, p
     partner_landing.write(key, f"{header}a@b.org,1,,,,,,,true\nc@d.org,1,,,,,,,\n".encode())
     with pytest.raises(DeliveryError, match="1 of 2 rows are marked as synthetic"):
         materialise(config, lake, partner_landing)
+
+
+def test_that_no_path_names_a_day_is_told(config, lake, partner_landing):
+    deliver(partner_landing, "a@b.org,1,,,,,,\n", day="2026/10")
+    deliver(partner_landing, "c@d.org,1,,,,,,\n", day="2026/11")
+    outcome = materialise(config, lake, partner_landing)
+    metadata = outcome.asset_materializations_for_node("partner_audience")[0].metadata
+    assert metadata["day"].value == "no file's path names a day, so all 2 are one delivery"
+    assert metadata["rows_in_files"].value == 2
 
 
 def governed(**keys):
