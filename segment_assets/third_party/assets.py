@@ -62,8 +62,8 @@ def read_and_clean(store: ObjectStore, audience: Audience) -> Received:
     """The latest delivery, cleaned.
 
     Raises:
-        DeliveryError: nothing was delivered, a file can't be read, or only some rows are
-            synthetic.
+        DeliveryError: nothing was delivered, a file can't be read, no row says how new it
+            is where that is asked, or only some rows are synthetic.
     """
     latest = delivery.latest(store.list(audience.path))
     if not latest.objects:
@@ -89,6 +89,11 @@ def read_and_clean(store: ObjectStore, audience: Audience) -> Received:
 def _refuse_unusable(place: str, cleaned: Cleaned, marked: int, audience: Audience) -> None:
     if not cleaned.delivered:
         raise DeliveryError(f"{place}: the delivery holds no rows; nothing was changed, so deliver it again")
+    if cleaned.undated and not cleaned.dated:
+        raise DeliveryError(
+            f'{place}: in none of {cleaned.undated:,} rows the column "{audience.duplicates.by}" says how new the row '
+            "is; segmentation.yaml: audience.duplicates: name another under by, or under format how it is written"
+        )
     if 0 < marked < cleaned.delivered:
         raise DeliveryError(
             f"{place}: {marked:,} of {cleaned.delivered:,} rows are marked as synthetic: deliver these or real ones"
@@ -214,6 +219,8 @@ def _counts(received: Received, audience: Audience) -> dict[str, Any]:
         "identifier_forms": forms,
         "unknown_values": dict(cleaned.unknown),
     }
+    if audience.duplicates.by:
+        found["undated_rows"] = cleaned.undated
     if received.delivery.as_of is None:
         found["day"] = f"no file's path names a day, so all {len(received.delivery.objects)} are one delivery"
     return found

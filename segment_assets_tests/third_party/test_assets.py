@@ -3,6 +3,7 @@ import pytest
 import yaml
 
 from segment_assets import segmentation
+from segment_assets.audience_config import Duplicates
 from segment_assets.lake import FolderStore
 from segment_assets.people.addresses import email_sha256
 from segment_assets.third_party import assets as step
@@ -112,6 +113,16 @@ def test_synthetic_rows_are_counted_and_not_mixed_with_real_ones(config, lake, p
     partner_landing.write(key, f"{header}a@b.org,1,,,,,,,true\nc@d.org,1,,,,,,,\n".encode())
     with pytest.raises(DeliveryError, match="1 of 2 rows are marked as synthetic"):
         materialise(config, lake, partner_landing)
+
+
+def test_where_no_row_says_how_new_it_is_the_delivery_is_refused(partner_landing, config):
+    latest = config.audience.model_copy(update={"duplicates": Duplicates(rule="latest", by="age")})
+    deliver(partner_landing, "a@b.org,01.02.2026,,,,,,\nc@d.org,,,,,,,\n")
+    with pytest.raises(DeliveryError, match=r'in none of 2 rows the column "age" says how new .* audience.duplicates'):
+        step.read_and_clean(partner_landing, latest)
+    in_days = Duplicates(rule="latest", by="age", format="%d.%m.%Y")
+    received = step.read_and_clean(partner_landing, latest.model_copy(update={"duplicates": in_days}))
+    assert (received.cleaned.dated, received.cleaned.undated) == (1, 1)
 
 
 def test_that_no_path_names_a_day_is_told(config, lake, partner_landing):
