@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -62,7 +62,7 @@ def read_and_clean(store: ObjectStore, audience: Audience) -> Received:
     """The latest delivery, cleaned.
 
     Raises:
-        DeliveryError: nothing was delivered, a file can't be read, no row says how new it
+        DeliveryError: nothing was delivered, its day is in the future, a file can't be read, no row says how new it
             is where that is asked, or only some rows are synthetic.
     """
     latest = delivery.latest(store.list(audience.path))
@@ -70,6 +70,7 @@ def read_and_clean(store: ObjectStore, audience: Audience) -> Received:
         raise DeliveryError(
             f"{store.uri(audience.path)}: nothing was delivered; segmentation.yaml: audience.path names this place"
         )
+    _refuse_future(latest, datetime.now(UTC).date())
     watch = promises.Watch(audience.contract, audience.phone_region) if audience.contract else None
     promised = [*(audience.contract.columns if audience.contract else ()), SYNTHETIC]
     seen = Seen()
@@ -97,6 +98,15 @@ def _refuse_unusable(place: str, cleaned: Cleaned, marked: int, audience: Audien
     if 0 < marked < cleaned.delivered:
         raise DeliveryError(
             f"{place}: {marked:,} of {cleaned.delivered:,} rows are marked as synthetic: deliver these or real ones"
+        )
+
+
+def _refuse_future(latest: delivery.Delivery, today: date) -> None:
+    """A delivery of a day to come would hide every real one until then. Where it is tomorrow, it may have begun."""
+    if latest.as_of and latest.as_of > today + timedelta(days=1):
+        raise DeliveryError(
+            f"{latest.objects[0].key}: its day, {latest.as_of}, is in the future, and would hide every delivery until "
+            "then; deliver it under the day on which it was made, and remove this one"
         )
 
 

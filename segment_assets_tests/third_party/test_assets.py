@@ -115,6 +115,13 @@ def test_synthetic_rows_are_counted_and_not_mixed_with_real_ones(config, lake, p
         materialise(config, lake, partner_landing)
 
 
+def test_a_delivery_of_a_day_to_come_does_not_hide_the_others(partner_landing, config):
+    deliver(partner_landing, "a@b.org,1,,,,,,\n")
+    deliver(partner_landing, "a@b.org,2,,,,,,\n", day="2962/11/21")
+    with pytest.raises(DeliveryError, match=r"2962/11/21/audience.csv: its day, 2962-11-21, is in the future.*remove"):
+        step.read_and_clean(partner_landing, config.audience)
+
+
 def test_where_no_row_says_how_new_it_is_the_delivery_is_refused(partner_landing, config):
     latest = config.audience.model_copy(update={"duplicates": Duplicates(rule="latest", by="age")})
     deliver(partner_landing, "a@b.org,01.02.2026,,,,,,\nc@d.org,,,,,,,\n")
