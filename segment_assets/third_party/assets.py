@@ -19,7 +19,7 @@ from segment_assets.third_party.delivery import Seen
 from segment_assets.third_party.errors import DeliveryError
 from segment_assets.third_party.permissions import permitted_rows
 from segment_assets.third_party.readable import readable_columns
-from segment_assets.third_party.synthetic import SYNTHETIC
+from segment_assets.third_party.synthetic import SYNTHETIC, is_synthetic
 from segment_assets.third_party.tables import QUARANTINED_AUDIENCE, partner_audience, permitted_audience
 
 LANDING = dg.AssetKey("landing_partner_audience")
@@ -79,7 +79,7 @@ def read_and_clean(store: ObjectStore, audience: Audience) -> Received:
     def rows() -> Iterator[delivery.Row]:
         nonlocal marked
         for row in delivery.rows(store, latest, columns(audience), promised, seen):
-            marked += row.values is not None and row.values[SYNTHETIC] == "true"
+            marked += row.values is not None and is_synthetic(row.values, audience)
             yield row
 
     cleaned = clean(rows(), audience, watch)

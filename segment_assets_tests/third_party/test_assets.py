@@ -115,6 +115,20 @@ def test_synthetic_rows_are_counted_and_not_mixed_with_real_ones(config, lake, p
         materialise(config, lake, partner_landing)
 
 
+@pytest.mark.parametrize("mark", ["True", "TRUE", "1", "yes", "t", "x"])
+def test_the_mark_of_made_up_rows_is_known_as_other_programs_write_it(partner_landing, config, mark):
+    lines = f"a@b.org,1,,,,,,,{mark}\nc@d.org,1,,,,,,,\nd@d.org,1,,,,,,,false\n"
+    partner_landing.write("partner/audience/2026/01/02/a.csv", (HEADER.replace("\n", ",synthetic\n") + lines).encode())
+    with pytest.raises(DeliveryError, match="1 of 3 rows are marked as synthetic"):
+        step.read_and_clean(partner_landing, config.audience)
+
+
+def test_made_up_rows_are_known_by_their_address_where_the_mark_was_lost(partner_landing, config):
+    deliver(partner_landing, "Synthetic-0000001@example.invalid,1,,,,,,\nc@d.org,1,,,,,,\n")
+    with pytest.raises(DeliveryError, match="1 of 2 rows are marked as synthetic"):
+        step.read_and_clean(partner_landing, config.audience)
+
+
 def test_a_delivery_of_a_day_to_come_does_not_hide_the_others(partner_landing, config):
     deliver(partner_landing, "a@b.org,1,,,,,,\n")
     deliver(partner_landing, "a@b.org,2,,,,,,\n", day="2962/11/21")
