@@ -229,3 +229,11 @@ def test_rows_that_do_not_say_how_new_they_are_are_counted():
     assert (found.dated, found.undated) == (1, 1)
 
 
+def test_a_person_at_home_has_a_first_and_a_last_name_and_a_postal_code_where_one_is_declared():
+    keys = {"identified_by": "name_and_postal", "email": None, "name": ["first", "middle", "last"]}
+    coded = {"postal": {"street": "street", "code": "zip"}}
+    for row in (("Ann", None, None, "1 Oak St", "98101"), (None, None, "Lee", "1 Oak St", "98101"),
+                ("Ann", None, "Lee", "1 Oak St", None), ("Ann", None, "Lee", None, "98101")):  # fmt: skip
+        assert sort((*row, None, None), **keys, **coded).reasons["not_normalisable"] == 1
+    assert sort(("Ann", None, "Lee", "1 Oak St", "98101", None, None), **keys, **coded).good.num_rows == 1
+    assert sort(("Ann", None, "Lee", "1 Oak St", None, None), **keys, postal={"street": "street"}).good.num_rows == 1
