@@ -62,7 +62,10 @@ class Summary:
         customers = self._row(CUSTOMERS, "count(*)")[0]
         grid.add_row("customers", f"{customers:,}, who are {persons:,} persons in {households:,} households")
         if self.config.audience:
-            grid.add_row("partner", self._delivered(partner_audience(self.config.audience)))
+            audience = partner_audience(self.config.audience)
+            grid.add_row("partner", self._delivered(audience))
+            if self._row(audience, "count(*)")[0] and self.lake.state(audience).as_of is None:
+                grid.add_row("", "no path of the partner's files names a day, so all of them are one delivery")
         return grid
 
     def _delivered(self, audience: Table) -> str:
