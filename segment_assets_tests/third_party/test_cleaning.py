@@ -13,7 +13,9 @@ from segment_assets_tests.third_party.audiences import sort
 RULES = ["agreeing", "latest", "first", "most_complete", "drop_attribute"]
 _VALUES = st.sampled_from([None, "a", "b"])
 _EMAILS = st.sampled_from(["x@a.org", " X@A.ORG", sha256("x@a.org"), "y@a.org", "y+tag@a.org", "no address", "", None])
-_WHEN = st.sampled_from([None, "2026-01-01", "2026-02-01T10:00:00Z", "7"])
+_WHEN = st.sampled_from(
+    [None, "2026-01-01", "2026-01-01 09:00", "2026-02-01T10:00:00Z", "1.2.2026", "1769940000000", "7"]
+)
 _SAID = st.tuples(
     _EMAILS, _VALUES, _VALUES, st.sampled_from([None, "yes", "no"]), st.sampled_from(["", "a", "a;b"]), _WHEN
 )
