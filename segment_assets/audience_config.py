@@ -121,12 +121,19 @@ class Duplicates(Model):
         "latest: by the column in by; first: by file and line; most_complete: fewest empty values; "
         "drop_attribute: what they agree on, and nothing for an attribute on which they do not",
     )
-    by: str | None = Field(None, description="rule latest: column with a time (ISO 8601) or a number")
+    by: str | None = Field(
+        None,
+        description="rule latest: column with a time (ISO 8601, or Unix time in 10, 13 or 16 digits) or with numbers; "
+        "beside times other numbers count as empty",
+    )
+    format: str | None = Field(None, description="rule latest: how the time is written, such as %d.%m.%Y %H:%M")
 
     @model_validator(mode="after")
     def _by(self) -> "Duplicates":
         if (self.rule == "latest") != (self.by is not None):
             raise ValueError("by belongs to rule: latest, and only to it")
+        if self.format and self.by is None:
+            raise ValueError("format belongs to rule: latest, and only to it")
         return self
 
 

@@ -91,7 +91,7 @@ class AudienceContract(Model):
     rows: RowsPromise | None = Field(None, description="how many rows a delivery has")
     fresh_within: Days | None = Field(None, description="the newest delivery is at most that old, by the clock")
     volume: VolumePromise | None = Field(
-        None, description="bytes of the delivery, against the deliveries that still lie there"
+        None, description="bytes of the delivery, against those of the 28 days before, or else the one before it"
     )
     duplicates: float | None = Field(None, ge=0, le=1, description="share of rows about a person whom another is about")
     quarantined: float | None = Field(None, ge=0, le=1, description="share of rows that can't be used")
@@ -106,7 +106,7 @@ class CustomersContract(Model):
     columns: dict[str, ColumnPromise] = Field({}, description="column of customers, and what it promises")
     fresh_within: Days | None = Field(None, description="the export is at most that old, by the clock")
     volume: VolumePromise | None = Field(
-        None, description="bytes of the export, against the exports that still lie there"
+        None, description="bytes of the export, against those of the 28 days before, or else the one before it"
     )
     duplicates: float | None = Field(None, ge=0, le=1, description="share of records of which newer ones say all")
     quarantined: float | None = Field(None, ge=0, le=1, description="share of records that are no valid record")

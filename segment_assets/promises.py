@@ -75,8 +75,21 @@ def fresh(newest: date | None, today: date, allowed: timedelta) -> Finding:
     limit = f"{allowed.days} days"
     if newest is None:
         return Finding("fresh_within", "nothing arrived yet", limit, kept=True)
-    age = max((today - newest).days, 0)
+    age = (today - newest).days
+    if age < -1:  # a day may have begun elsewhere that here is tomorrow
+        return Finding("fresh_within", f"the newest day, {newest}, is in the future", limit, kept=False)
+    age = max(age, 0)
     return Finding("fresh_within", f"the newest day, {newest}, is {age} days old", limit, age <= allowed.days)
+
+
+def untold(of: str, where: str) -> Finding:
+    """A promise about days that can't be looked at, and so is not kept.
+
+    Args:
+        of: what was promised.
+        where: what names no day.
+    """
+    return Finding(of, f"{where} names no day, such as 2026/01/31", "a day in the path of each", kept=False)
 
 
 def volume(
@@ -84,7 +97,8 @@ def volume(
 ) -> list[Finding]:
     """The newest day against the average of the days before it that something arrived on.
 
-    A day that is not over yet can have too much, and not too little.
+    A day that is not over yet can have too much, and not too little. Where one day is enough to compare with, and none
+    of the 28 before has anything, it is the newest that has: who delivers by the month is compared with that.
 
     Args:
         amounts: what arrived on each day.
@@ -107,13 +121,17 @@ def _against(
     amounts: Mapping[date, int], day: date, limit: float, sign: int, allowed: str, unit: str, fewest: int
 ) -> Finding:
     before = [n for d, n in amounts.items() if n and timedelta() < day - d <= timedelta(days=BEFORE)]
+    since = f"the average of the {BEFORE} days before"
+    earlier = [d for d, n in amounts.items() if n and d < day]
+    if not before and earlier and fewest == 1:
+        before, since = [amounts[max(earlier)]], f"those of {max(earlier)}"
     if len(before) < fewest:
         return Finding("volume", f"{day} has {len(before)} days before it to compare with", allowed, kept=True)
     average = sum(before) / len(before)
     times = amounts[day] / average
     return Finding(
         "volume",
-        f"{amounts[day]:,} {unit} of {day} are {times:.2f} times the average of the {BEFORE} days before",
+        f"{amounts[day]:,} {unit} of {day} are {times:.2f} times {since}",
         allowed,
         sign * times >= sign * limit,
     )

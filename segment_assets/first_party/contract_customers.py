@@ -10,7 +10,7 @@ from segment_assets.first_party.customers import Export
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Lake
 from segment_assets.people.addresses import sha256
-from segment_assets.promises import Finding, fresh, volume
+from segment_assets.promises import Finding, fresh, untold, volume
 
 EXAMPLES = 3
 
@@ -28,7 +28,7 @@ def findings(
         today: by the clock, UTC.
     """
     undated = export.as_of is None and export.delivered > 0
-    found = [_untold(of) for of in ("fresh_within", "volume") if undated and getattr(contract, of)]
+    found = [untold(of, "the export's path") for of in ("fresh_within", "volume") if undated and getattr(contract, of)]
     if contract.fresh_within and not undated:
         found.append(fresh(export.as_of, today, contract.fresh_within))
     if contract.volume and not undated:
@@ -43,11 +43,6 @@ def findings(
             found.append(_share(name, "records", what, part, export.delivered, allowed))
     rows = lake.read(CUSTOMERS, ["customer_id", *(c for c in contract.columns if c != "customer_id")])
     return found + [_column(rows, name, promise.nulls) for name, promise in contract.columns.items()]
-
-
-def _untold(of: str) -> Finding:
-    # A promise that can't be looked at is not kept.
-    return Finding(of, "the export's path names no day, such as 2026/01/31", "a day in the path of each", kept=False)
 
 
 def _column(rows: pa.Table, name: str, allowed: float) -> Finding:

@@ -3,10 +3,8 @@
 import csv
 import io
 import json
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 
 import duckdb
 import pyarrow as pa
@@ -17,10 +15,7 @@ from segment_assets.first_party.compression import Content, head
 from segment_assets.first_party.contents import Plain, first_byte, records_in
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.records import KEPT_IN_QUARANTINE, Piece, refused
-
-_DELIMITERS = ",;\t|"
-_SEPARATOR = re.compile(r'sep=([^\w \r\n"])', re.IGNORECASE)  # what Excel wants to be told before the header
-
+from segment_assets.separated import Separated
 
 # Rows held at a time: a second of work, and about 40 MB.
 AT_ONCE = 20_000
@@ -175,25 +170,22 @@ def _json_text(value: object) -> str | None:
 
 def _separated(content: Content, wanted: Collection[str], header: bool) -> Iterator[Rows]:
     plain = Plain(content)
-    lines = _Lines(plain)
-    delimiter = lines.separator or _delimiter(lines.first, wanted if header else ())
-    reader = csv.reader(lines, delimiter=delimiter)
+    text = io.TextIOWrapper(io.BufferedReader(plain), "utf-8-sig", "surrogateescape", newline="")
+    records = Separated(text, wanted if header else ())
     if header:
-        names = [name.strip() for name in next(reader, [])]
-        lines.taken.clear()
+        names = records.header()
     else:
-        first = next(csv.reader([lines.first], delimiter=delimiter), [])
+        first = next(csv.reader([records.first], delimiter=records.delimiter), [])
         names = [str(number) for number, _ in enumerate(first, 1)]
     rows, position = Rows(names), 0
-    for values, raw in _each(reader, lines):
-        if not raw.strip() and delimiter not in raw:
-            continue
+    for values, lines, _, ended in records:
         reason = "bad_csv" if values is None else "wrong_columns" if len(values) != len(names) else None
-        reason = "open_quote" if lines.ended else reason
+        reason = "open_quote" if ended else reason
+        raw = "".join(lines)
         try:
             whole = raw.encode()
         except UnicodeEncodeError:
-            whole, reason = raw.encode("utf-8", "surrogateescape"), reason if lines.ended else "not_utf8"
+            whole, reason = raw.encode("utf-8", "surrogateescape"), reason if ended else "not_utf8"
         if reason or values is None:
             rows.bad.append((position, Piece(whole[:KEPT_IN_QUARANTINE], None, reason)))
         else:
@@ -205,56 +197,6 @@ def _separated(content: Content, wanted: Collection[str], header: bool) -> Itera
     if plain.broken:
         rows.bad.append((position, plain.broken))
     yield rows
-
-
-class _Lines:
-    """A text's lines as csv.reader takes them, from the first that is not blank, and those it took since last asked.
-
-    Attributes:
-        first: that line; empty where there is none.
-        separator: the delimiter, where a line before it says so.
-        taken: lines since last asked.
-        ended: another line was asked for and there was none. A reader asks only while a row is not at its end: behind
-            the last line that is one with a quote that was never closed.
-    """
-
-    def __init__(self, plain: Plain) -> None:
-        text = io.TextIOWrapper(io.BufferedReader(plain), "utf-8-sig", "surrogateescape", newline="")
-        filled = (line for line in text if line.strip())
-        self.first, self.separator = next(filled, ""), ""
-        if told := _SEPARATOR.fullmatch(self.first.rstrip("\r\n")):
-            self.first, self.separator = next(filled, ""), told[1]
-        self.taken: list[str] = []
-        self.ended = False
-        self._rest = chain([self.first] if self.first else [], text)
-
-    def __iter__(self) -> Iterator[str]:
-        for line in self._rest:
-            self.taken.append(line)
-            yield line
-        self.ended = True
-
-
-def _each(reader: Iterator[list[str]], lines: _Lines) -> Iterator[tuple[list[str] | None, str]]:
-    """Values and raw text of each row; no values where the row is longer than any row should be."""
-    while True:
-        lines.taken.clear()
-        try:
-            yield next(reader), "".join(lines.taken)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield None, "".join(lines.taken)
-
-
-def _delimiter(header: str, wanted: Collection[str]) -> str:
-    """The one that gives most of the wanted columns, and of those the one that gives most columns."""
-
-    def fit(delimiter: str) -> tuple[int, int]:
-        names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
-        return len(set(wanted) & set(names)), len(names)
-
-    return max(_DELIMITERS, key=fit)
 
 
 def _without_blanks(values: tuple[str | None, ...]) -> tuple[str | None, ...]:

@@ -27,9 +27,15 @@ def synthesise(console: Console, rows: int, seed: int, out: Path) -> bool:
     config = segmentation.load()
     if config.audience is None:
         raise synthetic.SynthesisError("segmentation.yaml: no audience is declared, so there is nothing to make up")
+    if out.exists():
+        raise synthetic.SynthesisError(
+            f"{out}: is there already, and may be a delivery of real people: name another file, or remove it first"
+        )
     content = synthetic_files.write(synthetic.rows(config.audience, rows, seed), out.name)
     try:
-        out.write_bytes(content)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with out.open("xb") as file:
+            file.write(content)
     except OSError as refused:
         raise synthetic.SynthesisError(f"{out}: can't be written: {refused.strerror}") from refused
     console.print(

@@ -170,7 +170,9 @@ def grid(lines: list[Line], audience: Audience | None) -> Grid:
 
 
 def _of_known(part: int, whole: int) -> People:
-    """A part of a whole that one side knows: where the rest is few, it says no more than the whole does."""
+    """A part of a whole that one side knows: where whole or rest are few, it says no more than the whole does."""
+    if whole < MINIMUM:
+        return people(whole)
     if 0 < whole - part < MINIMUM <= part:
         return People(f"about {whole // 10 * 10:,}", whole // 10 * 10)
     return people(part)

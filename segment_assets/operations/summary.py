@@ -95,7 +95,10 @@ class Summary:
             grid.add_row("", f"{bad:,} rows of customers quarantined")
             self._add_reasons(grid, QUARANTINED_CUSTOMERS)
         if self.config.audience:
-            grid.add_row("partner", self._delivered(partner_audience(self.config.audience)))
+            audience = partner_audience(self.config.audience)
+            grid.add_row("partner", self._delivered(audience))
+            if self._row(audience, "count(*)")[0] and self.lake.state(audience).as_of is None:
+                grid.add_row("", "no path of the partner's files names a day, so all of them are one delivery")
         return grid
 
     def _add_reasons(self, grid: Grid, table: Table) -> None:

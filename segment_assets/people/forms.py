@@ -2,8 +2,11 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from typing import Literal
+
+import phonenumbers
 
 from segment_assets.people.addresses import (
     AddressType,
@@ -61,14 +64,25 @@ def email_forms(right: str, written: str) -> Iterator[tuple[str, Mistake]]:
 
 
 def phone_forms(right: str, written: str) -> Iterator[tuple[str, Mistake]]:
-    """Hashes of a phone number without its plus, as it was written, or by another function."""
+    """Hashes of a phone number without its plus or its country, as it was written, or by another function."""
     digits = right.removeprefix("+")
     yield from _wrong(
-        right, (digits, f"00{digits}", f"{right}\n", f"{digits}\n", f"phone:{right}", f"tel:{right}", written)
+        right,
+        (digits, f"00{digits}", f"{right}\n", f"{digits}\n", f"phone:{right}", f"tel:{right}", written),
     )
+    yield from ((sha256(text), "wrong_hash") for text in _national(right))
     if meta := phone_sha256_digits(right):
         yield meta, "wrong_hash"
     yield from _other_functions(digits)
+
+
+def _national(right: str) -> Iterator[str]:
+    """A number as it is written in its country: 2065550102, (206) 555-0102, 206-555-0102; 030 123456, 030123456."""
+    number = phonenumbers.parse(right)
+    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+    abroad = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    yield phonenumbers.national_significant_number(number)
+    yield from (written, re.sub("[^0-9]", "", written), abroad, abroad.partition(" ")[2])
 
 
 def _wrong(right: str, around: Iterable[str]) -> Iterator[tuple[str, Mistake]]:

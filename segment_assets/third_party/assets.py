@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -15,14 +15,16 @@ from segment_assets.segmentation import Audience, Segmentation
 from segment_assets.third_party import contract as promises
 from segment_assets.third_party import delivery
 from segment_assets.third_party.cleaning import Cleaned, clean, columns
+from segment_assets.third_party.delivery import Seen
+from segment_assets.third_party.errors import DeliveryError
 from segment_assets.third_party.permissions import permitted_rows
 from segment_assets.third_party.readable import readable_columns
+from segment_assets.third_party.synthetic import SYNTHETIC, is_synthetic
 from segment_assets.third_party.tables import QUARANTINED_AUDIENCE, partner_audience, permitted_audience
 
 LANDING = dg.AssetKey("landing_partner_audience")
 PARTNER_AUDIENCE = dg.AssetKey("partner_audience")
 GROUP = "third_party"
-SYNTHETIC = "synthetic"  # the column that marks rows of `segment-assets partner synthesise`
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,19 @@ class Received:
         cleaned: what became of its rows.
         watch: what its contract saw; None where nothing is promised.
         synthetic: rows that say of themselves that they are synthetic: all of them, or none.
+        seen: what reading its files told beside the rows.
     """
 
     delivery: delivery.Delivery
     cleaned: Cleaned
     watch: promises.Watch | None
     synthetic: int
+    seen: Seen
+
+    @property
+    def nothing_lost(self) -> bool:
+        """Every row that the files hold is kept, a duplicate, or quarantined."""
+        return self.seen.held == self.cleaned.delivered and self.cleaned.nothing_lost
 
 
 def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -53,33 +62,52 @@ def read_and_clean(store: ObjectStore, audience: Audience) -> Received:
     """The latest delivery, cleaned.
 
     Raises:
-        delivery.DeliveryError: nothing was delivered, a file can't be read, or only some rows are synthetic.
+        DeliveryError: nothing was delivered, its day is in the future, a file can't be read, no row says how new it
+            is where that is asked, or only some rows are synthetic.
     """
     latest = delivery.latest(store.list(audience.path))
     if not latest.objects:
-        raise delivery.DeliveryError(
+        raise DeliveryError(
             f"{store.uri(audience.path)}: nothing was delivered; segmentation.yaml: audience.path names this place"
         )
+    _refuse_future(latest, datetime.now(UTC).date())
     watch = promises.Watch(audience.contract, audience.phone_region) if audience.contract else None
     promised = [*(audience.contract.columns if audience.contract else ()), SYNTHETIC]
-    missing = watch.missing if watch else []
+    seen = Seen()
     marked = 0
 
-    def seen() -> Iterator[delivery.Row]:
+    def rows() -> Iterator[delivery.Row]:
         nonlocal marked
-        for row in delivery.rows(store, latest, columns(audience), promised, missing):
-            marked += row.values is not None and row.values[SYNTHETIC] == "true"
+        for row in delivery.rows(store, latest, columns(audience), promised, seen):
+            marked += row.values is not None and is_synthetic(row.values, audience)
             yield row
 
-    cleaned = clean(seen(), audience, watch)
-    place = latest.objects[0].key
+    cleaned = clean(rows(), audience, watch)
+    _refuse_unusable(latest.objects[0].key, cleaned, marked, audience)
+    return Received(latest, cleaned, watch, marked, seen)
+
+
+def _refuse_unusable(place: str, cleaned: Cleaned, marked: int, audience: Audience) -> None:
     if not cleaned.delivered:
-        raise delivery.DeliveryError(f"{place}: the delivery holds no rows; nothing was changed, so deliver it again")
+        raise DeliveryError(f"{place}: the delivery holds no rows; nothing was changed, so deliver it again")
+    if cleaned.undated and not cleaned.dated:
+        raise DeliveryError(
+            f'{place}: in none of {cleaned.undated:,} rows the column "{audience.duplicates.by}" says how new the row '
+            "is; segmentation.yaml: audience.duplicates: name another under by, or under format how it is written"
+        )
     if 0 < marked < cleaned.delivered:
-        raise delivery.DeliveryError(
+        raise DeliveryError(
             f"{place}: {marked:,} of {cleaned.delivered:,} rows are marked as synthetic: deliver these or real ones"
         )
-    return Received(latest, cleaned, watch, marked)
+
+
+def _refuse_future(latest: delivery.Delivery, today: date) -> None:
+    """A delivery of a day to come would hide every real one until then. Where it is tomorrow, it may have begun."""
+    if latest.as_of and latest.as_of > today + timedelta(days=1):
+        raise DeliveryError(
+            f"{latest.objects[0].key}: its day, {latest.as_of}, is in the future, and would hide every delivery until "
+            "then; deliver it under the day on which it was made, and remove this one"
+        )
 
 
 def _landing(config: Segmentation) -> dg.AssetSpec:
@@ -125,7 +153,7 @@ def _partner_audience(config: Segmentation, audience: Audience) -> dg.AssetsDefi
         written = write(lake, config, audience, received, context.run.run_id)
         checks = _checks(audience, received, lake, partner_landing)
         versions = {t.name: state.version for t, state in written.items()}
-        extra: dict[str, Any] = _counts(received)
+        extra: dict[str, Any] = _counts(received, audience)
         if len(written) > 1:
             extra["rows_by_table"] = {t.name: state.rows for t, state in written.items()}
         return report(
@@ -153,13 +181,13 @@ def write(
     """Replace the audience, and for each purpose the rows that permit it.
 
     Raises:
-        delivery.DeliveryError: no row can be used; the audience stays as it was.
+        DeliveryError: no row can be used; the audience stays as it was.
     """
     cleaned, as_of = received.cleaned, received.delivery.as_of
     lake.write(QUARANTINED_AUDIENCE, cleaned.set_aside, run_id, as_of=as_of)
     if not cleaned.good.num_rows:
         why = ", ".join(f"{reason} {number:,}" for reason, number in cleaned.reasons.items() if number)
-        raise delivery.DeliveryError(
+        raise DeliveryError(
             f"{received.delivery.objects[0].key}: none of {cleaned.delivered:,} rows can be used ({why}); the audience "
             f"stays as it was: see that segmentation.yaml: audience.{audience.identified_by} names the right column"
         )
@@ -172,27 +200,28 @@ def write(
 def _checks(
     audience: Audience, received: Received, lake: Lake, partner_landing: ObjectStore
 ) -> list[dg.AssetCheckResult]:
-    cleaned = received.cleaned
+    cleaned, counts = received.cleaned, _counts(received, audience)
     key = partner_audience(audience).key[0]
     unique = int(pc.count_distinct(cleaned.good[key]).as_py()) == cleaned.good.num_rows
     readable = readable_columns(cleaned.good, cleaned.set_aside)
     found = [
-        dg.AssetCheckResult(check_name="nothing_lost", passed=cleaned.nothing_lost, metadata=_counts(received)),
+        dg.AssetCheckResult(check_name="nothing_lost", passed=received.nothing_lost, metadata=counts),
         dg.AssetCheckResult(check_name="keys_unique", passed=unique),
         dg.AssetCheckResult(check_name="no_readable_address", passed=not readable, metadata={"columns": readable}),
     ]
     if received.watch:
         sizes = promises.sizes(delivery.files(partner_landing.list(audience.path)))
         today = datetime.now(UTC).date()
-        promised = received.watch.findings(cleaned, sizes, received.delivery.as_of, today)
+        promised = received.watch.findings(cleaned, received.seen.missing, sizes, received.delivery.as_of, today)
         found.append(contract_check(promised, "audience.contract"))
     return found
 
 
-def _counts(received: Received) -> dict[str, Any]:
+def _counts(received: Received, audience: Audience) -> dict[str, Any]:
     cleaned = received.cleaned
     forms = {pair["values"]: pair["counts"] for pair in pc.value_counts(cleaned.good["identifier_form"]).to_pylist()}
-    return {
+    found: dict[str, Any] = {
+        "rows_in_files": received.seen.held,
         "delivered": cleaned.delivered,
         "good": cleaned.good.num_rows,
         **cleaned.reasons,
@@ -200,3 +229,8 @@ def _counts(received: Received) -> dict[str, Any]:
         "identifier_forms": forms,
         "unknown_values": dict(cleaned.unknown),
     }
+    if audience.duplicates.by:
+        found["undated_rows"] = cleaned.undated
+    if received.delivery.as_of is None:
+        found["day"] = f"no file's path names a day, so all {len(received.delivery.objects)} are one delivery"
+    return found

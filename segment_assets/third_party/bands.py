@@ -5,6 +5,8 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+from segment_assets.third_party.numbers import number
+
 _AMOUNT = r"[€$£¥]?\s*(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)\s*([km])?"
 _PLAIN = re.compile(_AMOUNT)
 _BETWEEN = re.compile(rf"{_AMOUNT}\s*(?:-|\u2013|\u2014|to)\s*{_AMOUNT}")
@@ -33,9 +35,9 @@ def band(text: str, edges: Sequence[float], *, ranges: bool) -> int | None:
         edges: where bands begin, ascending: an edge belongs to the band above it.
         ranges: whether ranges are taken.
     """
-    number = _number(text)
-    if number is not None:
-        return bisect_right(edges, number)
+    single = _single(text)
+    if single is not None:
+        return bisect_right(edges, single)
     found = _range(" ".join(text.lower().split())) if ranges else None
     if found is None:
         return None
@@ -49,13 +51,11 @@ def band(text: str, edges: Sequence[float], *, ranges: bool) -> int | None:
     return first if first == last else None
 
 
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        found = _PLAIN.fullmatch(text.lower())
-        return _amount(*found.groups()) if found else None
-    return number if math.isfinite(number) else None
+def _single(text: str) -> float | None:
+    if (plain := number(text)) is not None:
+        return plain
+    found = _PLAIN.fullmatch(text.lower())
+    return _amount(*found.groups()) if found else None
 
 
 def _range(text: str) -> tuple[float, float, bool] | None:

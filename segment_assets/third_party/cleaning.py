@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
 
 import pyarrow as pa
@@ -15,12 +14,13 @@ import pyarrow as pa
 from segment_assets.audience_config import Audience
 from segment_assets.lake import Table
 from segment_assets.people.consent import State, state_of
-from segment_assets.third_party import attributes, identifiers
+from segment_assets.third_party import attributes, identifiers, newness
 from segment_assets.third_party.attributes import Value
 from segment_assets.third_party.contract import Watch
 from segment_assets.third_party.delivery import Row
+from segment_assets.third_party.newness import UNKNOWN, When
 from segment_assets.third_party.permissions import BETWEEN, Purposes, purposes_reader
-from segment_assets.third_party.resolution import NEVER, Usable, resolve
+from segment_assets.third_party.resolution import Usable, resolve
 from segment_assets.third_party.tables import KEYS, QUARANTINED_AUDIENCE, REASONS, others, partner_audience
 
 
@@ -35,6 +35,8 @@ class Cleaned:
         reasons: reason -> rows set aside for it.
         unknown: attribute -> delivered values that its declaration does not know.
         values: attribute -> delivered values that are not empty.
+        dated: usable rows that say how new they are, where the rule `latest` asks for it.
+        undated: those that do not.
     """
 
     good: pa.Table
@@ -43,6 +45,8 @@ class Cleaned:
     reasons: Mapping[str, int]
     unknown: Mapping[str, int] = field(default_factory=dict)
     values: Mapping[str, int] = field(default_factory=dict)
+    dated: int = 0
+    undated: int = 0
 
     @property
     def duplicates(self) -> int:
@@ -103,6 +107,8 @@ class _Sorting:
         self.read = [(a.column, attributes.reader(a)) for a in audience.attributes.values()]
         self.purposes = purposes_reader(audience.purposes) if audience.purposes else None
         self.state = lru_cache(maxsize=1024)(state_of)
+        self.when = newness.reader(audience.duplicates)
+        self.times = self.numbers = self.undated = 0
         self.people: dict[str, Usable | list[Usable]] = {}
         self.aside: list[tuple[object, ...]] = []
         self.reasons: Counter[str] = Counter()
@@ -124,12 +130,10 @@ class _Sorting:
         place = (row.object_key, row.position)
         if who.digest is None:
             reason = "wrong_hash" if who.form == "wrong_hash" else "not_normalisable"
-            unusable = Usable(who.given or "", None, who.form, values, state, purposes, NEVER, *place)
+            unusable = Usable(who.given or "", None, who.form, values, state, purposes, UNKNOWN, *place)
             self._set_aside(*place, reason, unusable)
             return
-        by = self.audience.duplicates.by
-        at = newness(row.values[by]) if by else NEVER
-        usable = Usable(who.digest, who.plain, who.form, values, state, purposes, at, *place)
+        usable = Usable(who.digest, who.plain, who.form, values, state, purposes, self._when(row.values), *place)
         before = self.people.setdefault(who.digest, usable)
         if isinstance(before, list):
             before.append(usable)
@@ -142,6 +146,8 @@ class _Sorting:
             if not isinstance(found, list):
                 standing.append(found)
                 continue
+            if self.times:  # beside times a number says nothing
+                found = [row if row.when.clock else row._replace(when=UNKNOWN) for row in found]
             one, aside = resolve(found, self.audience.duplicates.rule)
             standing += [one] if one else []
             for usable in aside:
@@ -153,7 +159,19 @@ class _Sorting:
             {reason: self.reasons[reason] for reason in REASONS},
             dict(zip(self.audience.attributes, self.unknown, strict=True)),
             dict(zip(self.audience.attributes, self.known, strict=True)),
+            self.times or self.numbers,
+            self.undated + (self.numbers if self.times else 0),
         )
+
+    def _when(self, row: Mapping[str, str | None]) -> When:
+        by = self.audience.duplicates.by
+        if by is None:
+            return UNKNOWN
+        when = self.when(row[by])
+        self.times += when.clock
+        self.undated += when is UNKNOWN
+        self.numbers += not when.clock and when is not UNKNOWN
+        return when
 
     def _permitted(self, row: Mapping[str, str | None]) -> tuple[State | None, Purposes | None]:
         consent, purposes = self.audience.consent, self.audience.purposes
@@ -196,21 +214,6 @@ class _Sorting:
         held["consent"] = [row.state for row in standing]
         held["permitted_purposes"] = [_joined(row.purposes) for row in standing]
         return table.conform(pa.table({f.name: pa.array(held[f.name], f.type) for f in table.schema}))
-
-
-def newness(text: str | None) -> float:
-    """How new a row is: a number as it is, a time as seconds since 1970 (naive: UTC); what is neither is the oldest."""
-    if text is None:
-        return NEVER
-    try:
-        found = float(text)
-    except ValueError:
-        try:
-            time = datetime.fromisoformat(text)
-        except ValueError:
-            return NEVER
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
-    return found if found == found else NEVER
 
 
 def _joined(purposes: Purposes | None) -> str | None:

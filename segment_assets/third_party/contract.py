@@ -1,19 +1,18 @@
 """What the partner promises of its columns, and what a delivery keeps of it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from math import isfinite
 from typing import TYPE_CHECKING
 
 from segment_assets.contract_config import AudienceColumn, AudienceContract
 from segment_assets.lake import StoredObject
-from segment_assets.lake.arrivals import arrival_day
 from segment_assets.people.addresses import normalise_email, normalise_phone
-from segment_assets.promises import Finding, fresh, volume
+from segment_assets.promises import Finding, fresh, untold, volume
 from segment_assets.third_party.attributes import day
-from segment_assets.third_party.delivery import Row
+from segment_assets.third_party.delivery import Row, day_of
+from segment_assets.third_party.numbers import number
 
 if TYPE_CHECKING:
     from segment_assets.third_party.cleaning import Cleaned
@@ -42,7 +41,6 @@ class Watch:
         self.contract = contract
         self.region = region
         self.rows = 0
-        self.missing: list[tuple[str, str]] = []
         self._columns = {name: _Column(p, frozenset(p.values)) for name, p in contract.columns.items()}
 
     def see(self, row: Row, digest: str | None) -> None:
@@ -60,26 +58,36 @@ class Watch:
             column.broken[what] = column.broken.get(what, 0) + 1
             such = column.examples.setdefault(what, [])
             if len(such) < EXAMPLES:
-                place = f"row {row.position} of {row.object_key}"
-                such.append(f"SHA-256 of the identifier {digest[:16]}" if digest else place)
+                such.append(f"SHA-256 of the identifier {digest[:16]}" if digest else row.place)
 
-    def findings(self, cleaned: "Cleaned", sizes: dict[date, int], as_of: date | None, today: date) -> list[Finding]:
+    def findings(
+        self,
+        cleaned: "Cleaned",
+        missing: Sequence[tuple[str, str]],
+        sizes: dict[date, int],
+        as_of: date | None,
+        today: date,
+    ) -> list[Finding]:
         """Every promise that is made, with what was measured.
 
         Args:
             cleaned: what became of the delivery.
+            missing: file and column, where a file lacks a promised one.
             sizes: bytes of the deliveries that lie in the partner's place, by their day.
             as_of: the day of the delivery; None where it has none.
             today: by the clock, UTC.
         """
         contract = self.contract
-        found = [fresh(as_of, today, contract.fresh_within)] if contract.fresh_within else []
+        undated = [of for of in ("fresh_within", "volume") if as_of is None and getattr(contract, of)]
+        found = [untold(of, "the delivery's path") for of in undated]
+        if contract.fresh_within and as_of:
+            found.append(fresh(as_of, today, contract.fresh_within))
         if contract.rows:
             most = f" and at most {contract.rows.most:,}" if contract.rows.most else ""
             enough = contract.rows.least <= cleaned.delivered <= (contract.rows.most or cleaned.delivered)
             said = f"{cleaned.delivered:,} rows were delivered"
             found.append(Finding("rows", said, f"at least {contract.rows.least:,}{most}", enough))
-        if contract.volume:
+        if contract.volume and as_of:
             # A delivery is whole when it is there, and one before it is enough to compare with.
             found += volume(sizes, date.max, contract.volume, "bytes", fewest=1)
         for name, what, part, allowed in (
@@ -94,12 +102,11 @@ class Watch:
                 for name, part in cleaned.unknown.items()
             ]
         for name in self._columns:
-            found += self._of_column(name)
+            found += self._of_column(name, sorted(key for key, column in missing if column == name))
         return found
 
-    def _of_column(self, name: str) -> list[Finding]:
+    def _of_column(self, name: str, lacking: list[str]) -> list[Finding]:
         column = self._columns[name]
-        lacking = sorted(key for key, missing in self.missing if missing == name)
         if lacking:
             return [Finding(name, f"is no column of {', '.join(lacking[:EXAMPLES])}", "in every file", kept=False)]
         found = []
@@ -114,7 +121,7 @@ def sizes(objects: Iterable[StoredObject]) -> dict[date, int]:
     """Bytes of every delivery that lies in the partner's place, by its day."""
     found: dict[date, int] = {}
     for stored in objects:
-        if of := arrival_day(stored.key):
+        if of := day_of(stored.key):
             found[of] = found.get(of, 0) + stored.size
     return found
 
@@ -152,7 +159,7 @@ def _outside(promise: AudienceColumn) -> str:
 def _is(text: str, promise: AudienceColumn, region: str | None) -> bool:
     match promise.type:
         case "number":
-            return _number(text)
+            return number(text) is not None
         case "whole number":
             return re.fullmatch(r"[+-]?[0-9]+", text) is not None
         case "date":
@@ -166,13 +173,6 @@ def _is(text: str, promise: AudienceColumn, region: str | None) -> bool:
         case "sha256":
             return re.fullmatch(r"[0-9a-fA-F]{64}", text) is not None
     return True
-
-
-def _number(text: str) -> bool:
-    try:
-        return isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def _share(of: str, unit: str, what: str, part: int, whole: int, allowed: float) -> Finding:

@@ -107,6 +107,13 @@ def reader(audience: Audience) -> Callable[[dict[str, str | None]], tuple[Identi
     street, code = (where.street, where.code) if where else (None, None)
     region, by = audience.phone_region, audience.identified_by
 
+    def at_home(row: dict[str, str | None], parts: list[str | None]) -> Identifier:
+        # Ann of one house may be several people, and a street is in many towns: first and last name have to be there,
+        # and a code that is declared.
+        if not (parts[0] and parts[-1]) or (code and not row[code]):
+            return UNUSABLE
+        return name_and_postal(parts, row[street or ""], row[code] if code else None)
+
     def read(row: dict[str, str | None]) -> tuple[Identifier, tuple[str | None, ...]]:
         mail = email(row[audience.email]) if audience.email else UNUSABLE
         number = phone(row[audience.phone], region) if audience.phone else UNUSABLE
@@ -124,7 +131,7 @@ def reader(audience: Audience) -> Callable[[dict[str, str | None]], tuple[Identi
             return mail, tuple(others)
         if by == "phone":
             return number, tuple(others)
-        return name_and_postal(parts, row[street or ""], row[code] if code else None), tuple(others)
+        return at_home(row, parts), tuple(others)
 
     return read
 

@@ -9,10 +9,10 @@ from typing import Literal, NamedTuple
 from segment_assets.people.consent import State
 from segment_assets.third_party.attributes import Value
 from segment_assets.third_party.identifiers import FORMS
+from segment_assets.third_party.newness import When
 from segment_assets.third_party.permissions import Purposes, shared, strictest
 
 Rule = Literal["agreeing", "latest", "first", "most_complete", "drop_attribute"]
-NEVER = float("-inf")
 
 
 class Usable(NamedTuple):
@@ -25,7 +25,7 @@ class Usable(NamedTuple):
         values: other identifiers, then attributes.
         state: of consent; None where the partner delivers none.
         purposes: permitted; None where the partner names none.
-        at: how new the row is, for the rule `latest`.
+        when: how new the row is, for the rule `latest`.
         object_key: its file.
         position: its ordinal in the file.
     """
@@ -36,7 +36,7 @@ class Usable(NamedTuple):
     values: tuple[Value, ...]
     state: State | None
     purposes: Purposes | None
-    at: float
+    when: When
     object_key: str
     position: int
 
@@ -58,9 +58,10 @@ def resolve(same: Sequence[Usable], rule: Rule) -> tuple[Usable | None, list[Usa
         values = first.values if all(_says_no_more(row.values, first.values) for row in ordered) else None
     elif rule == "drop_attribute":
         values = tuple(_agreed(column) for column in zip(*(row.values for row in ordered), strict=True))
-    newest = [row for row in ordered if row.at == first.at] if rule == "latest" else ordered
-    state = _latest_state(ordered) if rule == "latest" else strictest(row.state for row in ordered)
-    purposes = shared(row.purposes for row in newest)
+    if rule == "latest":
+        state, purposes = _latest_state(ordered), _latest_purposes(ordered)
+    else:
+        state, purposes = strictest(row.state for row in ordered), shared(row.purposes for row in ordered)
     # A hash alone does not say whether there is a plus-tag; a readable row of the same person does.
     form = min((row.form for row in ordered), key=FORMS.index)
     plain = next((row.plain for row in ordered if row.form == form), first.plain)
@@ -82,7 +83,7 @@ def _content(row: Usable) -> tuple[int, tuple[str, ...], int]:
 
 _ORDER = {
     "agreeing": lambda row: (_content(row), _place(row)),
-    "latest": lambda row: (-row.at, _content(row), _place(row)),
+    "latest": lambda row: (-row.when.earliest, _content(row), _place(row)),
     "first": _place,
     "most_complete": lambda row: (_content(row), _place(row)),
     "drop_attribute": lambda row: (_content(row), _place(row)),
@@ -99,7 +100,19 @@ def _agreed(column: tuple[Value, ...]) -> Value:
 
 
 def _latest_state(rows: Sequence[Usable]) -> State | None:
-    """The latest that was said; an unknown is the absence of a statement, and replaces none."""
-    said = [row for row in rows if row.state not in (None, "unknown")]
-    newest = max((row.at for row in said), default=NEVER)
-    return strictest(row.state for row in (said or rows) if not said or row.at == newest)
+    """The latest that was said; an unknown is the absence of a statement, and replaces none.
+
+    A grant has to be newer for sure: a denial without a time is newer than every grant, one of a day than all of that
+    day.
+    """
+    denied = [row.when.latest for row in rows if row.state == "denied"]
+    granted = [row.when.earliest for row in rows if row.state == "granted"]
+    if denied and granted:
+        return "denied" if max(denied) >= max(granted) else "granted"
+    return strictest(row.state for row in rows)
+
+
+def _latest_purposes(rows: Sequence[Usable]) -> Purposes | None:
+    """What the newest row permits, and every other that may be as new."""
+    newest = max(row.when.earliest for row in rows)
+    return shared(row.purposes for row in rows if row.when.latest >= newest)

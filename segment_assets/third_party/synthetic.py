@@ -5,7 +5,8 @@ Each says so in its column `synthetic`; addresses end in example.invalid, which 
 
 import math
 import random
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
 from segment_assets.audience_config import (
@@ -24,7 +25,9 @@ from segment_assets.third_party.attributes import reader
 from segment_assets.third_party.cleaning import columns
 from segment_assets.third_party.contract import breaks
 
-SYNTHETIC = "synthetic"
+SYNTHETIC = "synthetic"  # the column that marks made-up rows
+_ADDRESS = re.compile(r"synthetic-[0-9]+@example\.invalid", re.IGNORECASE)
+_NO = ("false", "no", "n", "0", "f")
 FIRST_DAY, DAYS = date(2020, 1, 1), 1461
 PHONES = 8_000_000
 Text = str | None
@@ -65,11 +68,22 @@ def rows(audience: Audience, number: int, seed: int) -> Iterator[dict[str, Text]
         yield row | {SYNTHETIC: "true"}
 
 
+def is_synthetic(row: Mapping[str, Text], audience: Audience) -> bool:
+    """Whether a delivered row is made up: it says so, or its address does.
+
+    Spreadsheets write the mark as TRUE, programs as True or 1: every word counts that does not say no.
+    """
+    said = row.get(SYNTHETIC)
+    if said is not None and said.lower() not in _NO:
+        return True
+    return bool(audience.email and _ADDRESS.fullmatch(row[audience.email] or ""))
+
+
 def _empties(
     name: str, audience: Audience, promise: AudienceColumn | None, number: int, luck: random.Random
 ) -> frozenset[int]:
     """Which rows are empty: half of what may be, and none where it tells people apart or says what they permit."""
-    home = [audience.postal.street] if audience.postal else []
+    home = [audience.postal.street, audience.postal.code] if audience.postal else []
     telling: dict[str, list[str | None]] = {
         "email": [audience.email],
         "phone": [audience.phone],
@@ -110,7 +124,7 @@ def _maker(name: str, audience: Audience, promise: AudienceColumn | None) -> Mak
             made = _attribute(attribute, promise)
             return made if promise is None and len(attributes) == 1 else _checked(name, made, fits)
     if name == audience.duplicates.by and kind in (None, "text", "date"):
-        return lambda at, _: _day(at).isoformat()
+        return lambda at, _: _written(_day(at), audience.duplicates.format)
     return _of_type(promise)
 
 

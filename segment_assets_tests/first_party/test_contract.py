@@ -104,6 +104,9 @@ def test_age_is_told_by_the_clock():
     assert fresh(DAY, DAY + timedelta(days=3), timedelta(days=3)).kept
     late = fresh(DAY, DAY + timedelta(days=4), timedelta(days=3))
     assert late.sentence == "fresh_within: the newest day, 2026-01-02, is 4 days old, allowed is 3 days"
+    assert fresh(DAY, DAY - timedelta(days=1), timedelta(days=3)).kept, "it may have begun elsewhere"
+    early = fresh(DAY, DAY - timedelta(days=2), timedelta(days=3))
+    assert early.sentence == "fresh_within: the newest day, 2026-01-02, is in the future, allowed is 3 days"
 
 
 def test_a_day_is_measured_against_the_28_before_and_one_that_is_not_over_cannot_have_too_little():

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 import yaml
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from segment_assets import cli, deployment, segmentation
@@ -94,6 +94,7 @@ def test_where_there_is_no_ladder_the_reason_is_said(home, monkeypatch):
         measure(at, lake, "marketing")
 
 
+@example((0, 0, 0, 0, 0, 10, 0, 1))  # one hash of another kind, of nobody we know
 @given(st.tuples(*[_COUNTS] * 8).filter(lambda counts: sum(counts[:6]) >= MINIMUM))
 def test_no_small_count_follows_from_what_is_shown_and_what_one_side_knows(counts):
     """The partner knows how many of its rows are usable, and how many of its hashes are of another kind."""
@@ -126,6 +127,16 @@ def test_no_small_count_follows_from_what_is_shown_and_what_one_side_knows(count
         assert not exact(gain.text, confused + ours)
 
 
+def test_a_file_that_is_there_is_not_written_over_and_folders_are_made(home):
+    out = home / "partner_landing" / "2026" / "01" / "01" / "made_up.csv"
+    assert run("synthesise", "--rows", "100", "--out", str(out))[0] == 0
+    written = out.read_bytes()
+    code, text = run("synthesise", "--rows", "101", "--out", str(out))
+    assert code == 1
+    assert "made_up.csv: is there already, and may be a delivery of real people: name another file" in text
+    assert out.read_bytes() == written
+
+
 def test_synthetic_rows_are_written_without_any_data(home):
     code, text = run("synthesise", "--rows", "100", "--seed", "1", "--out", str(home / "s.jsonl"))
     assert code == 0
@@ -135,6 +146,6 @@ def test_synthetic_rows_are_written_without_any_data(home):
     code, text = run("synthesise", "--rows", "100", "--out", str(home / "s.xlsx"))
     assert code == 1
     assert "s.xlsx: end its name in .csv" in text
-    code, text = run("synthesise", "--rows", "100", "--out", str(home / "nowhere" / "s.csv"))
-    assert (code, "s.csv: can't be written: No such file or directory" in text) == (1, True)
+    code, text = run("synthesise", "--rows", "100", "--out", str(home / "s.jsonl" / "s.csv"))
+    assert (code, "s.csv: can't be written: " in text) == (1, True)
     assert not (home / "home" / "lake").exists()

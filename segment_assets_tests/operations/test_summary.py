@@ -13,6 +13,7 @@ from segment_assets.landing_config import EventsLanding, EventTable, Landing
 from segment_assets.operations import quarantined
 from segment_assets.operations.summary import DECISIONS, Summary
 from segment_assets.segments.tables import REASONS, predictive_segments
+from segment_assets.third_party.tables import partner_audience
 from segment_assets_tests.first_party.loading import load_days
 
 TODAY = datetime.now(UTC).date()
@@ -103,6 +104,16 @@ def test_what_a_destination_holds_is_of_its_last_activation_and_not_all_that_was
     said = shown(lake, landing, (TODAY, 1))
     assert "held by" in said
     assert "files 86, pinpoint 40" in said
+
+
+def test_that_no_path_of_the_partner_names_a_day_is_said(lake, landing):
+    table = partner_audience(segmentation.load(segmentation.DEMO_FILE).audience)
+    empty = dict.fromkeys(table.schema.names)
+    for person, as_of, told in (("a", None, True), ("b", TODAY, False)):
+        lake.write(table, pa.Table.from_pylist([empty | {"email_sha256": person}], table.schema), "run", as_of=as_of)
+        said = " ".join(shown(lake, landing, (TODAY, 1)).split())
+        assert "1 people; 0 duplicates" in said
+        assert ("no path of the partner's files names a day, so all of them are one delivery" in said) is told
 
 
 def test_a_partner_who_has_not_delivered_yet_is_no_mistake(lake, landing):

@@ -40,6 +40,11 @@ def test_the_right_hash_is_no_mistake_and_a_strangers_hash_is_not_known():
     assert reason(sha256(RIGHT.upper()), known=sha256("another@a.org")) is None, "mending it would gain nothing"
 
 
+@pytest.mark.parametrize("national", ["2065550142", "206-555-0142", "(206) 555-0142", "+1 206-555-0142"])
+def test_a_phone_number_hashed_as_it_is_written_in_its_country_is_known(national):
+    assert reason(sha256(national), "+12065550142", "phone", sha256("+12065550142")) == "wrong_hash"
+
+
 def test_a_phone_number_hashed_without_its_plus_is_known():
     assert reason(sha256("12065550142"), "+1 206 555 0142", "phone", sha256("+12065550142")) == "wrong_hash"
     assert reason(sha256("+12065550142"), "+1 206 555 0142", "phone", sha256("+12065550142")) is None

@@ -3,10 +3,11 @@ import pytest
 import yaml
 
 from segment_assets import segmentation
+from segment_assets.audience_config import Duplicates
 from segment_assets.lake import FolderStore
 from segment_assets.people.addresses import email_sha256
 from segment_assets.third_party import assets as step
-from segment_assets.third_party.delivery import DeliveryError
+from segment_assets.third_party.errors import DeliveryError
 from segment_assets.third_party.sensors import sensors
 from segment_assets.third_party.tables import QUARANTINED_AUDIENCE, partner_audience, permitted_audience
 
@@ -112,6 +113,46 @@ def test_synthetic_rows_are_counted_and_not_mixed_with_real_ones(config, lake, p
     partner_landing.write(key, f"{header}a@b.org,1,,,,,,,true\nc@d.org,1,,,,,,,\n".encode())
     with pytest.raises(DeliveryError, match="1 of 2 rows are marked as synthetic"):
         materialise(config, lake, partner_landing)
+
+
+@pytest.mark.parametrize("mark", ["True", "TRUE", "1", "yes", "t", "x"])
+def test_the_mark_of_made_up_rows_is_known_as_other_programs_write_it(partner_landing, config, mark):
+    lines = f"a@b.org,1,,,,,,,{mark}\nc@d.org,1,,,,,,,\nd@d.org,1,,,,,,,false\n"
+    partner_landing.write("partner/audience/2026/01/02/a.csv", (HEADER.replace("\n", ",synthetic\n") + lines).encode())
+    with pytest.raises(DeliveryError, match="1 of 3 rows are marked as synthetic"):
+        step.read_and_clean(partner_landing, config.audience)
+
+
+def test_made_up_rows_are_known_by_their_address_where_the_mark_was_lost(partner_landing, config):
+    deliver(partner_landing, "Synthetic-0000001@example.invalid,1,,,,,,\nc@d.org,1,,,,,,\n")
+    with pytest.raises(DeliveryError, match="1 of 2 rows are marked as synthetic"):
+        step.read_and_clean(partner_landing, config.audience)
+
+
+def test_a_delivery_of_a_day_to_come_does_not_hide_the_others(partner_landing, config):
+    deliver(partner_landing, "a@b.org,1,,,,,,\n")
+    deliver(partner_landing, "a@b.org,2,,,,,,\n", day="2962/11/21")
+    with pytest.raises(DeliveryError, match=r"2962/11/21/audience.csv: its day, 2962-11-21, is in the future.*remove"):
+        step.read_and_clean(partner_landing, config.audience)
+
+
+def test_where_no_row_says_how_new_it_is_the_delivery_is_refused(partner_landing, config):
+    latest = config.audience.model_copy(update={"duplicates": Duplicates(rule="latest", by="age")})
+    deliver(partner_landing, "a@b.org,01.02.2026,,,,,,\nc@d.org,,,,,,,\n")
+    with pytest.raises(DeliveryError, match=r'in none of 2 rows the column "age" says how new .* audience.duplicates'):
+        step.read_and_clean(partner_landing, latest)
+    in_days = Duplicates(rule="latest", by="age", format="%d.%m.%Y")
+    received = step.read_and_clean(partner_landing, latest.model_copy(update={"duplicates": in_days}))
+    assert (received.cleaned.dated, received.cleaned.undated) == (1, 1)
+
+
+def test_that_no_path_names_a_day_is_told(config, lake, partner_landing):
+    deliver(partner_landing, "a@b.org,1,,,,,,\n", day="2026/10")
+    deliver(partner_landing, "c@d.org,1,,,,,,\n", day="2026/11")
+    outcome = materialise(config, lake, partner_landing)
+    metadata = outcome.asset_materializations_for_node("partner_audience")[0].metadata
+    assert metadata["day"].value == "no file's path names a day, so all 2 are one delivery"
+    assert metadata["rows_in_files"].value == 2
 
 
 def governed(**keys):

@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from segment_assets.lake import content_hash
 from segment_assets.people.addresses import email_sha256, name_sha256, phone_sha256_e164, postal_sha256, sha256
-from segment_assets.third_party.cleaning import newness
 from segment_assets_tests.third_party.audiences import sort
 
 RULES = ["agreeing", "latest", "first", "most_complete", "drop_attribute"]
 _VALUES = st.sampled_from([None, "a", "b"])
 _EMAILS = st.sampled_from(["x@a.org", " X@A.ORG", sha256("x@a.org"), "y@a.org", "y+tag@a.org", "no address", "", None])
-_WHEN = st.sampled_from([None, "2026-01-01", "2026-02-01T10:00:00Z", "7"])
+_WHEN = st.sampled_from(
+    [None, "2026-01-01", "2026-01-01 09:00", "2026-02-01T10:00:00Z", "1.2.2026", "1769940000000", "7"]
+)
 _SAID = st.tuples(
     _EMAILS, _VALUES, _VALUES, st.sampled_from([None, "yes", "no"]), st.sampled_from(["", "a", "a;b"]), _WHEN
 )
@@ -198,6 +199,43 @@ def test_the_law_bites_where_a_row_is_lost():
     assert not replace(found, reasons=found.reasons | {"duplicate": 1}).nothing_lost
 
 
-def test_how_new_a_row_is_can_be_a_time_or_a_number():
-    assert newness("2026-01-01") < newness("2026-01-01T01:00:00+00:30") < newness("1767225600.5e3")
-    assert newness(None) == newness("soon") == newness("nan") < newness("-5")
+SAID = {"consent": "ok", "purposes": "use", "duplicates": {"rule": "latest", "by": "at"}}
+
+
+@pytest.mark.parametrize(
+    ("granted_at", "denied_at"),
+    [
+        ("2025-01-01", None), ("2025-01-01", "01.03.2024"), ("2026-03-01 09:00", "2026-03-01"),
+        ("1735689600000", "2026-03-01"), ("2025-01-01", "7"), (None, None), (None, "2025-01-01"), ("7", "2025-01-01"),
+    ],
+)  # fmt: skip
+def test_a_denial_holds_unless_a_grant_is_newer_for_sure_and_so_do_purposes(granted_at, denied_at):
+    rows = [("x@a.org", "1", None, "yes", "marketing", granted_at), ("x@a.org", "1", None, "no", "", denied_at)]
+    [found] = sort(*rows, **SAID).good.to_pylist()
+    assert found["consent"] == "denied"
+    assert "marketing" not in found["permitted_purposes"] or granted_at is None or granted_at == "7"
+
+
+def test_a_grant_that_is_newer_for_sure_replaces_a_denial():
+    for granted_at, denied_at in (("2026-03-02", "2026-03-01"), ("1772500000", "2026-03-02"), ("8", "7")):
+        rows = [("x@a.org", "1", None, "yes", "ads", granted_at), ("x@a.org", "1", None, "no", "", denied_at)]
+        [found] = sort(*rows, **SAID).good.to_pylist()
+        assert (found["consent"], found["permitted_purposes"]) == ("granted", "ads")
+
+
+def test_rows_that_do_not_say_how_new_they_are_are_counted():
+    when = ["2026-01-01", "1.2.2026", None, "7"]
+    found = sort(*((f"p{n}@a.org", None, None, None, "", at) for n, at in enumerate(when)), **SAID)
+    assert (found.dated, found.undated) == (1, 3), "a number says nothing beside times"
+    found = sort(("x@a.org", None, None, None, "", "7"), ("y@a.org", None, None, None, "", None), **SAID)
+    assert (found.dated, found.undated) == (1, 1)
+
+
+def test_a_person_at_home_has_a_first_and_a_last_name_and_a_postal_code_where_one_is_declared():
+    keys = {"identified_by": "name_and_postal", "email": None, "name": ["first", "middle", "last"]}
+    coded = {"postal": {"street": "street", "code": "zip"}}
+    for row in (("Ann", None, None, "1 Oak St", "98101"), (None, None, "Lee", "1 Oak St", "98101"),
+                ("Ann", None, "Lee", "1 Oak St", None), ("Ann", None, "Lee", None, "98101")):  # fmt: skip
+        assert sort((*row, None, None), **keys, **coded).reasons["not_normalisable"] == 1
+    assert sort(("Ann", None, "Lee", "1 Oak St", "98101", None, None), **keys, **coded).good.num_rows == 1
+    assert sort(("Ann", None, "Lee", "1 Oak St", None, None), **keys, postal={"street": "street"}).good.num_rows == 1

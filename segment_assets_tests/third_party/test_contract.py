@@ -6,7 +6,8 @@ from segment_assets.contract_config import AudienceContract
 from segment_assets.lake import FolderStore
 from segment_assets.people.addresses import sha256
 from segment_assets.third_party.assets import read_and_clean
-from segment_assets.third_party.contract import sizes
+from segment_assets.third_party.cleaning import clean
+from segment_assets.third_party.contract import Watch, sizes
 from segment_assets.third_party.delivery import files
 from segment_assets_tests.third_party.audiences import audience
 
@@ -20,7 +21,8 @@ def broken(tmp_path, contract: dict, *lines: str, header="email,age,income,born"
     store.write(KEY.format(2), "\n".join([header, *lines]).encode())
     declared = audience(contract=AudienceContract.model_validate(contract), **keys)
     received = read_and_clean(store, declared)
-    found = received.watch.findings(received.cleaned, sizes(files(store.list("partner/"))), DAY, today)
+    missing, lying = received.seen.missing, sizes(files(store.list("partner/")))
+    found = received.watch.findings(received.cleaned, missing, lying, DAY, today)
     return [f.sentence for f in found if not f.kept]
 
 
@@ -30,6 +32,7 @@ def broken(tmp_path, contract: dict, *lines: str, header="email,age,income,born"
         ({"nulls": 0.4}, "", "age: 1 of 2 rows are empty (50.00%), allowed is 40.00%"),
         ({"type": "whole number"}, "1.5", "age: 1 of 2 rows are no whole number (50.00%), allowed is 0.00%"),
         ({"type": "number"}, "nan", "age: 1 of 2 rows are no number"),
+        ({"type": "number"}, "1_000", "age: 1 of 2 rows are no number"),
         ({"values": ["19-24", "7"]}, "65+", "age: 1 of 2 rows are of a value that is not allowed"),
         ({"type": "number", "least": 5, "most": 99}, "100", "age: 1 of 2 rows are below 5 or above 99"),
         ({"type": "date"}, "soon", "age: 1 of 2 rows are no date"),
@@ -54,12 +57,34 @@ def test_a_broken_promise_names_the_column_and_shows_hashes_of_whom_it_is_about(
 
 def test_whom_nobody_can_tell_is_shown_by_the_place_of_the_row(tmp_path):
     [sentence] = broken(tmp_path, {"columns": {"email": {"type": "email"}}}, "x@a.org,,,", "secret at a.org,,,")
-    assert sentence.endswith("(for example row 1 of partner/audience/2026/01/02/audience.csv)")
+    assert sentence.endswith("(for example line 3 of partner/audience/2026/01/02/audience.csv)")
 
 
 def test_a_promised_column_that_a_file_lacks_breaks_the_contract(tmp_path):
     [sentence] = broken(tmp_path, {"columns": {"region": {}}}, "x@a.org,,,")
     assert sentence == "region: is no column of partner/audience/2026/01/02/audience.csv, allowed is in every file"
+
+
+def test_a_monthly_delivery_is_compared_with_the_one_before(tmp_path):
+    FolderStore(tmp_path).write("partner/audience/2025/11/02/audience.csv", b"x" * 100_000)
+    FolderStore(tmp_path).write("partner/audience/2025/12/02/audience.csv", b"x" * 10_000)
+    [sentence] = broken(tmp_path, {"volume": {"least": 0.5}}, "x@a.org,,,")
+    assert sentence == (
+        "volume: 32 bytes of 2026-01-02 are 0.00 times those of 2025-12-02, allowed is at least 0.5 times"
+    )
+
+
+def test_promises_about_days_are_broken_where_no_path_names_one_or_one_in_the_future():
+    watch = Watch(AudienceContract.model_validate({"fresh_within": "3d", "volume": {"least": 0.5}}))
+    nothing = clean([], audience())
+    undated = watch.findings(nothing, [], {}, None, DAY)
+    assert [f.of for f in undated if not f.kept] == ["fresh_within", "volume"]
+    assert undated[0].sentence == (
+        "fresh_within: the delivery's path names no day, such as 2026/01/31, allowed is a day in the path of each"
+    )
+    for days, kept in ((1, True), (2, False)):
+        [found] = [f for f in watch.findings(nothing, [], {}, DAY + timedelta(days=days), DAY) if f.of != "volume"]
+        assert found.kept is kept
 
 
 def test_shares_rows_age_and_volume_are_promises_too(tmp_path):

@@ -1,13 +1,15 @@
 import gzip
 import io
 from datetime import date
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from segment_assets.lake import FolderStore, StoredObject
-from segment_assets.third_party.delivery import DeliveryError, latest, rows
+from segment_assets.third_party.delivery import Seen, latest, rows
+from segment_assets.third_party.errors import DeliveryError
 
 COLUMNS = {"email": "audience.email", "age": "audience.attributes.age_band"}
 KEY = "partner/audience/2026/01/02/audience"
@@ -76,11 +78,11 @@ def test_rows_that_can_not_be_read_keep_their_place(store):
 
 
 def test_rows_that_break_the_reader_are_rows_that_can_not_be_read(store):
-    store.write(f"{KEY}.csv", b'email,age\n"never closed' + b"z" * 140_000 + b"\ny@a.org,1\n")
+    store.write(f"{KEY}.csv", b"email,age\nvery long" + b"z" * 140_000 + b"\ny@a.org,1\n")
     store.write(f"{KEY}.jsonl", b"[" * 100_000 + '\n{"email": "a\u2028b", "age": "1"}'.encode())
     found = list(rows(store, latest(store.list("partner/")), COLUMNS))
     by_file = [[r.values is None for r in found if r.object_key.endswith(name)] for name in (".csv", ".jsonl")]
-    assert by_file[0][0] is True
+    assert by_file[0] == [True, False]
     assert by_file[1] == [True, False]
 
 
@@ -90,6 +92,38 @@ def test_numbers_are_written_one_way_whatever_file_they_came_in(store):
     )
     found = rows(store, latest(store.list("partner/")), COLUMNS)
     assert [r.values["age"] for r in found if r.values] == ["3", "true", "1000"]
+
+
+def test_a_decimal_is_written_as_other_numbers_are_and_what_is_no_number_is_empty(store):
+    digits = "12345678901234567890123456789012345678"
+    decimals = [Decimal("30.00"), Decimal("-0.50"), Decimal(digits), None]
+    table = pa.table({"email": ["a"] * 4, "age": pa.array(decimals, pa.decimal256(42, 2))})
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    store.write(f"{KEY}1.parquet", buffer.getvalue())
+    store.write(f"{KEY}2.jsonl", b'{"email": "a", "age": 1e400}\n{"email": "a", "age": NaN}\n')
+    found = rows(store, latest(store.list("partner/")), COLUMNS)
+    assert [r.values["age"] for r in found if r.values] == ["30", "-0.5", digits, None, None, None]
+
+
+def test_lines_may_end_as_old_spreadsheets_end_them(store):
+    store.write(f"{KEY}.csv", b"email,age\rx@a.org,19\r\r,\r")
+    seen = Seen()
+    assert len(list(rows(store, latest(store.list("partner/")), COLUMNS, seen=seen))) == seen.held == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "day"),
+    [
+        ("2026/01/02/a.csv", date(2026, 1, 2)), ("dt=2026-01-02/a.csv", date(2026, 1, 2)),
+        ("2026-01-02.csv", date(2026, 1, 2)), ("acme_20260102.csv.gz", date(2026, 1, 2)),
+        ("acme-20260102093000.parquet", date(2026, 1, 2)), ("acme_2026_01_02_v2.jsonl", date(2026, 1, 2)),
+        ("20251201-20251231.csv", date(2025, 12, 31)), ("2026/01/02/since_20200101.csv", date(2026, 1, 2)),
+        ("2026/10/a.csv", None), ("acme_20261399.csv", None), ("batch_120260102.csv", None), ("20260102/a.csv", None),
+    ],
+)  # fmt: skip
+def test_a_delivery_has_the_day_of_its_folders_or_else_of_its_name(key, day):
+    assert latest([StoredObject(f"partner/audience/{key}", 1, "")]).as_of == day
 
 
 @pytest.mark.parametrize(
@@ -110,7 +144,11 @@ def test_numbers_are_written_one_way_whatever_file_they_came_in(store):
         ("csv.gz", gzip.compress(b"email,age\n" * 99, mtime=0)[:20], "is no gzip file, or half of one"),
         ("csv.gz", b"\x1f\x8b\x08" + b"\xff" * 40, "is no gzip file, or half of one"),
         ("csv", "email,age\nx@b.org,1\n".encode("utf-16"), r"is not UTF-8 \(byte 0\)"),
-        ("xlsx", b"", "is neither .csv, .jsonl nor .parquet"),
+        ("csv", "email,age\nx@b.org,1\n".encode("utf-16-le"), "is no UTF-8 in its first line"),
+        ("csv", b'email,"age\nx@b.org,1"\n', "has a quote in its header that is not closed there"),
+        ("csv", b"x" * 140_000 + b",age\n", "begins with a text of over 131,072 characters, .* no column's name"),
+        ("xlsx", b"", "is a spreadsheet; save it as CSV"),
+        ("md", b"", "is neither .csv, .jsonl nor .parquet .* let its name begin with _ or ."),
         ("jsonl", b'{"mail": "x@a.org", "age": 1}\n', 'there is no column "email"'),
     ],
 )
@@ -124,10 +162,11 @@ def test_a_file_that_can_not_be_used_is_one_sentence_without_its_content(name, c
 def test_a_promised_column_that_a_file_lacks_is_empty_and_told(store):
     store.write(f"{KEY}1.csv", b"email,age,more\nx@a.org,1,2\n")
     store.write(f"{KEY}2.csv", b"email,age\nx@a.org,1\n")
-    missing: list[tuple[str, str]] = []
-    found = list(rows(store, latest(store.list("partner/")), COLUMNS, ["more"], missing))
+    seen = Seen()
+    found = list(rows(store, latest(store.list("partner/")), COLUMNS, ["more"], seen))
     assert [r.values["more"] for r in found if r.values] == ["2", None]
-    assert missing == [(f"{KEY}2.csv", "more")]
+    assert seen.held == 2
+    assert seen.missing == [(f"{KEY}2.csv", "more")]
 
 
 def test_a_folder_named_like_a_file_is_read_file_by_file_and_what_marks_a_folder_is_none(store):

@@ -62,7 +62,7 @@ def test_synthetic_rows_keep_the_contract_and_lose_nothing_in_cleaning(declared,
     cleaned = clean((Row("k", at, row) for at, row in enumerate(made)), declared, watch)
     assert cleaned.good.num_rows == number == len(made)
     assert cleaned.set_aside.num_rows == 0
-    assert [f.sentence for f in watch.findings(cleaned, {}, DAY, DAY) if not f.kept] == []
+    assert [f.sentence for f in watch.findings(cleaned, [], {}, DAY, DAY) if not f.kept] == []
     assert {row["synthetic"] for row in made} == {"true"}
     assert list(rows(declared, number, seed)) == made
 
