@@ -24,6 +24,8 @@ def demo(console: Console, home: Path, today: date) -> bool:
 
     A second time nothing is replayed, and nothing is built that is up to date.
     """
+    from segment_assets.demo.replay import last_day
+
     settings = deployment.settings(segmentation.load(), under=home)
     marker = home / "demo.json"
     # The first day's choice stays: a replay that was killed must go on with the same dates.
@@ -31,7 +33,8 @@ def demo(console: Console, home: Path, today: date) -> bool:
     if marker.exists():
         known = json.loads(marker.read_text())
     if known["complete"]:
-        console.print(f"The year is already in the landing place (last day {known['today']}).")
+        newest = last_day(_places(settings)[0]) or known["today"]
+        console.print(f"The year is already in the landing place (last day {newest}).")
     else:
         home.mkdir(parents=True, exist_ok=True)
         marker.write_text(json.dumps(known))
