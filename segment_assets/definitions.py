@@ -1,9 +1,13 @@
 """The platform on one page: assets, checks, sensors, resources, executor."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import dagster as dg
 
 # Before ours: skops looks for each of its functions in every module imported earlier, which took it 2 s, not 0.6.
 import scipy.special  # noqa: F401  for what its import does
+from dagster_shared.record import copy
 
 from segment_assets import deployment, roles
 from segment_assets.activation import assets as activation
@@ -69,4 +73,19 @@ def defs() -> dg.Definitions:
     config = load()
     loaded = platform(config, deployment.settings(config))
     keep_what_is_loaded()
-    return loaded
+    return copy(loaded, resources=shown(loaded.resources or {}))
+
+
+def shown(resources: Mapping[str, Any]) -> dict[str, dg.ResourceDefinition]:
+    """The resources as the UI names them: by the class that stands behind each port, and what that is."""
+    return {port: _named(resource) for port, resource in resources.items()}
+
+
+def _named(resource: Any) -> dg.ResourceDefinition:
+    def made(_: dg.InitResourceContext) -> Any:
+        return resource
+
+    adapter = type(resource)
+    made.__module__, made.__name__, made.__qualname__ = adapter.__module__, adapter.__name__, adapter.__name__
+    says = "Not used on this deployment." if resource is None else (adapter.__doc__ or "").strip().partition("\n")[0]
+    return dg.ResourceDefinition(made, description=says)

@@ -1,11 +1,14 @@
 """A mistake in segmentation.yaml is one sentence: file, path in the file, what is wrong, the nearest valid choice."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from rich.console import Console
 
+from segment_assets.operations import starter
 from segment_assets.segmentation import DEMO_FILE, ConfigError, load
 
 
@@ -88,10 +91,16 @@ def test_a_mistake_is_said_in_one_sentence(tmp_path: Path, path: str, value: Any
     assert all(line.startswith("segmentation.yaml: ") for line in str(mistake.value).splitlines())
 
 
+@pytest.mark.parametrize("folder", ["my-shop", "2026", "on", "the shop: it's ours", "Geschäft"])
+def test_a_new_file_is_named_as_its_folder(tmp_path: Path, folder: str) -> None:
+    starter.write(Console(file=io.StringIO()), tmp_path / folder)
+    assert load(tmp_path / folder / "segmentation.yaml").name == folder
+
+
 def test_the_demos_own_file_and_the_starter_are_valid() -> None:
     assert load(DEMO_FILE).targets.keys() == {"churn_28d", "coupon_redemption_28d", "spend_28d"}
-    starter = Path(__file__).parents[1] / "segment_assets" / "operations" / "starter.yaml"
-    assert load(starter).landing.events.format == "table"
+    file = Path(__file__).parents[1] / "segment_assets" / "operations" / "starter.yaml"
+    assert load(file).landing.events.format == "table"
 
 
 def test_what_is_no_yaml_or_no_file_is_said_so(tmp_path: Path) -> None:

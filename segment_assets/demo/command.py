@@ -33,11 +33,14 @@ def demo(console: Console, home: Path, today: date) -> bool:
 
     A second time nothing is replayed, and nothing is built that is up to date.
     """
+    from segment_assets.demo.replay import last_day
+
     settings = deployment.settings(segmentation.load(), under=home)
     marker = home / "demo.json"
-    year = known(marker, _places(settings)[0], today)
+    landing = _places(settings)[0]
+    year = known(marker, landing, today)
     if year.complete:
-        console.print(f"The year is already in the landing place (last day {year.today}).")
+        console.print(f"The year is already in the landing place (last day {last_day(landing)}).")
     else:
         home.mkdir(parents=True, exist_ok=True)
         _replay(console, settings, date.fromisoformat(year.today))

@@ -51,7 +51,7 @@ class Days(dg.Config):
         """First and last day; None where neither was given.
 
         Raises:
-            LandingError: a day is no day.
+            LandingError: a day is no day, or the first is after the last.
         """
         try:
             first, last = (date.fromisoformat(d) if d else None for d in (self.first_day, self.last_day))
@@ -59,6 +59,10 @@ class Days(dg.Config):
             raise LandingError(
                 "engagement_events: first_day and last_day are days such as 2026-01-31, or empty; nothing was made"
             ) from bad
+        if first and last and first > last:
+            raise LandingError(
+                f"engagement_events: first_day, {first}, is after last_day, {last}: exchange them; nothing was made"
+            )
         return (first or date.min, last or date.max) if first or last else None
 
 
@@ -79,7 +83,7 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
 def _landing(config: Segmentation) -> list[dg.AssetSpec]:
     common: dict[str, Any] = {
         "group_name": GROUP,
-        "kinds": {"s3"},
+        "kinds": {"file"},
         "owners": OWNERS,
         "freshness_policy": fresh_within(config.policy.fresh_within),
     }

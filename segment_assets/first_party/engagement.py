@@ -54,7 +54,7 @@ class Account:
         unknown_types: events of AWS's own whose type has no name in the vocabulary.
         late: events known more than 24 hours after they occurred.
         in_future: events that occurred more than 5 minutes after they were received.
-        without_user: events that name no customer.
+        of_nobody: events that name neither a customer nor an endpoint; by its endpoint an event finds its customer.
     """
 
     good: int
@@ -65,7 +65,7 @@ class Account:
     unknown_types: int
     late: int
     in_future: int
-    without_user: int
+    of_nobody: int
 
     @property
     def nothing_lost(self) -> bool:

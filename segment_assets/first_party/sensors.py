@@ -190,7 +190,9 @@ def _told(
         return dg.SkipReason(nothing)
     if not events:
         return dg.SensorResult(skip_reason=nothing, cursor=cursor)
-    days = [event.partition for event in events if event.partition]
+    # Dagster writes a line for every day that it is asked to add and knows already.
+    known = set(context.instance.get_dynamic_partitions(str(arrival_days.name)))
+    days = [event.partition for event in events if event.partition and event.partition not in known]
     return dg.SensorResult(
         asset_events=events,
         dynamic_partitions_requests=[arrival_days.build_add_request(days)] if days else None,

@@ -24,7 +24,7 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
         LANDING_SUPPRESSION,
         description="Files of whom not to write to, as they lie there. A sensor reports their version.",
         group_name=GROUP,
-        kinds={"s3"},
+        kinds={"file"},
         owners=OWNERS,
         metadata={name: where.path for name, where in lists.items()},
     )

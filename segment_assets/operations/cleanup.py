@@ -20,21 +20,27 @@ def compacted(lake: Lake, *, dry_run: bool = False) -> list[Compacted]:
 @dg.op(description="Write the small files of an arrival day as one.")
 def compact_lake_op(context: dg.OpExecutionContext, lake: dg.ResourceParam[Lake]) -> None:
     """Tell which tables had many, and where a writer came first."""
-    for done in compacted(lake):
+    found = compacted(lake)
+    for done in found:
         if done.overtaken:
             context.log.info("%s: written meanwhile, and left for the next time", done.table)
         elif done.before:
             context.log.info("%s: %d files became %d", done.table, done.before, done.after)
+    if not any(done.overtaken or done.before for done in found):
+        context.log.info("nothing to compact: no arrival day has many small files")
 
 
 @dg.op(description="Forget old snapshots, and remove files that no retained snapshot needs.")
 def clean_lake_op(context: dg.OpExecutionContext, lake: dg.ResourceParam[Lake]) -> None:
     """Tell how much went, per table where anything did."""
-    for removed in collect(lake):
+    found = [removed for removed in collect(lake) if removed.files or removed.overtaken]
+    for removed in found:
         if removed.overtaken:
             context.log.info("%s: written meanwhile, and its snapshots are left for the next time", removed.table)
         if removed.files:
             context.log.info("%s: %d files, %d bytes", removed.table, removed.files, removed.size)
+    if not found:
+        context.log.info("nothing to remove: every file is needed by a snapshot of the last week, or a day old at most")
 
 
 def compact_lake(role: str | None) -> dg.JobDefinition:

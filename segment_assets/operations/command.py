@@ -20,6 +20,7 @@ from segment_assets.operations.owed import blocking_checks
 from segment_assets.operations.progress import RunProgress
 from segment_assets.operations.refresh import Refresh, Run
 from segment_assets.operations.summary import Summary
+from segment_assets.operations.words import counted
 from segment_assets.segmentation import Segmentation
 
 
@@ -83,8 +84,8 @@ def validate(console: Console) -> bool:
     defs = platform(config, deployment.settings(config))
     dg.Definitions.validate_loadable(defs)
     console.print(
-        f"{path.name} is valid: {len(config.targets)} targets, {len(config.segments)} segments, "
-        f"{len(defs.resolve_asset_graph().get_all_asset_keys())} assets."
+        f"{path.name} is valid: {counted(len(config.targets), 'target')}, {counted(len(config.segments), 'segment')}, "
+        f"{counted(len(defs.resolve_asset_graph().get_all_asset_keys()), 'asset')}."
     )
     return True
 
@@ -114,7 +115,8 @@ def _tell_runs(console: Console, instance: dg.DagsterInstance, runs: list[Run]) 
     if not runs:
         console.print("\nNothing is new: nothing was built again.")
     else:
-        console.print(f"\nBuilt {asked - left} assets and arrival days in {len(runs)} runs.")
+        built = f"{asked - left:,} assets and arrival days" if asked - left > 1 else "one asset" if asked > left else ""
+        console.print(f"\nBuilt {built or 'nothing'} in {counted(len(runs), 'run')}.")
 
 
 def _failures(defs: dg.Definitions, instance: dg.DagsterInstance, runs: list[Run]) -> Iterator[Failure]:

@@ -40,7 +40,11 @@ def _automation() -> dg.SensorDefinition:
 
 
 def _run_failures(config: Segmentation) -> dg.SensorDefinition:
-    @dg.run_failure_sensor(name="tell_run_failures", default_status=RUNNING)
+    @dg.run_failure_sensor(
+        name="tell_run_failures",
+        default_status=RUNNING,
+        description="Tells the log, and whom `alerts` names, that a run failed.",
+    )
     def tell_run_failures(context: dg.RunFailureSensorContext) -> None:
         """Tell people when a run failed."""
         keys = sorted(k.to_user_string() for k in context.dagster_run.asset_selection or ())
@@ -55,7 +59,12 @@ def _run_failures(config: Segmentation) -> dg.SensorDefinition:
 
 
 def _ended_runs() -> dg.SensorDefinition:
-    @dg.sensor(name="tell_ended_runs", minimum_interval_seconds=30, default_status=RUNNING)
+    @dg.sensor(
+        name="tell_ended_runs",
+        minimum_interval_seconds=30,
+        default_status=RUNNING,
+        description="Tells metrics and events of every run that is over, where a monitor listens: on AWS.",
+    )
     def tell_ended_runs(context: dg.SensorEvaluationContext, monitor: dg.ResourceParam[Monitor]) -> dg.SkipReason:
         """Tell metrics and events of every run that is over, where a monitor listens."""
         if not monitor.listens:
@@ -73,7 +82,12 @@ def _ended_runs() -> dg.SensorDefinition:
 def _stale_blocked_and_old(
     config: Segmentation, specs: list[dg.AssetSpec], blocking: list[dg.AssetCheckKey]
 ) -> dg.SensorDefinition:
-    @dg.sensor(name="tell_stale_and_blocked", minimum_interval_seconds=60, default_status=RUNNING)
+    @dg.sensor(
+        name="tell_stale_and_blocked",
+        minimum_interval_seconds=60,
+        default_status=RUNNING,
+        description="Tells the log, and whom `alerts` names, once: an asset is stale, a check blocks, or data is old.",
+    )
     def tell_stale_and_blocked(
         context: dg.SensorEvaluationContext, monitor: dg.ResourceParam[Monitor]
     ) -> dg.SensorResult | dg.SkipReason:

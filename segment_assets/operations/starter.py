@@ -1,5 +1,7 @@
 """`segment-assets init`: a project folder for one's own data."""
 
+import json
+import re
 import shutil
 from importlib import resources
 from pathlib import Path
@@ -24,7 +26,8 @@ def write(console: Console, folder: Path) -> bool:
     for name in FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
     starter = resources.files("segment_assets.operations").joinpath("starter.yaml")
-    target.write_text(starter.read_text(encoding="utf-8"), encoding="utf-8")
+    named = starter.read_text(encoding="utf-8").replace("name: my-segments\n", f"name: {_named(folder)}\n", 1)
+    target.write_text(named, encoding="utf-8")
     for name in ("workspace.yaml", "dagster.yaml"):
         if (PROJECT / name).exists() and not (folder / name).exists():
             shutil.copyfile(PROJECT / name, folder / name)
@@ -33,3 +36,9 @@ def write(console: Console, folder: Path) -> bool:
         "segmentation.yaml, then `segment-assets validate` and `segment-assets refresh` in that folder."
     )
     return True
+
+
+def _named(folder: Path) -> str:
+    """The folder's name as YAML takes it: in quotes where it could be read as something else than a text."""
+    name = folder.resolve().name or "my-segments"
+    return name if re.fullmatch(r"[a-zA-Z]+[-_][\w-]+", name, re.ASCII) else json.dumps(name, ensure_ascii=False)

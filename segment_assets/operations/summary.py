@@ -22,6 +22,7 @@ from segment_assets.identity.tables import HOUSEHOLDS, PERSONS
 from segment_assets.lake import Lake, ObjectStore, Table
 from segment_assets.modelling.tables import model_evaluation
 from segment_assets.operations import partner_ladder, quarantined
+from segment_assets.operations.words import counted
 from segment_assets.segmentation import Segmentation, Target
 from segment_assets.segments.tables import predictive_segments
 from segment_assets.third_party.tables import QUARANTINED_AUDIENCE, partner_audience
@@ -73,12 +74,12 @@ class Summary:
     def _read(self) -> Grid:
         grid = _grid("What was read", "", "")
         # A day whose objects are gone stays in the table, empty: it is no arrival day any more.
-        counted = f"count(*) FILTER (WHERE {_DATED}), max(arrival_date) FILTER (WHERE {_DATED})"
-        counted += ", sum(delivered)::BIGINT, sum(quarantined)::BIGINT"
-        days, last, delivered, bad = self._row(ARRIVAL_DAYS, counted, "objects > 0")
+        columns = f"count(*) FILTER (WHERE {_DATED}), max(arrival_date) FILTER (WHERE {_DATED})"
+        columns += ", sum(delivered)::BIGINT, sum(quarantined)::BIGINT"
+        days, last, delivered, bad = self._row(ARRIVAL_DAYS, columns, "objects > 0")
         events = self._row(ENGAGEMENT_EVENTS, "count(*)")[0]
         if delivered is not None:
-            on = f"on {days} arrival days, the last {last}" if days else "and none of them says its day"
+            on = f"on {counted(days, 'arrival day')}, the last {last}" if days else "and none of them says its day"
             grid.add_row("records delivered", f"{delivered:,} {on}")
             if last and last > datetime.now(UTC).date() + timedelta(days=1) and not self.invented:
                 grid.add_row("", f"{last} is in the future, and the last day is the clock of all that follows: mend")
@@ -154,7 +155,7 @@ class Summary:
                 "GROUP BY destination ORDER BY destination",
                 [segment],
             ).fetchall()
-        return ", ".join(f"{destination} {members:,}" for destination, members in rows) or "-"
+        return "\n".join(f"{destination} {members:,}" for destination, members in rows) or "-"
 
     def _places(self) -> Grid:
         grid = _grid("Where", "", "")

@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from segment_assets.first_party import assets, sensors
+from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_CUSTOMERS, RAW_EVENTS
 from segment_assets.segmentation import load
 from segment_assets_tests.first_party.loading import event, put
@@ -46,6 +47,8 @@ class World:
             if isinstance(result, dg.SkipReason):
                 continue
             for request in result.dynamic_partitions_requests or ():
+                # Dagster writes a line about every day that it knows already.
+                assert not {*request.partition_keys} & {*self.instance.get_dynamic_partitions("arrival_days")}
                 self.instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
             for found in result.asset_events:
                 self.instance.report_runless_asset_event(found)
@@ -83,6 +86,19 @@ def test_sensors_report_each_changed_day_once(world):
     assert world.listen() == {}
     put(world.landing, 1, "late", event(number=3))
     assert list(world.listen()) == [("landing_events", "2026-01-01")]
+
+
+def test_a_sensor_without_a_cursor_asks_for_no_day_that_is_known(world):
+    put(world.landing, 1, "a", event(number=1))
+    first = world.listen()
+    world.cursors.clear()
+    put(world.landing, 2, "b", event(number=2))
+    assert world.listen().keys() - first.keys() == {("landing_events", "2026-01-02")}
+
+
+def test_days_to_make_again_that_are_exchanged_are_refused():
+    with pytest.raises(LandingError, match="first_day, 2026-02-01, is after last_day, 2026-01-01: exchange them"):
+        assets.Days(first_day="2026-02-01", last_day="2026-01-01").asked()
 
 
 def test_a_touched_object_is_not_a_new_one_and_a_changed_one_is(world):

@@ -49,7 +49,7 @@ def test_days_that_the_demo_invented_are_not_to_be_mended(lake, landing):
 
 
 def test_a_file_without_any_day_is_none_of_1970(lake, landing):
-    assert "records delivered  3 on 1 arrival days, the last 2026-01-01" in shown(
+    assert "records delivered  3 on 1 arrival day, the last 2026-01-01" in shown(
         lake, landing, (NO_DAY, 2), (date(2026, 1, 1), 1)
     )
     lake.catalog.drop_table(ARRIVAL_DAYS.name)
@@ -103,7 +103,7 @@ def test_what_a_destination_holds_is_of_its_last_activation_and_not_all_that_was
     lake.write(ACTIVATION_LEDGER, pa.Table.from_pylist(rows, ACTIVATION_LEDGER.schema), "run")
     said = shown(lake, landing, (TODAY, 1))
     assert "held by" in said
-    assert "files 86, pinpoint 40" in said
+    assert {"files 86", "pinpoint 40"} <= {line[-30:].strip() for line in said.splitlines()}
 
 
 def test_that_no_path_of_the_partner_names_a_day_is_said(lake, landing):
