@@ -1,13 +1,12 @@
 """What came in: events, the partner's audience, and who belongs together."""
 
-import re
 from collections import Counter
 from typing import Any
 
 from segment_assets.clean_room.tables import PARTNERS_ROWS, QUERY_LOG, result_table
-from segment_assets.collaboration_config import Collaboration
 from segment_assets.dashboards.datasets import DataSet, Reader, Row, Value
-from segment_assets.dashboards.disclosure import breakdown, histogram, part, people, share
+from segment_assets.dashboards.disclosure import MINIMUM, breakdown, histogram, part, people, share
+from segment_assets.dashboards.groups import MOST_GROUPS, is_id, is_list, minimum_group
 from segment_assets.first_party.tables import ARRIVAL_DAYS, CUSTOMERS, ENGAGEMENT_EVENTS, NO_DAY
 from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
 from segment_assets.lake import Table
@@ -24,24 +23,6 @@ PERSON_RULES = {
 def result(query: str) -> Table:
     """A clean-room result whose columns the query decides; enough to find it."""
     return result_table(query, [], (), "")
-
-
-def minimum_group(collaboration: Collaboration, query: str) -> int | None:
-    """The largest minimum group size among the configured tables a query uses; None where none has one."""
-    used = [t for name, t in collaboration.configured_tables.items() if name in _words(collaboration.text_of(query))]
-    found = [c.minimum for t in used if t.aggregation_rule for c in t.aggregation_rule.output_constraints]
-    found += [m.minimum for t in used if t.custom_rule and (m := t.custom_rule.minimum_identities)]
-    return max(found, default=None)
-
-
-def is_list(collaboration: Collaboration, query: str) -> bool:
-    """Whether a query lists customers under list rules."""
-    text = _words(collaboration.text_of(query))
-    return any(t.list_rule for name, t in collaboration.configured_tables.items() if name in text)
-
-
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text.lower()))
 
 
 def engagement(reader: Reader) -> dict[str, DataSet]:
@@ -151,7 +132,9 @@ def _groups(reader: Reader, query: str) -> DataSet:
         return reader.dataset([], table)
     with reader.lake.connect(table) as db:
         # Every column orders: the result's key is not known here, and equal rows are equal in any order.
-        found = db.sql(f'SELECT * FROM "{table.short_name}" ORDER BY ALL').to_arrow_table().to_pylist()
+        shown = db.sql(f'SELECT * FROM "{table.short_name}" ORDER BY ALL LIMIT {MOST_GROUPS}').to_arrow_table()
+    # The table may be of an earlier query of this name, which listed people.
+    found = [] if any(map(is_id, shown.column_names)) else shown.to_pylist()
     rows: list[dict[str, Value]] = [
         {k: v if v is None or isinstance(v, int | float) else str(v) for k, v in r.items()} for r in found
     ]

@@ -5,7 +5,7 @@ from sqlglot import exp
 from segment_assets import sql
 from segment_assets.collaboration_config import Collaboration
 from segment_assets.dashboards.definitions import DEFINITIONS
-from segment_assets.dashboards.delivery import minimum_group
+from segment_assets.dashboards.groups import MOST_GROUPS, minimum_group
 from segment_assets.dashboards.pages import (
     Bars,
     Field,
@@ -95,7 +95,8 @@ def _partner(collaboration: Collaboration) -> Section:
             for s in _selected(collaboration.text_of(name))
         )
         if (minimum := minimum_group(collaboration, name)) is not None:
-            lead = f"The clean room lets a group leave only when it has at least {minimum} customers."
+            lead = f"The clean room lets a group leave only when it has at least {minimum} customers. "
+            lead += f"At most {MOST_GROUPS} groups are shown."
             grid = Grid(
                 dataset=f"query/{name}", title=f"{query.description} Groups of {minimum} or more.", fields=fields
             )

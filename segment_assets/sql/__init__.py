@@ -2,7 +2,7 @@
 
 from segment_assets.sql.lineage import Lineage, Source, Trace, trace
 from segment_assets.sql.predicate import predicate
-from segment_assets.sql.query import SqlError, bind, load, parse, parse_final, to_duckdb
+from segment_assets.sql.query import SqlError, bind, load, parse, parse_final, parse_whole, tables, to_duckdb
 
 __all__ = [
     "Lineage",
@@ -13,7 +13,9 @@ __all__ = [
     "load",
     "parse",
     "parse_final",
+    "parse_whole",
     "predicate",
+    "tables",
     "to_duckdb",
     "trace",
 ]

@@ -7,6 +7,7 @@ from importlib import resources
 
 from sqlglot import errors, exp
 from sqlglot import parse as parse_all
+from sqlglot.optimizer import traverse_scope
 
 Value = str | int | float | Decimal | bool | date | datetime
 
@@ -38,14 +39,39 @@ def parse_final(text: str) -> exp.Query:
     Raises:
         SqlError: as `parse`.
     """
+    return _statements(text)[1]
+
+
+def parse_whole(text: str) -> exp.Query:
+    """The same with all it rests on: what is cached before it stands in its WITH.
+
+    Raises:
+        SqlError: as `parse`.
+    """
+    cached, final = _statements(text)
+    known = final.args.get("with_")
+    named = [exp.CTE(this=c.expression, alias=exp.TableAlias(this=exp.to_identifier(c.this.name))) for c in cached]
+    if named:
+        final.set("with_", exp.With(expressions=[*named, *(known.expressions if known else ())]))
+    return final
+
+
+def tables(tree: exp.Query) -> set[str]:
+    """The tables that a query reads, lower-cased, without those that it makes itself."""
+    sources = [source for scope in traverse_scope(tree) for source in scope.sources.values()]
+    return {source.name.lower() for source in sources if isinstance(source, exp.Table)}
+
+
+def _statements(text: str) -> tuple[list[exp.Cache], exp.Query]:
     try:
         statements = [s for s in parse_all(text, read="spark") if s is not None]
     except errors.SqlglotError as bad:
         raise SqlError(f"not Spark SQL: {str(bad).splitlines()[0]}") from bad
     *before, last = statements or [exp.Null()]
-    if not isinstance(last, exp.Query) or not all(isinstance(s, exp.Cache) for s in before):
+    cached = [s for s in before if isinstance(s, exp.Cache)]
+    if not isinstance(last, exp.Query) or len(cached) < len(before):
         raise SqlError("must be a SELECT, with nothing but CACHE TABLE before it")
-    return last
+    return cached, last
 
 
 def load(package: str, name: str) -> exp.Expr:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_assets.sql import SqlError, bind, parse, to_duckdb
+from segment_assets.sql import SqlError, bind, parse, parse_whole, tables, to_duckdb
 
 HOSTILE = [
     "'",
@@ -84,3 +84,17 @@ def test_binding_leaves_the_tree_as_it_was():
 
 def test_the_text_of_a_comment_never_reaches_the_engine():
     assert "secret" not in to_duckdb(parse("SELECT 1 AS x /* secret */ FROM t -- secret"))
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("SELECT a FROM One o JOIN `two` t ON o.x = t.x WHERE t.y IN (SELECT y FROM three)", {"one", "two", "three"}),
+        ("WITH k AS (SELECT a FROM one) SELECT a FROM k -- two", {"one"}),
+        ("WITH one AS (SELECT a FROM one) SELECT a FROM one", {"one"}),
+        ("CACHE TABLE k AS SELECT a FROM one; CACHE TABLE m AS SELECT a FROM k; SELECT a FROM m", {"one"}),
+        ("CACHE TABLE k AS SELECT a FROM one; WITH m AS (SELECT a FROM k) SELECT 'two' AS three FROM m", {"one"}),
+    ],
+)
+def test_the_tables_that_a_text_reads_are_those_that_it_does_not_make(text, read):
+    assert tables(parse_whole(text)) == read
