@@ -60,11 +60,10 @@ def refresh(config: Path | None) -> None:
 @click.option("--port", default=3000, show_default=True, help="port of the UI")
 def dev(config: Path | None, port: int) -> None:
     """Open the Dagster UI, with the daemon, on the same instance."""
-    from segment_assets.operations.instance import PROJECT, become_dagster_dev
+    from segment_assets.operations.instance import become_dagster_dev
 
     _use(config)
-    here = Path("workspace.yaml")
-    become_dagster_dev(deployment.home(), here if here.exists() else PROJECT / "workspace.yaml", port)
+    _finish(lambda _: become_dagster_dev(deployment.home(), port))
 
 
 @main.command()
@@ -195,7 +194,7 @@ def _finish(work: Callable[[Console], bool]) -> None:
 
 def _in_its_file(sentences: str) -> str:
     """Each by the name of the file that was read: the steps only know what it is called by default."""
-    name = segmentation.default_path().name
+    name = (segmentation.own_path() or segmentation.DEMO_FILE).name
     return re.sub(r"^segmentation\.yaml(?=: )", lambda _: name, sentences, flags=re.MULTILINE)
 
 

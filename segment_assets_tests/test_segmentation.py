@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from segment_assets.operations.instance import PACKAGED
 from segment_assets.segmentation import DEMO_FILE, ConfigError, load
 
 
@@ -90,7 +91,7 @@ def test_a_mistake_is_said_in_one_sentence(tmp_path: Path, path: str, value: Any
 
 def test_the_demos_own_file_and_the_starter_are_valid() -> None:
     assert load(DEMO_FILE).targets.keys() == {"churn_28d", "coupon_redemption_28d", "spend_28d"}
-    starter = Path(__file__).parents[1] / "segment_assets" / "operations" / "starter.yaml"
+    starter = PACKAGED / "segmentation.yaml"
     assert load(starter).landing.events.format == "table"
 
 

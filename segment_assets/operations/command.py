@@ -79,8 +79,10 @@ def validate(console: Console) -> bool:
     defs = platform(config, deployment.settings(config))
     dg.Definitions.validate_loadable(defs)
     console.print(
-        f"{path.name} is valid: {len(config.targets)} targets, {len(config.segments)} segments, "
-        f"{len(defs.resolve_asset_graph().get_all_asset_keys())} assets."
+        f"{path} is valid: {len(config.targets)} targets, {len(config.segments)} segments, "
+        f"{len(defs.resolve_asset_graph().get_all_asset_keys())} assets.",
+        markup=False,
+        soft_wrap=True,
     )
     return True
 
