@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -189,6 +190,9 @@ def _finish(work: Callable[[Console], bool]) -> None:
             raise
         console.print(_in_its_file(str(mistake)), style="red", markup=False, soft_wrap=True)
         ok = False
+    except KeyboardInterrupt:
+        console.print("\nStopped. The same command can be run again.")
+        sys.exit(128 + signal.SIGINT)
     sys.exit(0 if ok else 1)
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import NoReturn
 import dagster as dg
 
 from segment_assets import deployment, segmentation
+from segment_assets.operations.turn import open_dev
 
 # dagster.yaml and workspace.yaml as `init` writes them; those in the repository's own folder are the same.
 PACKAGED = Path(__file__).parent / "project"
@@ -52,10 +54,12 @@ def become_dagster_dev(home: Path, port: int) -> NoReturn:
     """Replace this process by `dagster dev` on the instance, with the code locations of workspace.yaml where one is.
 
     Raises:
+        AtWorkError: another command has the home folder.
         ConfigError: there is no segmentation.yaml.
     """
     config, workspace = segmentation.default_path().resolve(), Path("workspace.yaml").resolve()
     loaded = ["-w", str(workspace)] if workspace.exists() else ["-m", "segment_assets.definitions"]
+    open_dev(home)
     folder = dagster_home(home)
     os.environ |= {
         "DAGSTER_HOME": str(folder),
@@ -65,9 +69,14 @@ def become_dagster_dev(home: Path, port: int) -> NoReturn:
     command = [sys.executable, "-W", "ignore:Function `dev_command` is superseded", "-m", "dagster", "dev"]
     command += [*loaded, "-p", str(port)]
     os.chdir(folder)  # a dagster.yaml in the working directory, that is not the one in use, is warned about
-    # A shell in the background hands down SIGINT ignored; Dagster copies that to SIGTERM and could not be stopped.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    can_be_stopped()
     os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
+
+
+def can_be_stopped() -> None:
+    """A shell in the background hands down SIGINT ignored; Dagster copies that to SIGTERM and could not be stopped."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _current(path: Path) -> str | None:
