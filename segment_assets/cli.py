@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -60,11 +61,10 @@ def refresh(config: Path | None) -> None:
 @click.option("--port", default=3000, show_default=True, help="port of the UI")
 def dev(config: Path | None, port: int) -> None:
     """Open the Dagster UI, with the daemon, on the same instance."""
-    from segment_assets.operations.instance import PROJECT, become_dagster_dev
+    from segment_assets.operations.instance import become_dagster_dev
 
     _use(config)
-    here = Path("workspace.yaml")
-    become_dagster_dev(deployment.home(), here if here.exists() else PROJECT / "workspace.yaml", port)
+    _finish(lambda _: become_dagster_dev(deployment.home(), port))
 
 
 @main.command()
@@ -209,12 +209,15 @@ def _finish(work: Callable[[Console], bool]) -> None:
             raise
         console.print(_in_its_file(str(mistake)), style="red", markup=False, soft_wrap=True)
         ok = False
+    except KeyboardInterrupt:
+        console.print("\nStopped. The same command can be run again.")
+        sys.exit(128 + signal.SIGINT)
     sys.exit(0 if ok else 1)
 
 
 def _in_its_file(sentences: str) -> str:
     """Each by the name of the file that was read: the steps only know what it is called by default."""
-    name = segmentation.default_path().name
+    name = (segmentation.own_path() or segmentation.DEMO_FILE).name
     return re.sub(r"^segmentation\.yaml(?=: )", lambda _: name, sentences, flags=re.MULTILINE)
 
 

@@ -20,8 +20,9 @@ Your one file: where data lands, what the partner offers, what is predicted, who
 This page is written from the models that validate the file (`python -m segment_assets.reference`), so it can't lag
 behind them. A key that is not on it is refused, with the nearest key that is. `segment-assets validate` checks a file.
 
-The file is looked for in this order: the one that `SEGMENTATION_FILE` names, `segmentation.yaml` in the working
-directory, the demo's own (`segment_assets/demo/segmentation.yaml`), which is also the longest example.
+The file is the one that `--config` or `SEGMENTATION_FILE` names, else `segmentation.yaml` in the working directory.
+Where there is none, the project's own folder has the demo's, `segment_assets/demo/segmentation.yaml`: the longest
+example.
 
 Names (of targets, segments, queries, ...) are lower case letters, digits and underscores, and start with a letter.
 Times are days or weeks: `28d`, `4w`.

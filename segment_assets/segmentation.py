@@ -196,12 +196,28 @@ def events_of(form: str) -> EventsLanding:
     return EventsLanding.model_validate({"format": form})
 
 
-def default_path() -> Path:
-    """The file named by the environment, else ./segmentation.yaml, else the demo's."""
+def own_path() -> Path | None:
+    """The file named by the environment, else ./segmentation.yaml, if it is there."""
     if named := os.environ.get(CONFIG_VARIABLE):
         return Path(named)
     here = Path("segmentation.yaml")
-    return here if here.exists() else DEMO_FILE
+    return here if here.exists() else None
+
+
+def default_path() -> Path:
+    """The user's own file; where there is none, the demo's, but in the project's own folder alone.
+
+    Raises:
+        ConfigError: there is none, and elsewhere nobody means the demo's by naming none.
+    """
+    if own := own_path():
+        return own
+    if Path.cwd().samefile(DEMO_FILE.parents[2]):
+        return DEMO_FILE
+    raise ConfigError(
+        f"{Path.cwd()}: there is no segmentation.yaml: go to the folder that has yours, name it with --config, or "
+        f"write one with `segment-assets init DIR` (the demo's: --config {DEMO_FILE})"
+    )
 
 
 def load(path: Path | None = None) -> Segmentation:

@@ -9,6 +9,7 @@ import yaml
 from rich.console import Console
 
 from segment_assets.operations import starter
+from segment_assets.operations.instance import PACKAGED
 from segment_assets.segmentation import DEMO_FILE, ConfigError, load
 
 
@@ -99,8 +100,7 @@ def test_a_new_file_is_named_as_its_folder(tmp_path: Path, folder: str) -> None:
 
 def test_the_demos_own_file_and_the_starter_are_valid() -> None:
     assert load(DEMO_FILE).targets.keys() == {"churn_28d", "coupon_redemption_28d", "spend_28d"}
-    file = Path(__file__).parents[1] / "segment_assets" / "operations" / "starter.yaml"
-    assert load(file).landing.events.format == "table"
+    assert load(PACKAGED / "segmentation.yaml").landing.events.format == "table"
 
 
 def test_what_is_no_yaml_or_no_file_is_said_so(tmp_path: Path) -> None:

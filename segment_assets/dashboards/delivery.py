@@ -4,9 +4,10 @@ from collections import Counter
 from typing import Any
 
 from segment_assets.clean_room.tables import PARTNERS_ROWS, QUERY_LOG, result_table
+from segment_assets.collaboration_config import Collaboration
 from segment_assets.dashboards.datasets import DataSet, Reader, Row, Value
-from segment_assets.dashboards.disclosure import MINIMUM, breakdown, histogram, part, people, share
-from segment_assets.dashboards.groups import MOST_GROUPS, is_id, is_list, minimum_group
+from segment_assets.dashboards.disclosure import breakdown, histogram, part, people, share
+from segment_assets.dashboards.groups import MOST_GROUPS, columns_of, is_id, is_list, minimum_group
 from segment_assets.first_party.tables import ARRIVAL_DAYS, CUSTOMERS, ENGAGEMENT_EVENTS, NO_DAY
 from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
 from segment_assets.lake import Table
@@ -110,10 +111,8 @@ def _match(reader: Reader, collaboration: Collaboration) -> DataSet:
         return reader.dataset([], *(result(name) for name in lists[:1]))
     [counts] = reader.ask("matched", result=result(query), customers=CUSTOMERS)
     # Several customers may have one address: the partner's people are counted by the hash that the query joins on.
-    text = _words(collaboration.text_of(query))
-    matched = min(
-        (counts[name] for name in counts if name in text and name != "customer_id"), default=counts["customer_id"]
-    )
+    named = columns_of(collaboration, query) - {"customer_id"}
+    matched = min((counts[name] for name in counts if name in named), default=counts["customer_id"])
     # Of the partner's own table we may know how long it was when the query read it, and nothing else.
     told = reader.lake.inputs(result(query)).get(PARTNERS_ROWS)
     rows, customers = int(told) if told else None, reader.count(CUSTOMERS)

@@ -27,6 +27,11 @@ def is_list(collaboration: Collaboration, query: str) -> bool:
     return any(t.list_rule for t in _read_by(collaboration, query))
 
 
+def columns_of(collaboration: Collaboration, query: str) -> set[str]:
+    """Names of the columns that a query names anywhere, its joins included."""
+    return {column.name for column in sql.parse_whole(collaboration.text_of(query)).find_all(exp.Column)}
+
+
 def is_id(column: str) -> bool:
     """Whether a column of our tables tells people apart."""
     return column.lower() in ("customer_id", "source_id", "target_id") or "sha256" in column.lower()

@@ -11,6 +11,7 @@ from rich.progress import Progress
 from segment_assets import deployment, segmentation
 from segment_assets.lake import ObjectStore
 from segment_assets.operations import command
+from segment_assets.operations.turn import turn
 
 NEXT = {
     "embedded": "Next: `make dev` opens the Dagster UI on this instance; `make next-day` drops the next day of data.",
@@ -32,20 +33,26 @@ def demo(console: Console, home: Path, today: date) -> bool:
     """Replay the year so that its last day is today, then build everything.
 
     A second time nothing is replayed, and nothing is built that is up to date.
-    """
-    from segment_assets.demo.replay import last_day
 
-    settings = deployment.settings(segmentation.load(), under=home)
-    marker = home / "demo.json"
-    landing = _places(settings)[0]
-    year = known(marker, landing, today)
-    if year.complete:
-        console.print(f"The year is already in the landing place (last day {last_day(landing)}).")
-    else:
-        home.mkdir(parents=True, exist_ok=True)
-        _replay(console, settings, date.fromisoformat(year.today))
-        marker.write_text(json.dumps(asdict(Year(year.today, complete=True))))
-    return command.refresh(console, home, NEXT[deployment.chosen()])
+    Raises:
+        AtWorkError: another command has the home folder; nothing was done.
+    """
+    config = segmentation.load()
+    with turn(home, "demo"):
+        _replay_once(console, deployment.settings(config, under=home), home / "demo.json", today)
+        return command.build(console, config, home, NEXT[deployment.chosen()])
+
+
+def next_day(console: Console, home: Path) -> bool:
+    """One more day of data; the daemon, where one is awake, or else this process builds what it asks for.
+
+    Raises:
+        AtWorkError: another command has the home folder; nothing was done.
+    """
+    config = segmentation.load()
+    with turn(home, "next-day"):
+        dropped = _drop(console, deployment.settings(config, under=home))
+        return dropped and command.build(console, config, home, NEXT[deployment.chosen()])
 
 
 def known(marker: Path, landing: ObjectStore, today: date) -> Year:
@@ -65,12 +72,23 @@ def known(marker: Path, landing: ObjectStore, today: date) -> Year:
     return Year(until.isoformat(), ended)
 
 
-def next_day(console: Console, home: Path) -> bool:
-    """One more day of data; the daemon, where one is awake, or else this process builds what it asks for."""
+def _replay_once(console: Console, settings: deployment.Settings, marker: Path, today: date) -> None:
+    from segment_assets.demo.replay import last_day
+
+    landing = _places(settings)[0]
+    year = known(marker, landing, today)
+    if year.complete:
+        console.print(f"The year is already in the landing place (last day {last_day(landing)}).")
+        return
+    _replay(console, settings, date.fromisoformat(year.today))
+    marker.write_text(json.dumps(asdict(Year(year.today, complete=True))))
+
+
+def _drop(console: Console, settings: deployment.Settings) -> bool:
+    """Whether there was a day to follow."""
     from segment_assets.demo.replay import last_day
     from segment_assets.demo.replay import next_day as drop
 
-    settings = deployment.settings(segmentation.load(), under=home)
     landing, partner_landing = _places(settings)
     newest = last_day(landing)
     if newest is None:
@@ -81,7 +99,7 @@ def next_day(console: Console, home: Path) -> bool:
         console.print(f"Sending through the stream {through.name}, which delivers when its buffer is full or old.")
     dropped = drop(landing, partner_landing, through=through)
     console.print(f"Dropped {dropped.last_day}: {dropped.baskets} baskets in {dropped.objects} objects.")
-    return command.refresh(console, home, NEXT[deployment.chosen()])
+    return True
 
 
 def _replay(console: Console, settings: deployment.Settings, today: date) -> None:

@@ -15,26 +15,50 @@ from segment_assets.lake.workers import keep_what_is_loaded, peak_memory_mb
 from segment_assets.operations import quarantined
 from segment_assets.operations.dagster_share import seconds_in_assets
 from segment_assets.operations.failures import Failure, blocked, failures
-from segment_assets.operations.instance import daemon_is_awake, opened
+from segment_assets.operations.instance import can_be_stopped, daemon_is_awake, opened
 from segment_assets.operations.owed import blocking_checks
 from segment_assets.operations.progress import RunProgress
 from segment_assets.operations.refresh import Refresh, Run
 from segment_assets.operations.summary import Summary
+from segment_assets.operations.turn import dev_is_open, turn
 from segment_assets.operations.words import counted
 from segment_assets.segmentation import Segmentation
 
+DAEMON = "A daemon is awake on this instance and builds what the new data asks for: watch the UI."
 
-def refresh(console: Console, home: Path, next_steps: str = "") -> bool:
-    """Bring everything up to date, or leave it to the daemon that is awake; then one screen of what there is."""
+
+def refresh(console: Console, home: Path) -> bool:
+    """Bring everything up to date.
+
+    Raises:
+        AtWorkError: another command does so; nothing was done.
+    """
+    config = segmentation.load()
+    with turn(home, "refresh"):
+        return build(console, config, home)
+
+
+def build(console: Console, config: Segmentation, home: Path, next_steps: str = "") -> bool:
+    """Build what new data asks for, or leave it to the daemon that is awake; then one screen of what there is.
+
+    Args:
+        console: where to show it.
+        config: the user's file.
+        home: whose turn the caller has.
+        next_steps: said in the end.
+    """
     started = time.monotonic()
+    if dev_is_open(home):
+        console.print(DAEMON)
+        return True
     from segment_assets.definitions import platform
 
-    config = segmentation.load()
     settings = deployment.settings(config, under=home)
     defs = platform(config, settings)
+    can_be_stopped()
     with opened(home) as instance:
         if daemon_is_awake(instance):
-            console.print("A daemon is awake on this instance and builds what the new data asks for: watch the UI.")
+            console.print(DAEMON)
             return True
         keep_what_is_loaded()
         at_rest = peak_memory_mb()
@@ -84,8 +108,10 @@ def validate(console: Console) -> bool:
     defs = platform(config, deployment.settings(config))
     dg.Definitions.validate_loadable(defs)
     console.print(
-        f"{path.name} is valid: {counted(len(config.targets), 'target')}, {counted(len(config.segments), 'segment')}, "
-        f"{counted(len(defs.resolve_asset_graph().get_all_asset_keys()), 'asset')}."
+        f"{path} is valid: {counted(len(config.targets), 'target')}, {counted(len(config.segments), 'segment')}, "
+        f"{counted(len(defs.resolve_asset_graph().get_all_asset_keys()), 'asset')}.",
+        markup=False,
+        soft_wrap=True,
     )
     return True
 

@@ -6,19 +6,24 @@ SQLAlchemy engine for each, and SQLite waits for the disk each time. See docs/de
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from dagster._config import UserConfigSchema
+from dagster._core.errors import raise_execution_interrupts
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
+from dagster._utils.concurrency import ConcurrencyClaimStatus
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 
 # Every run has a file of its own: connections to the runs seen last are kept.
 KEPT = 8
+# How long a step waits before it asks again for its place in a pool.
+PAUSE_SECONDS = 0.5
 
 
 class QuickSqliteEventLogStorage(SqliteEventLogStorage):
@@ -37,6 +42,21 @@ class QuickSqliteEventLogStorage(SqliteEventLogStorage):
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
         """Where Dagster would keep it without any configuration."""
         return cls(str(Path(os.environ["DAGSTER_HOME"]) / "history" / "runs"), inst_data)
+
+    def claim_concurrency_slot(
+        self, concurrency_key: str, run_id: str, step_key: str, priority: int | None = None
+    ) -> ConcurrencyClaimStatus:
+        """A place in a pool; whoever gets none pauses here, and can be interrupted.
+
+        Dagster 1.13 waits in a loop that never sleeps, its time to the next question being at most zero
+        (`interval_to_next_pending_claim_check`), and that looks for no interrupt.
+        """
+        with raise_execution_interrupts():
+            status: ConcurrencyClaimStatus = super().claim_concurrency_slot(concurrency_key, run_id, step_key, priority)
+            if not status.is_claimed:
+                time.sleep(PAUSE_SECONDS)
+                status = status.with_sleep_interval(0.0)
+        return status
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:

@@ -44,10 +44,10 @@ def _format(form: str | None) -> tuple[EventsLanding, str]:
     """Whose stream the files are, and who said so; the demo's file says nothing of anybody's own files."""
     if form:
         return segmentation.events_of(form), "--format says"
-    path = segmentation.default_path()
-    if path == segmentation.DEMO_FILE:
+    path = segmentation.own_path()
+    if path is None:
         return segmentation.events_of("auto"), "there is no segmentation.yaml: each record is told by its keys"
-    return segmentation.load().landing.events, f"{path} says"
+    return segmentation.load(path).landing.events, f"{path} says"
 
 
 def _refuse_place(out: Path, beside: Path, paths: Sequence[Path]) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,23 +13,24 @@ from typing import NoReturn
 import dagster as dg
 
 from segment_assets import deployment, segmentation
+from segment_assets.operations.turn import open_dev
 
-PROJECT = Path(__file__).parents[2]
+# dagster.yaml and workspace.yaml as `init` writes them; those in the repository's own folder are the same.
+PACKAGED = Path(__file__).parent / "project"
 HEARTBEAT = timedelta(seconds=90)
 
 
 def dagster_home(home: Path) -> Path:
-    """The instance's folder, with the dagster.yaml of the working directory (else the project's) copied into it.
+    """The instance's folder, with the dagster.yaml of the working directory (else the package's) copied into it.
 
     Dagster reads dagster.yaml from DAGSTER_HOME alone: one in the working directory is ignored.
     """
     folder = home / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
-    for place in (Path.cwd(), PROJECT):
-        if (source := place / "dagster.yaml").exists():
-            if (text := source.read_text()) != _current(folder / "dagster.yaml"):
-                (folder / "dagster.yaml").write_text(text)
-            break
+    own = Path("dagster.yaml")
+    text = (own if own.exists() else PACKAGED / own).read_text(encoding="utf-8")
+    if text != _current(folder / "dagster.yaml"):
+        (folder / "dagster.yaml").write_text(text, encoding="utf-8")
     return folder
 
 
@@ -48,20 +50,33 @@ def daemon_is_awake(instance: dg.DagsterInstance) -> bool:
     return any(now - beat.timestamp < HEARTBEAT.total_seconds() for beat in beats)
 
 
-def become_dagster_dev(home: Path, workspace: Path, port: int) -> NoReturn:
-    """Replace this process by `dagster dev` on the instance."""
+def become_dagster_dev(home: Path, port: int) -> NoReturn:
+    """Replace this process by `dagster dev` on the instance, with the code locations of workspace.yaml where one is.
+
+    Raises:
+        AtWorkError: another command has the home folder.
+        ConfigError: there is no segmentation.yaml.
+    """
+    config, workspace = segmentation.default_path().resolve(), Path("workspace.yaml").resolve()
+    loaded = ["-w", str(workspace)] if workspace.exists() else ["-m", "segment_assets.definitions"]
+    open_dev(home)
     folder = dagster_home(home)
     os.environ |= {
         "DAGSTER_HOME": str(folder),
         deployment.HOME_VARIABLE: str(home),
-        segmentation.CONFIG_VARIABLE: str(segmentation.default_path().resolve()),
+        segmentation.CONFIG_VARIABLE: str(config),
     }
     command = [sys.executable, "-W", "ignore:Function `dev_command` is superseded", "-m", "dagster", "dev"]
-    command += ["-w", str(workspace.resolve()), "-p", str(port)]
+    command += [*loaded, "-p", str(port)]
     os.chdir(folder)  # a dagster.yaml in the working directory, that is not the one in use, is warned about
-    # A shell in the background hands down SIGINT ignored; Dagster copies that to SIGTERM and could not be stopped.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    can_be_stopped()
     os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
+
+
+def can_be_stopped() -> None:
+    """A shell in the background hands down SIGINT ignored; Dagster copies that to SIGTERM and could not be stopped."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _current(path: Path) -> str | None:

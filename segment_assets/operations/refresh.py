@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import dagster as dg
 from dagster._core.definitions.asset_daemon_cursor import AssetDaemonCursor
+from dagster._core.events import RunFailureReason
 from dagster_shared.serdes import deserialize_value, serialize_value
 
 from segment_assets.automation import arrival_days
@@ -147,7 +148,11 @@ class Refresh:
         return True
 
     def execute(self, keys: Sequence[dg.AssetKey], partitions: Sequence[str]) -> Run:
-        """Build some assets in one run of this process, for the arrival days given where they have them."""
+        """Build some assets in one run of this process, for the arrival days given where they have them.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C, or SIGTERM, ended it.
+        """
         job = self.defs.resolve_implicit_global_asset_job_def()
         tags = {PROCESS_TAG: this_process()}
         if partitions:
@@ -166,6 +171,8 @@ class Refresh:
             raise_on_error=False,
         )
         self.runs.append(Run(run_id, keys, partitions, result.success))
+        if _was_interrupted(result):
+            raise KeyboardInterrupt  # Dagster takes it for the end of this run alone
         return self.runs[-1]
 
     def _cursor(self) -> AssetDaemonCursor | None:
@@ -209,6 +216,12 @@ def _free_pools(instance: dg.DagsterInstance) -> None:
         run = instance.get_run_by_id(run_id)
         if not run or run.is_finished:
             instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+
+
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether a signal ended the run."""
+    failures = [e.job_failure_data for e in result.all_events if e.event_type == dg.DagsterEventType.RUN_FAILURE]
+    return any(f.failure_reason == RunFailureReason.UNEXPECTED_TERMINATION for f in failures)
 
 
 def _requested(defs: dg.Definitions, tick: Any) -> Wanted:

@@ -3,12 +3,11 @@
 import json
 import re
 import shutil
-from importlib import resources
 from pathlib import Path
 
 from rich.console import Console
 
-from segment_assets.operations.instance import PROJECT
+from segment_assets.operations.instance import PACKAGED
 from segment_assets.segmentation import ConfigError
 
 FOLDERS = ("landing/events", "landing/customers")
@@ -25,12 +24,11 @@ def write(console: Console, folder: Path) -> bool:
         raise ConfigError(f"{target} exists already, and nothing was overwritten: choose another folder.")
     for name in FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
-    starter = resources.files("segment_assets.operations").joinpath("starter.yaml")
-    named = starter.read_text(encoding="utf-8").replace("name: my-segments\n", f"name: {_named(folder)}\n", 1)
-    target.write_text(named, encoding="utf-8")
+    starter = (PACKAGED / "segmentation.yaml").read_text(encoding="utf-8")
+    target.write_text(starter.replace("name: my-segments\n", f"name: {_named(folder)}\n", 1), encoding="utf-8")
     for name in ("workspace.yaml", "dagster.yaml"):
-        if (PROJECT / name).exists() and not (folder / name).exists():
-            shutil.copyfile(PROJECT / name, folder / name)
+        if not (folder / name).exists():
+            shutil.copyfile(PACKAGED / name, folder / name)
     console.print(
         f"Wrote {target}. Next: put your events into {folder / 'landing/events'}, name their columns in "
         "segmentation.yaml, then `segment-assets validate` and `segment-assets refresh` in that folder."
