@@ -81,6 +81,17 @@ MISTAKES = [
     ("landing", {"customers": {"phone_region": "UK"}}, 'landing.customers.phone_region: "UK" is no country'),
     ("alerts", {"webhook": "chat.example"}, "alerts.webhook: must be an address that begins with https://"),
     ("alerts", {"command": []}, "alerts.command: must not be empty"),
+    ("aws.deployment", "dev_eu", 'aws.deployment: "dev_eu" must be at most 12 lower case letters and digits'),
+    ("aws.landing_bucket", "Not A Bucket!", 'aws.landing_bucket: "Not A Bucket!" must be the name of a bucket'),
+    ("aws.exports_bucket", "segment-assets-demo-lake", 'aws: exports_bucket: "segment-assets-demo-lake" is the lake'),
+    ("aws.arrivals_queue", "my-queue", 'aws.arrivals_queue: "my-queue" must be the URL of a queue: https://sqs.'),
+    ("aws.events_stream", "a stream", 'aws.events_stream: "a stream" must be the name of a Firehose stream'),
+    ("aws.event_bus", "a b c!", 'aws.event_bus: "a b c!" must be the name or ARN of an event bus'),
+    ("aws.partner.role_arn", "partner", 'aws.partner.role_arn: "partner" must be the ARN of a role: arn:aws:iam::'),
+    ("aws.clean_rooms.partner_service_role_arn", "x", 'partner_service_role_arn: "x" must be the ARN of a role'),
+    ("aws.role_prefix", "segment-assets-", 'aws.role_prefix: "segment-assets-" must be the beginning of a role'),
+    ("aws.neptune.endpoint", "graph.example", "aws.neptune.endpoint: must be an address that begins with https://"),
+    ("aws.quicksight.principal_arn", "me", 'principal_arn: "me" must be the ARN of a user or group of QuickSight'),
 ]
 
 

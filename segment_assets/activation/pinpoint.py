@@ -7,6 +7,7 @@ would hold the tombstones too.
 
 import csv
 import io
+import re
 
 import pyarrow as pa
 
@@ -29,6 +30,7 @@ from segment_assets.segmentation import ConfigError
 FILE = "endpoints.csv"
 WORDING = "2"  # raise it when the file says something else for the same rows
 TOLERANCE = 0.001  # share of rows that may be refused
+_SHOWN = 3  # lines that an error names
 # Push endpoints are updated by Id alone: which platform's they are is not ours to guess.
 CHANNEL_TYPES = {"email": "EMAIL", "sms": "SMS"}
 
@@ -76,7 +78,7 @@ class PinpointImport(Destination):
         state, failed = _STATES[job["JobStatus"]], job.get("TotalFailures", 0)
         state = "FAILED" if job.get("FailedPieces", 0) and state == "SUCCEEDED" else state
         state = "PARTIAL" if failed and state == "SUCCEEDED" else state
-        return Status(state, job.get("TotalProcessed", 0), failed, job.get("Failures", []))
+        return Status(state, job.get("TotalProcessed", 0), failed, _places(job.get("Failures", [])))
 
     def verify(self, plan: Plan, receipt: Receipt, status: Status) -> None:
         """All pieces done, hardly a row refused, and as many rows as were sent.
@@ -88,8 +90,9 @@ class PinpointImport(Destination):
             raise ActivationError(
                 f"{plan.order.destination}: import job {receipt.job_id} of {plan.order.segment} ended {status.state}: "
                 f"{status.processed:,} of {receipt.rows:,} rows processed, {status.failed:,} refused"
-                + "".join(f"; {error}" for error in status.errors[:3])
-                + ". Nothing was committed: mend the data, and run the asset again."
+                + (f" ({', '.join(status.errors[:_SHOWN])})" if status.errors else "")
+                + ". Nothing was committed: mend the data (GetImportJob tells Pinpoint's own words), and run the asset "
+                "again."
             )
 
     def _job(self, url: str, rows: int) -> ImportJobResponse | None:
@@ -99,6 +102,11 @@ class PinpointImport(Destination):
             if job["Definition"]["S3Url"] == url and job["JobStatus"] not in ("FAILING", "FAILED") and not failed:
                 return job
         return None
+
+
+def _places(failures: list[str]) -> list[str]:
+    """The lines that were refused: Pinpoint's words may quote an address, and errors are kept and shown to many."""
+    return [f"line {found[1]}" for text in failures if (found := re.search(r"\bline\W{0,2}(\d+)", text, re.IGNORECASE))]
 
 
 def attribute_names(segment: str, prefix: str) -> dict[str, str]:

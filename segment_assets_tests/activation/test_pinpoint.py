@@ -9,6 +9,7 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
+from segment_assets.activation.activate import stages
 from segment_assets.activation.pinpoint import (
     attribute_names,
     import_file,
@@ -18,8 +19,9 @@ from segment_assets.activation.pinpoint import (
 )
 from segment_assets.activation.pinpoint_rules import judge
 from segment_assets.activation.port import ActivationError
+from segment_assets.activation.recipients import wanted
 from segment_assets.segmentation import ConfigError
-from segment_assets_tests.activation.world import ATTRIBUTE, jobs, members, told
+from segment_assets_tests.activation.world import ATTRIBUTE, jobs, members, order, pinpoint_import, told
 
 HEADER = (
     f"Id,ChannelType,Address,User.UserId,Attributes.{ATTRIBUTE},Attributes.{ATTRIBUTE}_band,Metrics.{ATTRIBUTE}_score"
@@ -74,6 +76,19 @@ def test_a_row_pinpoint_would_refuse_stops_everything_without_naming_anybody():
         ActivationError, match=r"would refuse 1 rows of endpoints\.csv, so nothing was sent: line 2"
     ) as bad:
         refuse_what_pinpoint_would(written(row(address="dana\t@example.org")))
+    assert "dana" not in str(bad.value)
+
+
+def test_what_pinpoint_says_of_a_row_is_told_by_its_line_and_without_its_words(known, service):
+    members(known, {"anna": 0.9, "bo": 0.8})
+    steps = stages(known, pinpoint_import(service), order(), wanted(known, "win_back", "endpoints"), "run")
+    while next(steps) != "submit":
+        pass
+    [job] = jobs(service)
+    said = ["Error at line 2: dana@example.org is no address", "dana@example.org was refused"]
+    service._keep(job | {"JobStatus": "COMPLETED", "TotalProcessed": 0, "TotalFailures": 2, "Failures": said})
+    with pytest.raises(ActivationError, match=r"2 refused \(line 2\)\. Nothing was committed") as bad:
+        list(steps)
     assert "dana" not in str(bad.value)
 
 

@@ -37,7 +37,7 @@ PLACES = Aws.model_validate(
             "partner_service_role_arn": f"arn:aws:iam::{PARTNER}:role/CleanRooms",
         },
         "neptune": {
-            "endpoint": "",  # the double's own: see `world`
+            "endpoint": "http://127.0.0.1",  # the double's own: see `world`
             "load_role_arn": f"arn:aws:iam::{OURS}:role/NeptuneLoad",
         },
         "sagemaker": {
