@@ -24,7 +24,7 @@ QUERIES = {
     "decisions": {"decisions": DECISIONS},
     "guarded": {"identity_edges": IDENTITY_EDGES},
     "households": {"households": HOUSEHOLDS},
-    "matched": {"result": sample.ENRICHMENT},
+    "matched": {"result": sample.ENRICHMENT, "customers": CUSTOMERS},
     "persons": {"persons": PERSONS},
     "quarantined_persons": {"households": HOUSEHOLDS},
     "queries": {"query_log": QUERY_LOG},

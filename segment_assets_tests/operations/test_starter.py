@@ -83,7 +83,7 @@ def test_a_folder_without_a_file_is_told_so_and_nothing_is_made_in_it(folder: Pa
 def test_validate_says_which_file_it_read(folder: Path) -> None:
     starter.write(Console(file=StringIO()), folder)
     (folder / "other.yaml").write_text((folder / "segmentation.yaml").read_text())
-    assert CliRunner().invoke(main, ["validate"]).output.startswith("segmentation.yaml is valid: 1 targets, ")
+    assert CliRunner().invoke(main, ["validate"]).output.startswith("segmentation.yaml is valid: 1 target, ")
     for named in ("other.yaml", str(segmentation.DEMO_FILE)):
         told = CliRunner().invoke(main, ["validate", "--config", named], env={segmentation.CONFIG_VARIABLE: None})
         assert told.output.startswith(f"{(folder / named).resolve()} is valid: ")
