@@ -8,7 +8,7 @@ from segment_assets.clean_room.tables import QUERY_LOG
 from segment_assets.dashboards.assets import PAGE, assets
 from segment_assets.dashboards.datasets import statement
 from segment_assets.dashboards.embedded import PageAlone
-from segment_assets.first_party.tables import ARRIVAL_DAYS
+from segment_assets.first_party.tables import ARRIVAL_DAYS, CUSTOMERS
 from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
 from segment_assets.lake import FolderStore, Lake, content_hash
 from segment_assets.modelling.tables import customer_scores
