@@ -14,6 +14,7 @@ from segment_assets.aws_config import Aws
 from segment_assets.clean_room import rules
 from segment_assets.clean_room.access_ledger import AccessBudget
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
+from segment_assets.clean_room.custom.privacy import is_private
 from segment_assets.clean_room.custom_rule import Custom
 from segment_assets.clean_room.id_mapping import Bridge
 from segment_assets.clean_room.templates import Template
@@ -151,7 +152,7 @@ def declared(collaboration: Collaboration, aws: Aws, catalog: Mapping[str, Table
         if table.access_budgets:
             budgets = {"budgets": canonical([_budget(b) for b in table.access_budgets])}
             found.append(Resource(account, "access_budget", table.name, budgets))
-    if collaboration.privacy_budget and any(_is_private(t) for t in collaboration.tables.values()):
+    if collaboration.privacy_budget and any(is_private(t) for t in collaboration.tables.values()):
         # Their owner's, who alone can say how much may be learnt of them.
         found.append(Resource(PARTNERS, "privacy_budget", whole, privacy_budget(collaboration.privacy_budget.to_aws())))
     return sorted(found, key=lambda r: KINDS.index(r.kind))
@@ -276,10 +277,6 @@ def _of_association(table: ConfiguredTable) -> dict[str, list[str]]:
     found = {} if table.result_receivers is None else {"allowedResultReceivers": sorted(table.result_receivers)}
     more = sorted(table.additional_analyses)
     return found | ({"allowedAdditionalAnalyses": more} if more else {})
-
-
-def _is_private(table: ConfiguredTable) -> bool:
-    return isinstance(table.rule, Custom) and table.rule.user_column is not None
 
 
 def _shrunk(wanted: Resource, found: Resource) -> set[str]:

@@ -80,6 +80,11 @@ def minimum_kept(
     return all(row in large for row in left)
 
 
+def doc(field: pa.Field) -> str:
+    """What a column is, in words; its name where it has none."""
+    return str((field.metadata or {}).get(b"doc", field.name.encode()).decode())
+
+
 def _kept(name: str, kind: pa.DataType) -> pa.DataType:
     if pa.types.is_integer(kind):
         return pa.int64()
@@ -97,10 +102,6 @@ def _docs(query: Accepted, catalog: Catalog) -> dict[str, str]:
     source = {t.name: t.source for t in query.tables}
     found = {}
     for name, columns in traced(query).values.items():
-        docs = [_doc(catalog[source[s.table]].field(s.column)) for s in sorted(columns)]
+        docs = [doc(catalog[source[s.table]].field(s.column)) for s in sorted(columns)]
         found[name] = f"Computed from: {'; '.join(docs)}" if docs else "A constant, or a count of rows"
     return found
-
-
-def _doc(field: pa.Field) -> str:
-    return str((field.metadata or {}).get(b"doc", field.name.encode()).decode())

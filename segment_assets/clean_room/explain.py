@@ -15,8 +15,6 @@ from segment_assets.clean_room.privacy.report import explained
 from segment_assets.clean_room.program import TOO_DEEP
 from segment_assets.clean_room.spark import NotExecutableError
 
-_DAY = "the day of the data"
-
 
 def explain(checked: Checked, bounds: Mapping[str, Bounds] | None = None) -> dict[str, Any]:
     """Constraints, executed SQL, and columns that leave, of a query that is not refused.

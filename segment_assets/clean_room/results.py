@@ -145,7 +145,7 @@ def _key(query: Runnable, names: list[str], path: str) -> tuple[str, ...]:
 
 def _field(name: str, item: exp.Expr, query: Resolved, catalog: Catalog) -> pa.Field:
     sources = [catalog[query.table(c).source].field(c.name) for c in item.find_all(exp.Column)]
-    docs = [_doc(f) for f in sources]
+    docs = [custom_results.doc(f) for f in sources]
     if isinstance(item, exp.Column):
         return column(name, sources[0].type, docs[0])
     if isinstance(item, exp.AggFunc):
@@ -165,7 +165,3 @@ def _aggregate_type(item: exp.Expr, source: pa.DataType) -> pa.DataType:
     if isinstance(item, exp.Min | exp.Max):
         return source
     return source if isinstance(item, exp.Sum) and pa.types.is_decimal(source) else pa.float64()
-
-
-def _doc(field: pa.Field) -> str:
-    return str((field.metadata or {}).get(b"doc", field.name.encode()).decode())

@@ -88,10 +88,6 @@ def _kind_of_type(name: str) -> str:
     return {"DATE": "date", "TIMESTAMP": "time", "TIMESTAMP_NTZ": "time", "BOOLEAN": "boolean"}.get(head, "number")
 
 
-def _as(node: exp.Expr, type_: str) -> exp.Expr:
-    return exp.TryCast(this=node.copy(), to=exp.DataType.build(type_))
-
-
 def _comparison(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     names = ("this", "low", "high") if isinstance(node, exp.Between) else ("this", "expression")
     sides = [node.args[n] for n in names if n in node.args] + (node.expressions if isinstance(node, exp.In) else [])
@@ -101,7 +97,7 @@ def _comparison(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr
     if "text" in kinds and target:
         for side in sides:
             if kind(side, query) == "text":
-                side.replace(_as(side, target))
+                side.replace(spark_functions.converted(side, target))
     return node
 
 
@@ -112,12 +108,12 @@ def _arithmetic(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr
         return node
     for side in [node.this, node.expression]:
         if isinstance(side, exp.Expr) and kind(side, query) != "number":
-            side.replace(_as(side, "DOUBLE"))
+            side.replace(spark_functions.converted(side, "DOUBLE"))
     if isinstance(node, exp.Div | exp.Mod):
         node.expression.replace(exp.func("NULLIF", node.expression.copy(), exp.Literal.number(0)))
         if isinstance(node, exp.Div):
             node.set("safe", False)
-            node.this.replace(_as(node.this, "DOUBLE"))
+            node.this.replace(spark_functions.converted(node.this, "DOUBLE"))
     # What is too large raises: whether a query fails would tell that there is such a value. Custom queries that compute
     # with aggregates are taken apart elsewhere (custom/flat.py).
     return node if node.find(exp.AggFunc) else exp.Try(this=node.copy())
@@ -134,41 +130,41 @@ def _aggregate(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     types = query.table(argument).columns[argument.name] if isinstance(argument, exp.Column) else "DOUBLE"
     whole = types in ("BIGINT", "INT")
     if not whole:
-        argument.replace(_as(argument, _MONEY))
+        argument.replace(spark_functions.converted(argument, _MONEY))
     if isinstance(node, exp.Avg):
         return node
-    return _as(node, "BIGINT" if whole else types if types.startswith("DECIMAL") else "DOUBLE")
+    return spark_functions.converted(node, "BIGINT" if whole else types if types.startswith("DECIMAL") else "DOUBLE")
 
 
 def _text(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     if kind(node.this, query) != "text":
-        node.this.replace(_as(node.this, "TEXT"))
+        node.this.replace(spark_functions.converted(node.this, "TEXT"))
     return node
 
 
 def _number(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     value = node.expression if isinstance(node, exp.Log) and node.expression else node.this
     if kind(value, query) != "number":
-        value.replace(_as(value, "DOUBLE"))
+        value.replace(spark_functions.converted(value, "DOUBLE"))
     return node
 
 
 def _date_add(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     if kind(node.this, query) not in _TIMES:
-        node.this.replace(_as(node.this, "TIMESTAMP"))
+        node.this.replace(spark_functions.converted(node.this, "TIMESTAMP"))
     return node
 
 
 def _extract(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     if kind(node.expression, query) not in _TIMES:
-        node.expression.replace(_as(node.expression, "TIMESTAMP"))
+        node.expression.replace(spark_functions.converted(node.expression, "TIMESTAMP"))
     return node
 
 
 def _to_date(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     if node.args.get("format"):
         raise NotExecutableError("TO_DATE with a format is not run by the local engine: use TO_DATE(column)")
-    return _as(node.this, "DATE")
+    return spark_functions.converted(node.this, "DATE")
 
 
 def _today(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:

@@ -29,6 +29,11 @@ def mended(node: exp.Expr, kind: Kind) -> exp.Expr:
     return node
 
 
+def converted(node: exp.Expr, type_: str) -> exp.Expr:
+    """A copy of a value as a type: null where it is none, as in Spark."""
+    return exp.TryCast(this=node.copy(), to=exp.DataType.build(type_))
+
+
 def trunc(node: exp.Expr, kind: Kind) -> exp.Expr | None:
     """TRUNC of a number, or of a day to a unit; None where this engine has no such thing."""
     value, *units = node.expressions or [exp.Null()]
@@ -37,7 +42,7 @@ def trunc(node: exp.Expr, kind: Kind) -> exp.Expr | None:
         return None
     if kind(value) == "number" and unit is None:
         return exp.func("TRUNC", value.copy(), dialect="duckdb")
-    day = _try(value, "DATE")
+    day = converted(value, "DATE")
     if unit is None:
         return day
     return exp.cast(exp.func("DATE_TRUNC", exp.Literal.string(TRUNC_UNITS[unit]), day, dialect="duckdb"), "DATE")
@@ -49,7 +54,7 @@ def _cast(node: exp.Expr, kind: Kind) -> exp.Expr:
         return node
     of = kind(node.this)
     if of == "text":
-        whole = exp.func("TRUNC", _try(node.this, "DECIMAL(38, 18)"), dialect="duckdb")
+        whole = exp.func("TRUNC", converted(node.this, "DECIMAL(38, 18)"), dialect="duckdb")
     elif of == "number":
         whole = exp.func("TRUNC", node.this.copy(), dialect="duckdb")
     else:
@@ -112,7 +117,7 @@ def _days(node: exp.Expr, kind: Kind) -> exp.Expr:
         return exp.cast(node.copy(), "DATE", copy=False) if of_days else node
     if kind(span) != "number":
         return node
-    made = type(node)(this=day.copy(), expression=_try(span, "INT"))
+    made = type(node)(this=day.copy(), expression=converted(span, "INT"))
     return exp.cast(exp.paren(made, copy=False), "DATE", copy=False)
 
 
@@ -156,10 +161,6 @@ def _by_name(node: exp.Expr, kind: Kind) -> exp.Expr:
         empty = exp.Is(this=arguments[0].copy(), expression=exp.Null())
         return exp.paren(empty if name == "ISNULL" else exp.Not(this=empty), copy=False)
     return node
-
-
-def _try(node: exp.Expr, type_: str) -> exp.Expr:
-    return exp.TryCast(this=node.copy(), to=exp.DataType.build(type_))
 
 
 _Mend = Callable[[exp.Expr, Kind], exp.Expr]

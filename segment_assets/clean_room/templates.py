@@ -15,7 +15,6 @@ from sqlglot import exp
 from segment_assets.clean_room.reasons import Finding, at
 
 MAX_VALUE = 1000  # API_ProtectedQuerySQLParameters, parameters
-MAX_PARAMETERS = 50
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dagster._core.storage.asset_check_execution_record import (
 from dagster_shared.error import SerializableErrorInfo
 
 OWN = "segment_assets."
+QUOTE_VALUES = ("duckdb.", "_duckdb.", "pyarrow.")  # what these say of a value that does not fit has the value in it
 LONGEST = 500
 
 
@@ -84,4 +85,6 @@ def _sentence(error: SerializableErrorInfo, run_id: str) -> str:
     kind, _, text = raised.message.strip().partition(": ")
     if kind.startswith(OWN):
         return text
+    if kind.startswith(QUOTE_VALUES):
+        return f"unexpected {kind}; its words may quote a row, and are not shown (`segment-assets dev`: run {run_id})"
     return f"unexpected {raised.message.strip().splitlines()[0][:LONGEST]} (`segment-assets dev`: run {run_id})"

@@ -310,20 +310,23 @@ def test_one_person_of_a_source_moves_its_own_partner_alone():
         assert left == {k: v for k, v in whole.items() if k != f"t{i}"}
 
 
-def test_a_share_is_not_measured_under_noise_and_says_so():
+def test_a_share_is_not_measured_under_noise_and_its_table_is_refused_there():
     config = bridge_world.config()
     plain = config.collaboration.model_dump(mode="json", by_alias=True, exclude_none=True)
     plain["configured_tables"]["noisy"] = NOISY
     plain["privacy_budget"] = {"epsilon": 20, "users_noise_per_query": 10}
     text = "SELECT COUNT(DISTINCT t.email_sha256) AS n FROM noisy t JOIN shared o ON o.email_sha256 = t.email_sha256"
     plain["configured_tables"]["shared"] = {
-        "table": "customers",
+        "table": "partner_audience",
         "allowed_columns": ["email_sha256"],
-        "custom": {"allowed_analyses": ["ANY_QUERY"], "allowed_authors": ["grocer"]},
+        "custom": {
+            "allowed_analyses": ["ANY_QUERY"],
+            "allowed_authors": ["grocer"],
+            "minimum_identities": {"column": "email_sha256", "minimum": 25},
+        },
         "largest_share": 0.5,
     }
     plain["queries"] = {"q": {"sql": text, "description": "How many."}}
-    with pytest.raises(
-        CollaborationError, match="reads shared, whose largest_share is not measured in queries with noise"
-    ):
-        clean_room_assets.private_queries(config, type(config.collaboration).model_validate(plain))
+    offered = type(config.collaboration).model_validate(plain)
+    with pytest.raises(QueryRefusedError, match="MIXED_RULE_TYPES: shared has a minimum of people and noisy is under"):
+        [*clean_room_assets.private_queries(config, offered), *clean_room_assets.protected_queries(config, offered)]

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 import dagster as dg
+import duckdb
+import pyarrow as pa
 
 from segment_assets.operations.failures import Failure, blocked, failures
 from segment_assets.reporting import blocking
@@ -19,6 +21,18 @@ MendableError.__module__ = "segment_assets.somewhere"
 def unread() -> None:
     """Something that can't be read."""
     raise MendableError("the file is cut off")
+
+
+@dg.asset
+def unfitting() -> None:
+    """A value that is of another type."""
+    duckdb.sql("SELECT CAST('ann@example.com' AS INT)").fetchall()
+
+
+@dg.asset
+def unfitting_too() -> None:
+    """The same, by Arrow."""
+    pa.array(["ann@example.com"]).cast(pa.int64())
 
 
 KEY = dg.AssetKey("unkept")
@@ -38,3 +52,12 @@ def test_what_was_built_and_did_not_pass_is_told_apart_from_what_was_not_built()
         [unpassed] = blocked(instance, [dg.AssetCheckKey(KEY, "contract")])
     assert Failure("unread", "it is cut off").line == "unread was not built, nor what lies below it: it is cut off"
     assert unpassed.line == "unkept was built, and nothing below it, for it did not pass a check: too few rows."
+
+
+def test_the_words_of_an_engine_that_quotes_values_are_not_shown():
+    with dg.instance_for_test() as instance:
+        run = dg.materialize([unfitting, unfitting_too], instance=instance, raise_on_error=False)
+        told = [failure.sentence for failure in failures(instance, run.run_id)]
+    assert len(told) == 2
+    assert all("its words may quote a row, and are not shown" in sentence for sentence in told)
+    assert "ann@example.com" not in " ".join(told)

@@ -95,18 +95,14 @@ def _exact(node: exp.Expr) -> None:
     kind = argument.type
     whole = node.parent if isinstance(node.parent, exp.Window) else node
     if kind is not None and kind.is_type(*exp.DataType.REAL_TYPES) and not kind.is_type(exp.DType.DECIMAL):
-        argument.replace(_as(argument, "DECIMAL(38, 6)"))
+        argument.replace(spark_functions.converted(argument, "DECIMAL(38, 6)"))
         result = "DOUBLE"
     elif kind is not None and kind.is_type(*exp.DataType.INTEGER_TYPES) and isinstance(node, exp.Sum):
         result = "BIGINT"
     else:
         return
     if isinstance(node, exp.Sum):
-        whole.replace(_as(whole, result))
-
-
-def _as(node: exp.Expr, kind: str) -> exp.Expr:
-    return exp.TryCast(this=node.copy(), to=exp.DataType.build(kind))
+        whole.replace(spark_functions.converted(whole, result))
 
 
 def _wrap_inside(node: exp.Expr) -> None:
