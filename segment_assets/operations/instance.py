@@ -4,9 +4,9 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,7 +17,9 @@ from segment_assets.operations.turn import open_dev
 
 # dagster.yaml and workspace.yaml as `init` writes them; those in the repository's own folder are the same.
 PACKAGED = Path(__file__).parent / "project"
-HEARTBEAT = timedelta(seconds=90)
+# A daemon reports every 30 seconds. One that did not for three times as long is gone.
+REPORTS = 30.0
+GONE = 3 * REPORTS
 
 
 def dagster_home(home: Path) -> Path:
@@ -43,11 +45,28 @@ def opened(home: Path) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def daemon_is_awake(instance: dg.DagsterInstance) -> bool:
-    """Whether a daemon (`make dev`) works on this instance, and will see new data by itself."""
-    now = datetime.now(UTC).timestamp()
-    beats = instance.get_daemon_heartbeats().values()
-    return any(now - beat.timestamp < HEARTBEAT.total_seconds() for beat in beats)
+def daemon_is_awake(instance: dg.DagsterInstance, reports: float = REPORTS) -> bool:
+    """Whether a daemon works on this instance, and will see new data by itself.
+
+    One that reported lately may have been stopped since: its next report, within half a minute, tells.
+
+    Args:
+        instance: the instance.
+        reports: seconds between two reports of a daemon.
+    """
+    last = _last_report(instance)
+    if time.time() - last > GONE:
+        return False
+    until = time.monotonic() + 1.2 * reports
+    while time.monotonic() < until:
+        if _last_report(instance) > last:
+            return True
+        time.sleep(min(1.0, reports / 10))
+    return False
+
+
+def _last_report(instance: dg.DagsterInstance) -> float:
+    return max((beat.timestamp for beat in instance.get_daemon_heartbeats().values()), default=0.0)
 
 
 def become_dagster_dev(home: Path, port: int) -> NoReturn:
