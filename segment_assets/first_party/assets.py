@@ -18,7 +18,14 @@ from segment_assets.automation import (
     fresh_within,
     on_changed_data,
 )
-from segment_assets.first_party import contract_customers, contract_events, engagement, raw_events, suppression_assets
+from segment_assets.first_party import (
+    contract_customers,
+    contract_events,
+    engagement,
+    event_account,
+    raw_events,
+    suppression_assets,
+)
 from segment_assets.first_party import customers as customer_records
 from segment_assets.first_party.deliveries import event_objects, load
 from segment_assets.first_party.errors import LandingError
@@ -184,8 +191,8 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
         """What customers did: one row per event, duplicates dropped, one schema for every source."""
         with again_if_overtaken():
             written, days = engagement.update(lake, form, code, context.run.run_id, config.asked())
-        account = engagement.account(lake)
-        unknown = engagement.departures(lake, NAMES)
+        account = event_account.account(lake)
+        unknown = event_account.departures(lake, NAMES)
         checks = [
             dg.AssetCheckResult(check_name="nothing_lost", passed=account.nothing_lost, metadata=asdict(account)),
             dg.AssetCheckResult(check_name="keys_unique", passed=account.keys == account.events),
@@ -196,7 +203,7 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
             checks.append(contract_check(contract_events.findings(lake, contract, _today()), "landing.events.contract"))
         told: dict[str, Any] = {"days_made": days} | asdict(account)
         if table_of_ones_own:
-            told["perhaps_suppressions"] = engagement.perhaps_suppressions(lake)
+            told["perhaps_suppressions"] = event_account.perhaps_suppressions(lake)
         return report(written, checks=checks, **told)
 
     return engagement_events

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segment_assets.first_party import engagement, raw_events
+from segment_assets.first_party import engagement, event_account, raw_events
 from segment_assets.first_party.deliveries import day_of, days_of, landing_days, load
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats.choice import format_of
@@ -36,7 +36,7 @@ class Normalised:
     """
 
     lake: Lake
-    account: engagement.Account
+    account: event_account.Account
     reasons: Mapping[str, int]
 
     @property
@@ -155,4 +155,4 @@ def files(paths: Sequence[Path], landing: EventsLanding, scratch: Path) -> Norma
     engagement.update(lake, form, _CODE, _RUN)
     counted = lake.read(QUARANTINED_RECORDS, ["reason"])["reason"].value_counts().to_pylist()
     reasons = {str(pair["values"]): int(pair["counts"]) for pair in counted}
-    return Normalised(lake, engagement.account(lake), dict(sorted(reasons.items())))
+    return Normalised(lake, event_account.account(lake), dict(sorted(reasons.items())))

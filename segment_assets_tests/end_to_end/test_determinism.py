@@ -15,7 +15,7 @@ import segment_assets
 from segment_assets import sql
 from segment_assets.activation.recipients import wanted
 from segment_assets.activation.submit import with_addresses
-from segment_assets.first_party import engagement
+from segment_assets.first_party import engagement, event_account
 from segment_assets.first_party.tables import RAW_EVENTS
 from segment_assets.lake import content_hash
 from segment_assets.modelling import features, labels
@@ -61,7 +61,7 @@ def addressed(world: World) -> Run:
 # What is asked of the world once -> what is run twenty times.
 QUERIES: dict[str, Callable[[World], Run]] = {
     "copies": lambda w: partial(engagement.copies, w.lake, days(w), {}),
-    "event_account": lambda w: lambda: pa.Table.from_pylist([vars(engagement.account(w.lake))]),
+    "event_account": lambda w: lambda: pa.Table.from_pylist([vars(event_account.account(w.lake))]),
     "features": lambda w: lambda: features.build(w.lake, w.config).rows,
     "labels": lambda w: lambda: labels.build(w.lake, "churn_28d", w.config.targets["churn_28d"]).rows,
     "suppressed_channels": lambda w: partial(suppressed_channels, w.lake),

@@ -4,7 +4,7 @@ import gzip
 import json
 from datetime import UTC, date, datetime
 
-from segment_assets.first_party import engagement, raw_events
+from segment_assets.first_party import engagement, event_account, raw_events
 from segment_assets.first_party.deliveries import day_of, days_of, event_objects, landing_days, load
 from segment_assets.first_party.formats.choice import format_of
 from segment_assets.landing_config import EventsLanding
@@ -53,7 +53,7 @@ def load_days(lake, landing, days=None, where=PINPOINT, code=""):
 
 def normalise(lake, where=PINPOINT, code="code"):
     written, made = engagement.update(lake, format_of(where), code, "run")
-    account = engagement.account(lake)
+    account = event_account.account(lake)
     assert account.nothing_lost
     assert account.keys == account.events
     return account, made, written

@@ -16,7 +16,7 @@ from segment_assets.contract_config import (
 )
 from segment_assets.first_party import assets, contract_customers, contract_events
 from segment_assets.first_party import customers as customer_records
-from segment_assets.first_party.engagement import account
+from segment_assets.first_party.event_account import account
 from segment_assets.landing_config import CustomersLanding, EventsLanding, EventTable, Landing
 from segment_assets.promises import broken, fresh, volume
 from segment_assets.segmentation import ConfigError, Segmentation, Target

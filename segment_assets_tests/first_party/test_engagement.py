@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from segment_assets.first_party import engagement, staged_events
+from segment_assets.first_party import engagement, event_account, staged_events
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
 from segment_assets_tests.first_party.loading import event, load_days, normalise, put
 
@@ -19,8 +19,8 @@ def test_every_record_is_accounted_for_however_few_are_looked_at_at_once(lake, l
     load_days(lake, landing)
     account, _, _ = normalise(lake)
     assert (account.good, account.probes) == (25, 5)
-    monkeypatch.setattr(engagement, "ACCOUNTED", at_once)
-    assert engagement.account(lake) == account
+    monkeypatch.setattr(event_account, "ACCOUNTED", at_once)
+    assert event_account.account(lake) == account
 
 
 def test_a_lost_event_and_one_too_many_are_missed_whatever_part_they_are_in(lake, landing, monkeypatch):
@@ -28,14 +28,14 @@ def test_a_lost_event_and_one_too_many_are_missed_whatever_part_they_are_in(lake
         put(landing, day, "a", *(event(number=10 * day + n) for n in range(4)))
     load_days(lake, landing)
     normalise(lake)
-    monkeypatch.setattr(engagement, "ACCOUNTED", 2)
+    monkeypatch.setattr(event_account, "ACCOUNTED", 2)
     last = date(2026, 1, 9)
     kept = lake.read(ENGAGEMENT_EVENTS).filter(pc.field("arrival_date") == pa.scalar(last))
     lake.write(ENGAGEMENT_EVENTS, kept[1:], "run", partitions=[last])
-    assert not engagement.account(lake).nothing_lost
+    assert not event_account.account(lake).nothing_lost
     more = kept[:1].set_column(kept.schema.get_field_index("event_id"), "event_id", pa.array(["0" * 32]))
     lake.write(ENGAGEMENT_EVENTS, pa.concat_tables([kept, more]), "run", partitions=[last])
-    assert not engagement.account(lake).nothing_lost
+    assert not event_account.account(lake).nothing_lost
 
 
 def test_days_are_made_together_where_they_are_near_or_little_lies_between_them():

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segment_assets.first_party import deliveries, engagement, staged_events
-from segment_assets.first_party.engagement import WINDOW, departures, stale_days
+from segment_assets.first_party.engagement import WINDOW, stale_days
 from segment_assets.first_party.engagement_days import Finer, divide
+from segment_assets.first_party.event_account import departures
 from segment_assets.first_party.tables import (
     ARRIVAL_DAYS,
     ENGAGEMENT_EVENTS,

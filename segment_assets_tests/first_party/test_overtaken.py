@@ -9,7 +9,7 @@ import pytest
 import yaml
 from pyiceberg.exceptions import CommitFailedException
 
-from segment_assets.first_party import assets, customers, engagement, raw_events, suppression_lists
+from segment_assets.first_party import assets, customers, engagement, event_account, raw_events, suppression_lists
 from segment_assets.first_party.deliveries import event_objects, load
 from segment_assets.first_party.formats.choice import format_of
 from segment_assets.first_party.tables import CONSENT_STATE, RAW_EVENTS, SUPPRESSION_ENTRIES
@@ -95,7 +95,7 @@ def test_events_of_older_raw_events_do_not_replace_those_of_newer_ones(lake, lan
     monkeypatch.setattr(engagement._Chunk, "made", after_another)
     with REFUSED:
         engagement.update(lake, FORM, "code", "older")
-    assert engagement.account(lake).nothing_lost
+    assert event_account.account(lake).nothing_lost
 
 
 def test_entries_of_older_lists_do_not_replace_those_of_newer_ones(lake, landing):

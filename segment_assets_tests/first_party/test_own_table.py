@@ -11,8 +11,8 @@ import pytest
 
 from segment_assets.first_party import deliveries, tabular
 from segment_assets.first_party.deliveries import event_objects, load
-from segment_assets.first_party.engagement import perhaps_suppressions
 from segment_assets.first_party.errors import LandingError
+from segment_assets.first_party.event_account import perhaps_suppressions
 from segment_assets.first_party.formats.choice import format_of
 from segment_assets.first_party.formats.own_table import OwnTable
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_RECORDS, RAW_EVENTS

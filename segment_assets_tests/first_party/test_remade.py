@@ -9,8 +9,8 @@ import pytest
 
 from segment_assets.automation import events_version
 from segment_assets.first_party import assets, engagement
-from segment_assets.first_party.engagement import departures
 from segment_assets.first_party.errors import LandingError
+from segment_assets.first_party.event_account import departures
 from segment_assets.first_party.formats.choice import format_of
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS, RAW_EVENTS, of_another_mapping
 from segment_assets.first_party.vocabulary import NAMES
