@@ -85,7 +85,7 @@ def _partner(collaboration: Collaboration) -> Section:
             Field("audience", "Partner's people", "count", "each counted once"),
             Field("matched", "Of them ours", "people", "known to both sides, by the hash that is joined on"),
             Field("match_rate", "Match rate", "share", "how many of the partner's people are ours"),
-            Field("coverage", "Coverage", "share", "of how many of our customers the partner can tell us something"),
+            Field("coverage", "Coverage", "share", "how many of our customers the partner can tell us about"),
         ),
     )
     groups = [Group("", "", (match,))]
