@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from segment_assets.aws import AwsRefusedError, code, sentence, telling
+from segment_assets.aws import AwsRefusedError, body, code, sentence, telling
 
 _GONE = {"NoSuchKey", "404"}
 
@@ -32,12 +32,12 @@ class Notes:
         """
         place = self._place(key)
         try:
-            body = self._s3.get_object(Bucket=self.bucket, Key=place)["Body"].read()
+            content = body(self._s3, self.bucket, place)
         except self._s3.exceptions.ClientError as refused:
             if code(refused) in _GONE:
                 return {}
             raise AwsRefusedError(sentence(refused, f"s3:GetObject on s3://{self.bucket}/{place}")) from refused
-        note: dict[str, str] = json.loads(body)
+        note: dict[str, str] = json.loads(content)
         return note
 
     def write(self, key: str, note: dict[str, str]) -> None:
