@@ -15,20 +15,31 @@ from weakref import WeakKeyDictionary
 
 import boto3
 import botocore.session
+from boto3.exceptions import Boto3Error
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+)
 
 from segment_assets import acting
 
-# Adaptive: throttling and faults of the network are tried again with jitter, at a rate that AWS takes.
+# Adaptive: throttling and faults of the network are tried again with jitter, at a rate that AWS takes; but not a body
+# that breaks off while it is read (`body`).
 _CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, max_pool_connections=16)
 _ONCE = Config(retries={"total_max_attempts": 1})
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+_SILENT = {"400", "Bad Request"}  # of HEAD, whose answers carry no error
 _THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
-REFUSED = (ClientError, BotoCoreError)
+REFUSED = (ClientError, BotoCoreError, Boto3Error)
 ATTEMPTS = 6
 FIRST_PAUSE = 0.2  # seconds; doubled with each attempt, and drawn between half and all of it
 T = TypeVar("T")
@@ -48,11 +59,12 @@ def session(role_arn: str | None = None, external_id: str | None = None) -> boto
         external_id: what the role's trust policy asks for.
 
     Raises:
-        AwsRefusedError: a role can't be entered.
+        AwsRefusedError: a role can't be entered, or the environment names a profile that is not there.
     """
     own = acting.role()
     chain = ((own, None),) if own else ()
-    return _entered((*chain, (role_arn, external_id)) if role_arn else chain)
+    with telling("AWS"):
+        return _entered((*chain, (role_arn, external_id)) if role_arn else chain)
 
 
 def client(service: str, within: boto3.Session | None = None, config: Config = _CONFIG, **more: Any) -> BaseClient:
@@ -63,12 +75,16 @@ def client(service: str, within: boto3.Session | None = None, config: Config = _
         within: the session; default: as the step at work.
         config: where calls must not be tried again by themselves.
         more: such as `endpoint_url`.
+
+    Raises:
+        AwsRefusedError: the environment names no region, or what it names can't be used.
     """
     within = within or session()
     made = _clients.setdefault(within, {})
     key = (service, id(config), *sorted(more.items()))
     if key not in made:
-        made[key] = within.client(service, config=config, **more)
+        with telling(service):
+            made[key] = within.client(service, config=config, **more)
     return made[key]
 
 
@@ -127,6 +143,10 @@ def sentence(error: BaseException, doing: str) -> str:
     """
     if isinstance(error, NoCredentialsError):
         return f"{doing}: there are no AWS credentials; set AWS_PROFILE, or run where a role is given"
+    if isinstance(error, NoRegionError):
+        return f"{doing}: no region of AWS is named; set AWS_REGION, or a region in the profile of AWS_PROFILE"
+    if isinstance(error, ProfileNotFound):
+        return f"{doing}: {error}; set AWS_PROFILE to one that `aws configure list-profiles` names"
     name = code(error)
     if name in _DENIED:
         own = acting.role()
@@ -134,6 +154,11 @@ def sentence(error: BaseException, doing: str) -> str:
         return f"{doing} was denied: {who} needs that permission (see deploy/)"
     if name in _EXPIRED:
         return f"{doing}: the credentials have expired; sign in again, and run the same command"
+    if name in _SILENT:
+        return (
+            f"{doing} was refused without a reason, as credentials that have expired are: sign in again, and run the "
+            "same command again; if it says this still, look at the region"
+        )
     told = error.response["Error"].get("Message", "") if isinstance(error, ClientError) else str(error)
     return f"{doing} failed: {name or type(error).__name__}: {' '.join(str(told).split())}"
 
@@ -154,6 +179,27 @@ def telling(doing: str) -> Iterator[None]:
         raise AwsRefusedError(sentence(refused, doing)) from refused
 
 
+def body(s3: Any, bucket: str, key: str) -> bytes:
+    """An object's bytes; where the connection breaks while they come, they are asked for again.
+
+    Args:
+        s3: the client that may read it.
+        bucket: where.
+        key: which.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        coming = s3.get_object(Bucket=bucket, Key=key)["Body"]
+        try:
+            content: bytes = coming.read()
+        except (HTTPClientError, IncompleteReadError):
+            if attempt == ATTEMPTS:
+                raise
+            _pause(attempt)
+        else:
+            return content
+    raise AssertionError("the last attempt returns or raises")
+
+
 def once(create: Callable[[], T], find: Callable[[], T | None]) -> T:
     """Create what knows no client token, and not twice.
 
@@ -171,7 +217,7 @@ def once(create: Callable[[], T], find: Callable[[], T | None]) -> T:
             lost = _may_have_happened(refused)
             if attempt == ATTEMPTS or not (lost or code(refused) in _THROTTLED):
                 raise
-            time.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311  jitter, no secret
+            _pause(attempt)
             if lost and (found := find()) is not None:
                 return found
     raise AssertionError("the last attempt returns or raises")
@@ -187,3 +233,7 @@ def _may_have_happened(error: BaseException) -> bool:
         status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 and code(error) not in _THROTTLED
     return isinstance(error, HTTPClientError)
+
+
+def _pause(attempt: int) -> None:
+    time.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311  jitter, no secret

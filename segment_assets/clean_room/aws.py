@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from segment_assets.aws import AwsRefusedError, client, code, sentence, telling
+from segment_assets.aws import AwsRefusedError, body, client, code, sentence, telling
 from segment_assets.aws_config import Aws
 from segment_assets.clean_room import aws_text
 from segment_assets.clean_room.aws_id_mapping import Filler
@@ -262,8 +262,8 @@ class AwsCleanRoom(InCollaboration, CleanRoom):
             raise QueryFailedError("FAILED", f"the query ended well, and {location} holds no Parquet file")
         bucket = urlparse(location).netloc
         with telling(f"s3:GetObject on {location}"):
-            bodies = [self._s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in parts]
-        return pa.concat_tables([pq.read_table(pa.BufferReader(body)) for body in bodies], promote_options="permissive")
+            files = [body(self._s3, bucket, key) for key in parts]
+        return pa.concat_tables([pq.read_table(pa.BufferReader(file)) for file in files], promote_options="permissive")
 
     def _parts(self, location: str) -> list[str]:
         where = urlparse(location)

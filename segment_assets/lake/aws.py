@@ -10,10 +10,9 @@ from typing import Any, Protocol, cast
 from weakref import WeakKeyDictionary
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 from pyiceberg.catalog import Catalog
 
-from segment_assets.aws import AwsRefusedError, client, code, sentence, session
+from segment_assets.aws import REFUSED, AwsRefusedError, body, client, code, sentence, session
 from segment_assets.aws_config import Aws
 from segment_assets.lake.aws_catalog import Accounts, Glue
 from segment_assets.lake.aws_copies import Copies
@@ -86,14 +85,13 @@ class Bucket(ObjectStore):
                     stored = StoredObject(o["Key"].removeprefix(self.prefix), o["Size"], o["ETag"].strip('"'))
                     if not stored.key.rpartition("/")[2].startswith(".") and not stored.key.endswith("/"):
                         yield stored
-        except (ClientError, BotoCoreError) as refused:
+        except REFUSED as refused:
             raise AwsRefusedError(sentence(refused, f"s3:ListBucket on {self.uri(prefix)}")) from refused
 
     def read(self, key: str) -> bytes:
         """The object's bytes."""
         with self._reading(key):
-            content: bytes = self._s3.get_object(Bucket=self.name, Key=self.prefix + key)["Body"].read()
-        return content
+            return body(self._s3, self.name, self.prefix + key)
 
     @contextmanager
     def file(self, key: str) -> Iterator[Path]:
@@ -108,7 +106,7 @@ class Bucket(ObjectStore):
     def _reading(self, key: str) -> Iterator[None]:
         try:
             yield
-        except (ClientError, BotoCoreError) as refused:
+        except REFUSED as refused:
             if code(refused) in _MISSING:
                 raise FileNotFoundError(self.uri(key)) from refused
             raise AwsRefusedError(sentence(refused, f"s3:GetObject on {self.uri(key)}")) from refused
@@ -117,7 +115,7 @@ class Bucket(ObjectStore):
         """Put the object: S3 shows it whole or not at all."""
         try:
             self._s3.put_object(Bucket=self.name, Key=self.prefix + key, Body=content)
-        except (ClientError, BotoCoreError) as refused:
+        except REFUSED as refused:
             raise AwsRefusedError(sentence(refused, f"s3:PutObject on {self.uri(key)}")) from refused
 
     def uri(self, key: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream
 
-from segment_assets.aws import AwsRefusedError, code, telling
+from segment_assets.aws import AwsRefusedError, body, code, telling
 from segment_assets.lake.files import Files, TableFile
 
 # As much is sent at once, and kept in memory until it is; more goes to disk first, and to S3 in parts.
@@ -76,12 +76,12 @@ class BucketFile(InputFile, OutputFile):
         """The file, whole, in memory: metadata is small, and data files are read from copies (`lake/aws_copies.py`)."""
         with telling(f"s3:GetObject on {self.location}"):
             try:
-                body = self._s3.get_object(Bucket=self._bucket, Key=self._key)["Body"].read()
+                content = body(self._s3, self._bucket, self._key)
             except self._s3.exceptions.ClientError as refused:
                 if code(refused) in _MISSING:
                     raise FileNotFoundError(self.location) from refused
                 raise
-        return cast(InputStream, BytesIO(body))
+        return cast(InputStream, BytesIO(content))
 
     def to_input_file(self) -> "BucketFile":
         """The same, to read."""

@@ -60,6 +60,7 @@ class Fault:
         status: of HTTP.
         times: how many calls it meets.
         after: the call takes effect, and its answer is lost.
+        half: the answer comes, and breaks off half way; of moto's services alone.
     """
 
     operation: str
@@ -67,6 +68,7 @@ class Fault:
     status: int = 400
     times: int = 1
     after: bool = False
+    half: bool = False
 
 
 @dataclass
@@ -164,14 +166,18 @@ class AwsDouble:
         name = names.operation(service, environ)
         if self.gate and scope and (shut := self.gate(scope["key"], service, name, names.request(environ))):
             return self._told(service, name, shut)(environ, start_response)
-        if fault := self._fault(f"{service}.{name}"):
-            if fault.after:
-                list(self._moto(environ, lambda *_: None))
-            return self._told(service, name, _refusal(fault, service))(environ, start_response)
 
         def noted(status: str, *rest: Any) -> Any:
             self.calls.append(Call(service, name, int(status.split()[0])))
             return start_response(status, *rest)
+
+        if fault := self._fault(f"{service}.{name}"):
+            if fault.half:
+                whole = b"".join(self._moto(environ, noted))
+                return [whole[: len(whole) // 2]]
+            if fault.after:
+                list(self._moto(environ, lambda *_: None))
+            return self._told(service, name, _refusal(fault, service))(environ, start_response)
 
         if service == "sts" and name == "AssumeRole" and (refused := sts_trust.refused(environ)):
             return self._told(service, name, refused)(environ, start_response)

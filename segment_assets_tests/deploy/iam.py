@@ -70,6 +70,7 @@ def like(value: str, pattern: str) -> bool:
 def _holds(conditions: Mapping[str, Any], context: Context) -> bool:
     tests = {
         "StringEquals": lambda a, b: a == b,
+        "ForAnyValue:StringEquals": lambda a, b: a == b,  # of one value, which is all that is asked here
         "Bool": lambda a, b: a == b,
         "StringLike": like,
         "ArnEquals": like,  # IAM's ArnEquals takes wildcards, as ArnLike does

@@ -77,6 +77,8 @@ def needed(service: str, operation: str, request: Request, asked: Mapping[str, A
             yield f"neptune-db:{action}", f"{at}:{GRAPH}/*", {}
         case "cleanrooms":
             yield f"cleanrooms:{operation}", _room(operation, asked, at), {}
+            if template := asked.get("sqlParameters", {}).get("analysisTemplateArn"):
+                yield "cleanrooms:GetCollaborationAnalysisTemplate", template, {}
         case "sqs":
             # A batch is permitted as the single call is.
             action = operation.removesuffix("Batch")
@@ -87,6 +89,8 @@ def needed(service: str, operation: str, request: Request, asked: Mapping[str, A
                 yield "events:PutEvents", f"{at}:event-bus/{bus}", {"events:source": entry["Source"]}
         case "cloudwatch":
             yield "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": str(asked.get("Namespace"))}
+        case "quicksight" if operation == "ListIngestions":
+            yield "quicksight:ListIngestions", "*", {}
         case _:
             yield f"{prefix}:{operation}", f"{at}:{_named(service, asked)}", {}
     for role in _handed_over(asked):

@@ -261,7 +261,7 @@ def at(service: str, name: str) -> str:
 # What the dashboard asks of QuickSight, all of it, by kind and name of thing.
 QUICKSIGHT = (
     ("datasource", "metrics", ("DescribeDataSource", "UpdateDataSource", "PassDataSource")),
-    ("dataset", "metrics", ("CreateDataSet", "DescribeDataSet", "UpdateDataSet", "PassDataSet", "ListIngestions")),
+    ("dataset", "metrics", ("CreateDataSet", "DescribeDataSet", "UpdateDataSet", "PassDataSet")),
     ("dataset", "metrics/ingestion/1", ("CreateIngestion", "DescribeIngestion", "CancelIngestion")),
     (
         "dashboard",
@@ -278,6 +278,7 @@ QUICKSIGHT = (
     ),
 )
 TO_CLEAN_ROOMS = {"iam:PassedToService": "cleanrooms.amazonaws.com"}
+BY_CLEAN_ROOMS = {"aws:CalledVia": "cleanrooms.amazonaws.com"}
 IN_CLUSTER = {"ecs:cluster": at("ecs", f"cluster/{PREFIX}")}
 RUN_TASK = at("ecs", f"task-definition/{PREFIX}-run:7")
 # Role, action, what to, with what in the request, and whether.
@@ -298,6 +299,28 @@ BEYOND_MOTO: list[tuple[str, str, str, iam.Context, bool]] = [
         False,
     ),
     ("modelling", "entityresolution:StartIdMappingJob", at("entityresolution", "idmappingworkflow/w"), {}, False),
+    ("clean-room", "cleanrooms:UpdateConfiguredTableAllowedColumns", at("cleanrooms", "configuredtable/t"), {}, True),
+    ("clean-room", "cleanrooms:UpdateConfiguredTableReference", at("cleanrooms", "configuredtable/t"), {}, True),
+    *[
+        ("clean-room", "cleanrooms:GetCollaborationAnalysisTemplate", template.replace(OURS, owner), {}, True)
+        for template in [at("cleanrooms", "membership/m/analysistemplate/t")]
+        for owner in (OURS, PARTNER)
+    ],
+    ("clean-room", "glue:GetPartitions", at("glue", "table/dev_first_party/customers"), {}, True),
+    ("clean-room", "glue:GetPartitions", at("glue", "table/dev_identity/persons"), {}, False),
+    ("clean-room", "logs:PutResourcePolicy", "*", BY_CLEAN_ROOMS, True),
+    ("clean-room", "logs:PutResourcePolicy", "*", {}, False),
+    ("clean-room", "logs:CreateLogGroup", at("logs", "log-group:/aws/cleanrooms/c"), BY_CLEAN_ROOMS, True),
+    ("clean-room", "logs:CreateLogGroup", at("logs", "log-group:/something/else"), BY_CLEAN_ROOMS, False),
+    ("sagemaker", "logs:CreateLogGroup", at("logs", "log-group:/aws/sagemaker/TrainingJobs"), {}, True),
+    (
+        "sagemaker",
+        "logs:PutLogEvents",
+        at("logs", f"log-group:/aws/sagemaker/Endpoints/{PREFIX}-churn-28d:log-stream:x"),
+        {},
+        True,
+    ),
+    ("sagemaker", "logs:CreateLogGroup", at("logs", "log-group:/aws/sagemaker/Endpoints/someone-elses"), {}, False),
     ("clean-room", "iam:PassRole", role("clean-rooms-service"), TO_CLEAN_ROOMS, True),
     ("clean-room", "iam:PassRole", role("activation"), TO_CLEAN_ROOMS, False),
     ("modelling", "cleanrooms:StartProtectedQuery", at("cleanrooms", "membership/m"), {}, False),
@@ -327,6 +350,7 @@ BEYOND_MOTO: list[tuple[str, str, str, iam.Context, bool]] = [
         for action in actions
     ],
     ("dashboard", "quicksight:CreateDataSource", "*", {}, True),
+    ("dashboard", "quicksight:ListIngestions", "*", {}, True),
     ("dashboard", "iam:PassRole", role("quicksight"), {"iam:PassedToService": "quicksight.amazonaws.com"}, True),
     ("dashboard", "iam:PassRole", role("activation"), {"iam:PassedToService": "quicksight.amazonaws.com"}, False),
     ("dashboard", "quicksight:UpdateDashboard", at("quicksight", "dashboard/someone-elses"), {}, False),

@@ -124,3 +124,10 @@ def test_every_alarm_on_our_own_metrics_is_tried_here() -> None:
         if r["Type"] == "AWS::CloudWatch::Alarm" and r["Properties"]["Namespace"] == "segment-assets/dev"
     }
     assert own == {"RunsFailed", "StaleAssets", "QuarantinedShare"}
+
+
+def test_eventbridge_may_publish_without_a_condition_which_it_does_not_take() -> None:
+    statements = resources("platform")["ToldPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    by = {s["Sid"] if "Sid" in s else str(s["Principal"]["Service"]): s for s in statements}
+    assert "Condition" not in by["events.amazonaws.com"]
+    assert all("Condition" in s for who, s in by.items() if who != "events.amazonaws.com")

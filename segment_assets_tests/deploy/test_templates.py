@@ -16,6 +16,8 @@ from dagster._config import validate_config
 from dagster._core.instance.config import dagster_instance_config
 from dagster._core.instance.ref import InstanceRef
 
+from segment_assets.modelling.aws import _TO_START
+from segment_assets.segmentation import DEMO_FILE, load
 from segment_assets_tests.deploy.templates import FOLDER, KEY, NAMES, REGION, resources
 
 ROOT = FOLDER.parent
@@ -93,8 +95,19 @@ def instance(path: Path) -> dict[str, Any]:
 def test_the_instance_on_aws_runs_things_as_the_one_on_one_machine_does() -> None:
     here, there = instance(ROOT / "dagster.yaml"), instance(FOLDER / "dagster.aws.yaml")
     differ = {"storage", "run_launcher", "compute_logs", "event_log_storage"}
+    longest = there["run_monitoring"].pop("max_runtime_seconds")
+    assert longest > here["run_monitoring"].pop("max_runtime_seconds")
     assert {k: v for k, v in there.items() if k not in differ} == {k: v for k, v in here.items() if k not in differ}
     assert "event_log_storage" not in there, "the quick one is SQLite's"
+
+
+def test_a_run_may_take_as_long_as_the_jobs_it_waits_for() -> None:
+    config = load(DEMO_FILE)
+    assert config.aws
+    assert config.aws.sagemaker
+    jobs = 2 * len(config.targets)  # a training and a transform each, one after another
+    longest = instance(FOLDER / "dagster.aws.yaml")["run_monitoring"]["max_runtime_seconds"]
+    assert longest > jobs * (config.aws.sagemaker.minutes * 60 + _TO_START)
 
 
 @pytest.mark.parametrize("part", ["run_launcher", "compute_logs"])
