@@ -118,7 +118,7 @@ def run(query: ProtectedQuery, lake: Lake, room: CleanRoom, run_id: str) -> Outc
     reused = known and still.inputs(query.table).get(KEY) == entry.content_key
     recounted = room.maps_ids or not any(t.bridge for t in runnable.tables(query.resolved))
     try:
-        rows = still.read(query.table) if reused else _execute(query, still, room, log)
+        rows = still.read(query.table) if reused else _execute(query, still, log)
         if not reused:
             rows = _weighed(query, rows, still, log)
         kept = not recounted or _minimum_kept(query, still, rows)
@@ -159,10 +159,10 @@ def _entry(query: ProtectedQuery, still: Lake) -> budget.Entry:
     )
 
 
-def _execute(query: ProtectedQuery, still: Lake, room: CleanRoom, log: Logged) -> pa.Table:
-    room.fill(offered.versions(runnable.tables(query.resolved), still, query.sources))
+def _execute(query: ProtectedQuery, still: Lake, log: Logged) -> pa.Table:
+    log.room.fill(offered.versions(runnable.tables(query.resolved), still, query.sources))
     read = offered.reader(still, query.sources)
-    rows = room.run(query.resolved, read, _newest(query, still), log.entry.content_key, query.of)
+    rows = log.room.run(query.resolved, read, _newest(query, still), log.entry.content_key, query.of)
     log.refuse_if_overtaken(query.inputs, still)
     return rows.cast(query.table.schema)
 
