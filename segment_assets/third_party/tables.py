@@ -64,6 +64,11 @@ def permitted_name(purpose: str) -> str:
     return f"{NAME}_for_{purpose}"
 
 
+def whole_name(table: str) -> str:
+    """Short name of the table that one is, or is the rows for a purpose of."""
+    return NAME if table.startswith(permitted_name("")) else table
+
+
 def permitted_audience(audience: Audience, purpose: str) -> Table:
     """Rows of the audience that may be used for a purpose: what a configured table of that purpose shows."""
     return replace(

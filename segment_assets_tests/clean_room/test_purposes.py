@@ -1,5 +1,6 @@
 """A row of the partner is used for what it permits, and for nothing else."""
 
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from segment_assets.clean_room import assets as clean_room
 from segment_assets.clean_room import protected_query
 from segment_assets.clean_room.collaboration import CollaborationError
 from segment_assets.clean_room.embedded import EmbeddedCleanRoom
+from segment_assets.clean_room.tables import DIFFERENCING
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake.tags import tags_of
 from segment_assets.segmentation import Segmentation
@@ -55,6 +57,34 @@ def test_each_query_sees_the_rows_of_its_purpose_alone(lake, tmp_path):
     found = {row["age_band"]: row["customers"] for row in overlap.rows.to_pylist()}
     assert found == {"measurement": 30, "marketing,measurement": 30}
     assert overlap.minimum_kept
+
+
+def test_two_purposes_tell_the_owner_that_they_differ_by_a_few_who_refuse_one(lake, tmp_path):
+    declared = config()
+    offered = declared.collaboration
+    both = offered.configured_tables | {
+        "audience_reach": offered.configured_tables["audience_overlap_source"].model_copy(
+            update={"purpose": "marketing"}
+        )
+    }
+    asked = """SELECT COUNT(DISTINCT c.customer_id) AS n FROM customers_overlap c
+    JOIN {} p ON c.email_sha256 = p.email_sha256"""
+    whole = offered.queries["audience_overlap"]
+    queries = {
+        name: whole.model_copy(update={"sql": asked.format(table)})
+        for name, table in (("measured", "audience_overlap_source"), ("reached", "audience_reach"))
+    }
+    offered = offered.model_copy(update={"configured_tables": both, "queries": queries})
+    declared = declared.model_copy(update={"collaboration": offered})
+    fill(lake, declared, ["marketing,measurement"] * 40 + ["measurement"] * 4)
+    room = EmbeddedCleanRoom(tmp_path / "room", "500MB")
+    counts = [
+        protected_query.run(query, lake, room, "run").rows.to_pylist()
+        for query in clean_room.protected_queries(declared, offered)
+    ]
+    assert counts == [[{"n": 44}], [{"n": 40}]]
+    told = [close for row in lake.read(DIFFERENCING).to_pylist() for close in json.loads(row["close_to"])]
+    assert [close["difference"] for close in told] == [4]
 
 
 def test_features_are_for_marketing_and_made_of_nothing_else():

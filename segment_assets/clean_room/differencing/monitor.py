@@ -33,6 +33,7 @@ from segment_assets.clean_room.spark import NotExecutableError
 from segment_assets.clean_room.tables import DIFFERENCING
 from segment_assets.lake import Lake, Table
 from segment_assets.lake.changing import changed
+from segment_assets.third_party.tables import whole_name
 
 MOST_ROWS = 100  # of a result that are watched one by one; of a larger one, all its people together
 MOST_WARNINGS = 100  # that are told of one release
@@ -104,7 +105,9 @@ class Monitor:
             changed(self.lake, DIFFERENCING, with_told, run_id)
 
     def _told(self, one: Watched, leaving: Leaving) -> dict[str, object]:
-        place = json.dumps([self.collaboration.name, self.collaboration.runner, one.source, one.identity])
+        # Of two purposes' rows of one delivery the difference is who refuses one of them.
+        whole = whole_name(one.source)
+        place = json.dumps([self.collaboration.name, self.collaboration.runner, whole, one.identity])
         day = str(leaving.day or "")
         release = Release(leaving.content_key, leaving.name, day, tuple(conditions(leaving.query)))
         found: list[Close] = []
