@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from segment_assets_tests.aws_double import quicksight_boards as boards
-from segment_assets_tests.aws_double.limits import broken
 from segment_assets_tests.aws_double.quicksight_spice import IngestionError, Row, ingest, read_manifest, transforms
 from segment_assets_tests.aws_double.service import AwsError, Caller, FakeService
 
@@ -29,6 +28,7 @@ class QuickSight(FakeService):
     """
 
     name: ClassVar[str] = "quicksight"
+    invalid: ClassVar[str] = "InvalidParameterValueException"
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,13 +40,6 @@ class QuickSight(FakeService):
         self.versions: dict[str, list[Thing]] = {}
         self.shut = False
         self.people = {"group/default/marketing"}
-
-    def check(self, operation: str, parameters: Thing) -> None:
-        """Lengths, patterns and choices, which the model says and botocore leaves to AWS."""
-        shape = self.model.operation_model(operation).input_shape
-        assert shape
-        if wrong := next(broken(parameters, shape), None):
-            raise AwsError("InvalidParameterValueException", wrong)
 
     # --- data sources
 

@@ -17,6 +17,8 @@ from botocore.model import OperationModel, Shape
 from botocore.validate import ParamValidator
 from werkzeug.wrappers import Request, Response
 
+from segment_assets_tests.aws_double.limits import broken
+
 _SESSION = botocore.session.get_session()
 
 
@@ -60,9 +62,11 @@ class FakeService:
     Attributes:
         name: of botocore's model, such as `customer-profiles`.
         scope: what its requests are signed for, such as `profile`; the model says it.
+        invalid: the error with which it tells a request that its model does not allow.
     """
 
     name: ClassVar[str]
+    invalid: ClassVar[str] = "ValidationException"
 
     def __init__(self) -> None:
         self.model = _SESSION.get_service_model(self.name)
@@ -85,14 +89,13 @@ class FakeService:
                 report = ParamValidator().validate(parameters, operation.input_shape)
                 if report.has_errors():
                     raise AwsError("ValidationException", report.generate_report())
-            self.check(operation.name, parameters)
+                # Lengths, patterns and choices, which the model says and botocore leaves to AWS.
+                if wrong := next(broken(parameters, operation.input_shape), None):
+                    raise AwsError(self.invalid, f"{operation.name}{wrong}")
             given = method(caller, **parameters) or {}
         except AwsError as wrong:
             return operation.name, _error(wrong.code, {"message": wrong.message, **wrong.members}, wrong.status)
         return operation.name, self._response(operation, given)
-
-    def check(self, operation: str, parameters: dict[str, Any]) -> None:
-        """What a service checks of a request beyond what botocore does; nothing, unless a subclass says."""
 
     def _operation(self, request: Request) -> tuple[OperationModel, dict[str, str]]:
         if target := request.headers.get("X-Amz-Target"):

@@ -11,6 +11,7 @@ from segment_assets import aws as accounts
 from segment_assets_tests.clean_room import world as worlds
 from segment_assets_tests.clean_room.world import World
 
+MEMBER = {"accountId": "222222222222", "displayName": "them", "memberAbilities": []}
 NAMES = {"customers_list", "audience_list", "customers_overlap", "audience_overlap_source"}
 
 
@@ -106,3 +107,27 @@ def test_what_is_not_built_says_so(world):
     ours, _ = both(world)
     with pytest.raises(ClientError, match=r"NotImplementedException.*ListProtectedJobs is not built"):
         ours.list_protected_jobs(membershipIdentifier=of(ours)["id"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"creatorMemberAbilities": ["CAN_DANCE"]}, "CAN_DANCE' is none of"),
+        ({"name": "x" * 101}, "name: 101 long, and 100 is the most"),
+        ({"members": [MEMBER | {"accountId": "22222222222x"}]}, r"members\[0\].accountId: '22222222222x' is not"),
+    ],
+)
+def test_what_its_model_does_not_allow_is_refused_and_leaves_nothing(world, changed, told):
+    before = dict(world.service.collaborations)
+    asked = {
+        "name": "another",
+        "description": "d",
+        "creatorDisplayName": "us",
+        "creatorMemberAbilities": [],
+        "members": [MEMBER],
+        "queryLogStatus": "ENABLED",
+    }
+    with pytest.raises(ClientError, match=told) as refused:
+        boto3.client("cleanrooms").create_collaboration(**asked | changed)
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert world.service.collaborations == before

@@ -83,7 +83,7 @@ def test_a_fault_costs_no_second_query(world, fault):
 
 def test_a_role_that_is_not_known_everywhere_yet_is_waited_for(world):
     world.service.iam_delays = 2
-    assert run(world, "new role").num_rows == 1
+    assert run(world, "new-role").num_rows == 1
     assert world.started() == 1
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
@@ -168,7 +169,7 @@ def test_what_was_deleted_by_a_call_whose_answer_was_lost_is_gone(world):
 def test_two_things_of_one_name_are_told_and_neither_is_taken(world):
     world.apply()
     [one] = world.service.collaborations.values()
-    another = one["id"][::-1].replace("-", "0")
+    another = str(uuid4())
     world.service.members[another] = world.service.members[one["id"]]
     world.service.collaborations[another] = one | {"id": another}
     told = f"ours/collaboration/{one['name']}: Clean Rooms has 2 of that name"

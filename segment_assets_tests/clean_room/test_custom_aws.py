@@ -64,9 +64,9 @@ def test_clean_rooms_counts_the_uses_of_a_table(there, tmp_path):
     query = there.queries["age_ranks"]
     room = there.room()
     for i in range(min(s.left for s in room.access(query.collaboration))):
-        room.run(query.resolved, lambda _: None, None, f"use {i}")
+        room.run(query.resolved, lambda _: None, None, f"use-{i}")
     with pytest.raises(AwsRefusedError, match="ACCESS_BUDGET_EXHAUSTED"):
-        room.run(query.resolved, lambda _: None, None, "one more")
+        room.run(query.resolved, lambda _: None, None, "one-more")
     stands = room.access(query.collaboration)
     assert min(s.left for s in stands) == 0
     assert {s.table for s in stands} == {"audience_custom"}
