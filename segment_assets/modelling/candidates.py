@@ -25,7 +25,6 @@ TREES = {"max_iter": 60, "learning_rate": 0.1, "max_leaf_nodes": 8, "min_samples
 BINS = {"max_bins": 64, "early_stopping": False}
 LINEAR = {"C": 0.02, "solver": "newton-cholesky", "max_iter": 100}
 GAMMA = {"alpha": 0.05, "solver": "newton-cholesky", "max_iter": 100}
-PARAMETERS = {"trees": TREES | BINS, "linear": LINEAR, "gamma": GAMMA}
 
 
 def frame(rows: pa.Table, numeric: list[str], categorical: list[str]) -> pd.DataFrame:

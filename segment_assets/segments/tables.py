@@ -41,7 +41,7 @@ def suppressed_channels(lake: Lake, lists: Collection[str] = ()) -> pa.Table:
         said, listed = (db.sql(sql.to_duckdb(q)).to_arrow_table() for q in (suppression_query(_ALWAYS), listed_query()))
         held = ["customer_id", "channel"]
         db.register("suppression", pa.concat_tables([said.select(held), listed.select(held)]))
-        tree = sql.load("segment_assets.segments", "suppressed_channels")
+        tree = sql.load(__package__, "suppressed_channels")
         return db.sql(sql.to_duckdb(tree)).to_arrow_table()
 
 
