@@ -223,12 +223,12 @@ def test_who_takes_longer_than_the_lease_follows_the_query_of_the_run_that_went_
                 faster.append(run(world, key, lease=0.5))
             return super()._start(key, asked)
 
-    slower = run(world, "slow to start", kind=Slow)
+    slower = run(world, "slow-to-start", kind=Slow)
     assert slower.equals(faster[0])
     first, second = world.service.queries.values()
     assert first["status"] == "SUCCESS"
     assert second["status"] in ("CANCELLING", "CANCELLED")
-    assert world.room()._notes.read("slow to start").said["id"] == first["id"]
+    assert world.room()._notes.read("slow-to-start").said["id"] == first["id"]
 
 
 def test_a_note_is_not_written_over_another_s(world):
