@@ -100,8 +100,8 @@ class Endpoints:
         try:
             self.api.ask("UpdateEndpoint", name, EndpointName=name, EndpointConfigName=made)
         except AwsRefusedError:
-            # Where the answer was lost, boto3 asks again and is told that the endpoint is being changed: by us. It may be
-            # done by the time it is looked at.
+            # Where the answer was lost, boto3 asks again and is told that the endpoint is being changed: by us. By the
+            # time it is looked at that may be done.
             found = self._look(name)
             if found is None or (found["EndpointStatus"] not in _MOVING and found["EndpointConfigName"] != made):
                 raise
