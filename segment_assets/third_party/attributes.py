@@ -96,7 +96,8 @@ def _band(attribute: BandAttribute) -> Callable[[str], Read]:
 def day(text: str, form: str | None) -> date | None:
     """A day as it is written; None where it is none. A time of ISO 8601 is the day it names."""
     try:
-        return datetime.strptime(text, form).date() if form else datetime.fromisoformat(text).date()  # noqa: DTZ007
+        time = datetime.strptime(text, form) if form else datetime.fromisoformat(text)  # noqa: DTZ007  naive is UTC
+        return time.date()
     except ValueError:
         return None
 

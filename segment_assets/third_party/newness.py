@@ -53,7 +53,7 @@ def reader(duplicates: Duplicates) -> Callable[[str | None], When]:
 
 
 def _written(text: str, form: str) -> When:
-    time = datetime.strptime(text, form)  # noqa: DTZ007
+    time = datetime.strptime(text, form)  # noqa: DTZ007  naive is UTC
     return _between(time, _DAY if not re.search("%[HIcX]", form) else timedelta())
 
 
