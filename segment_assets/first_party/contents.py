@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from segment_assets.first_party.compression import Content, unpacked
@@ -79,8 +80,12 @@ def records_in(content: Content, is_record: Callable[[object], bool]) -> Iterato
 
 def blocks(parts: Iterator[bytes | Piece], is_record: Callable[[object], bool]) -> Iterator[bytes | Piece]:
     """The same bytes in blocks of some megabytes, each of whole records, and the last part, where it is a piece."""
+    some = list(islice(parts, 2))
+    if len(some) == 1 and isinstance(some[0], bytes) and len(some[0]) <= BLOCK:
+        yield some[0]  # nearly every object: nothing to cut, and nothing to copy
+        return
     held, enough = bytearray(), BLOCK
-    for part in parts:
+    for part in chain(some, parts):
         if isinstance(part, Piece):
             yield bytes(held)
             yield part

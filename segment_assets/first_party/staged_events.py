@@ -62,10 +62,10 @@ def write_day(path: Path, events: pa.Table) -> Path:
         events: one at least, by object and position: of copies the first stays.
     """
     events = events.combine_chunks()
-    events = events.take(pc.sort_indices(events["event_id"]))
-    ids = events["event_id"]
-    if pc.any(copied := pc.equal(ids[1:], ids[:-1])).as_py():
-        events = events.filter(pa.chunked_array([[True], pc.invert(copied).combine_chunks()])).combine_chunks()
+    order = pc.sort_indices(events["event_id"])
+    ids = events["event_id"].combine_chunks().take(order)
+    first = np.append(True, pc.not_equal(ids[1:], ids[:-1]).to_numpy(zero_copy_only=False))
+    events = events.take(order.filter(first))
     part = for_table(path, with_field_ids(events.schema), events, whole=True)
     return path.rename(path.with_name(f"{path.stem}.{part.version}.parquet"))
 

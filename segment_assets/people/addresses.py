@@ -150,13 +150,15 @@ def sha256(text: str) -> str:
 
 def looks_like_an_address(text: str) -> bool:
     """Whether a free text holds an e-mail address or a telephone number, as in links too: it stays in the raw zone."""
-    # Nearly no text has one of the signs, and looking for one is a hundred times as fast as a pattern.
+    # Nearly no text has one of the signs, and looking for one is a hundred times as fast as a pattern, or for a single
+    # character ten times as fast as for several.
     if "%" in text:
         text = unquote(text)
     return (
         ("@" in text and bool(_ANY_EMAIL.search(text)))
         or ("+" in text and bool(_ANY_PHONE.search(text)))
-        or (("tel:" in text or "wa.me/" in text) and bool(_CALLED.search(text)))
+        or (":" in text and "tel:" in text and bool(_CALLED.search(text)))
+        or ("/" in text and "wa.me/" in text and bool(_CALLED.search(text)))
     )
 
 

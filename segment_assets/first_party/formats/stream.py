@@ -34,8 +34,8 @@ from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST, Event, Origin, placed, to_columns
 from segment_assets.lake.arrivals import arrival_day, arrival_hour
 
-# Records held as Python's values until they are columns: 2 MB of text, as much as a core has fast memory for.
-AT_ONCE = 1_000
+# Records held as Python's values until they are columns: with their text as much as a core's own cache holds.
+AT_ONCE = 500
 T = TypeVar("T")
 
 
