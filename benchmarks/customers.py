@@ -24,7 +24,7 @@ FORMATS = ("csv", "endpoints")
 
 def build(landing: Path, out: Path, form: str) -> int:
     """The pipeline's own code, as the asset calls it."""
-    from segment_assets.first_party import customers
+    from segment_assets.first_party import customer_exports, customers
     from segment_assets.first_party.tables import CUSTOMERS, QUARANTINED_CUSTOMERS
     from segment_assets.lake import FolderStore, Lake
     from segment_assets.lake.embedded import open_catalog
@@ -38,7 +38,7 @@ def build(landing: Path, out: Path, form: str) -> int:
         else CustomersLanding(phone_region="US")
     )
     lake = Lake(partial(open_catalog, out / "lake"), out / "scratch")
-    export = customers.read(FolderStore(landing), where)
+    export = customer_exports.read(FolderStore(landing), where)
     written = customers.write(lake, export, where.phone_region, "benchmark")
     assert not customers.readable_columns(lake)
     assert export.delivered == export.good + export.duplicates + written[QUARANTINED_CUSTOMERS].rows

@@ -21,6 +21,7 @@ from segment_assets.automation import (
 from segment_assets.first_party import (
     contract_customers,
     contract_events,
+    customer_exports,
     engagement,
     event_account,
     raw_events,
@@ -234,7 +235,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
     ) -> Result:
         """Our customers, one row each: hashed addresses to join on, and beside them endpoints and consent."""
         before = customer_records.states(lake)
-        export = customer_records.read(landing, where, _today())
+        export = customer_exports.read(landing, where, _today())
         with again_if_overtaken():
             written = customer_records.write(lake, export, where.phone_region, context.run.run_id, before)
         quarantined = written[QUARANTINED_CUSTOMERS].rows
@@ -245,7 +246,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
             dg.AssetCheckResult(check_name="no_readable_address", passed=not readable, metadata={"columns": readable}),
         ]
         if where.contract:
-            sizes = customer_records.export_sizes(landing, where)
+            sizes = customer_exports.export_sizes(landing, where)
             found = contract_customers.findings(lake, where.contract, export, sizes, _today())
             checks.append(contract_check(found, "landing.customers.contract"))
         return report(

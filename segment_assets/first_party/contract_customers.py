@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_assets.contract_config import CustomersContract
-from segment_assets.first_party.customers import Export
+from segment_assets.first_party.customer_exports import Export
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Lake
 from segment_assets.people.addresses import sha256

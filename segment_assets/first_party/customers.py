@@ -1,22 +1,14 @@
-"""From the latest export of customers to who they are, how they are reached and what they agreed to."""
+"""From an export of customers to who they are, how they are reached and what they agreed to."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from itertools import groupby
-from operator import attrgetter
 
 import pyarrow as pa
 
-from segment_assets.first_party.compression import Content
-from segment_assets.first_party.contact_rows import AT_ONCE, Contacts, ContactWriter
-from segment_assets.first_party.contacts import PURPOSE, Contact
-from segment_assets.first_party.contents import content_of
-from segment_assets.first_party.errors import LandingError
-from segment_assets.first_party.formats import endpoints, own_customers
-from segment_assets.first_party.records import Piece
+from segment_assets.first_party.contact_rows import AT_ONCE, Contacts
+from segment_assets.first_party.contacts import PURPOSE
+from segment_assets.first_party.customer_exports import Export
+from segment_assets.first_party.customer_rows import in_key_order
 from segment_assets.first_party.tables import (
     CONSENT_STATE,
     CONTACT_ADDRESSES,
@@ -24,159 +16,11 @@ from segment_assets.first_party.tables import (
     CUSTOMERS,
     QUARANTINED_CUSTOMERS,
 )
-from segment_assets.lake import Lake, ObjectStore, StoredObject, Table, Written
-from segment_assets.lake.arrivals import arrival_day
+from segment_assets.lake import Lake, Table, Written
 from segment_assets.lake.parts import Part, PartWriter
 from segment_assets.lake.private import private_folder
-from segment_assets.landing_config import CustomersLanding
 from segment_assets.people import addresses
-from segment_assets.people.consent import STATEMENTS, current_consent, query, told
-
-_LONG_AGO = -(2**62)
-# Of a file of which a part is gone nobody knows who stood in that part.
-_NOT_WHOLE = frozenset(
-    (
-        "bad_gzip", "truncated_gzip", "bad_snappy", "truncated_snappy", "unknown_compression", "bad_parquet",
-        "open_quote",
-    )
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Export:
-    """What an export says.
-
-    Attributes:
-        contacts: by customer; of an endpoint that came more than once the newest.
-        quarantined: rows of quarantined_customers.
-        delivered: records delivered.
-        good: records that contacts were taken from.
-        duplicates: records of which newer ones say all; delivered = good + duplicates + quarantined.
-        as_of: the day in the export's key; None where it has none.
-        ahead: contacts with a time in the future, which counts as none.
-        reading: the configuration that says what of it is consent, as a hash.
-    """
-
-    contacts: Contacts
-    quarantined: pa.Table
-    delivered: int
-    good: int
-    duplicates: int
-    as_of: date | None
-    ahead: int
-    reading: str
-
-    def nothing_lost(self, written: Mapping[Table, Written]) -> bool:
-        """The laws: delivered = good + duplicates + quarantined, and each customer of a contact is a row of customers.
-
-        Args:
-            written: the tables as `write` left them.
-        """
-        accounted = self.good + self.duplicates + written[QUARANTINED_CUSTOMERS].rows
-        return self.delivered == accounted and self.contacts.customers == written[CUSTOMERS].rows
-
-
-def latest_objects(store: ObjectStore, landing: CustomersLanding) -> tuple[list[StoredObject], date | None]:
-    """Objects of the latest export, and its day. Objects without a day count only where none has one."""
-    objects = _objects(store, landing)
-    day = max((d for o in objects if (d := arrival_day(o.key))), default=None)
-    return [o for o in objects if arrival_day(o.key) == day], day
-
-
-def export_sizes(store: ObjectStore, landing: CustomersLanding) -> dict[date, int]:
-    """Bytes of every export that lies in the landing place, by its day."""
-    sizes: dict[date, int] = {}
-    for stored in _objects(store, landing):
-        if day := arrival_day(stored.key):
-            sizes[day] = sizes.get(day, 0) + stored.size
-    return sizes
-
-
-def _objects(store: ObjectStore, landing: CustomersLanding) -> list[StoredObject]:
-    return [o for o in store.list(landing.path) if o.size and not o.key.rpartition("/")[2].startswith(("_", "."))]
-
-
-def read(store: ObjectStore, landing: CustomersLanding, today: date | None = None) -> Export:
-    """The latest export.
-
-    Args:
-        store: the landing place.
-        landing: where and how customers lie in it.
-        today: after it, and after the export's own day, nothing was said yet: consent that is dated in the future would
-            stand against every withdrawal until then. Default: today, UTC.
-
-    Raises:
-        LandingError: a mapped column is missing, or an object can't be read to its end: the export would replace
-            everybody by those in the rest.
-    """
-    objects, as_of = latest_objects(store, landing)
-    good, bad = ContactWriter(), list[tuple[str, int, str | None, bytes]]()
-    delivered = 0
-    for stored in objects:
-        before = delivered
-        with content_of(store, stored) as content:
-            for position, what in _records(stored.key, content, landing):
-                delivered += 1
-                if isinstance(what, Piece):
-                    _refuse_a_part(stored.key, what.reason)
-                    bad.append((stored.key, position, what.reason, what.content))
-                else:
-                    good.add(before + position, what)
-    day = max(today or datetime.now(UTC).date(), as_of or date.min)
-    timely, ahead = good.contacts().known_by(_end_of(day + timedelta(days=1)))  # it may be tomorrow where it was said
-    contacts, duplicates = timely.newest()
-    pa.default_memory_pool().release_unused()
-    return Export(
-        contacts,
-        QUARANTINED_CUSTOMERS.of(bad),
-        delivered=delivered,
-        good=contacts.records,
-        duplicates=duplicates,
-        as_of=as_of,
-        ahead=ahead,
-        reading=_reading(landing),
-    )
-
-
-def _end_of(day: date) -> int:
-    end = datetime.combine(day, time.max, UTC)
-    return int(end.timestamp()) * 1_000_000
-
-
-def _refuse_a_part(key: str, reason: str | None) -> None:
-    if reason not in _NOT_WHOLE:
-        return
-    mend = {
-        "unknown_compression": "write CSV, JSON lines or Parquet, plain or gzip; a workbook is saved as CSV",
-        "open_quote": "close the quote that is open at its end",
-    }.get(reason, "deliver it again")
-    raise LandingError(
-        f"segmentation.yaml: landing.customers.path: {key} can't be read to its end ({reason}): customers stay as they "
-        f"were; {mend}"
-    )
-
-
-def _records(key: str, content: Content, landing: CustomersLanding) -> endpoints.Read:
-    if landing.table:
-        return own_customers.read(key, content, landing.table)
-    return endpoints.read(key, content, landing)
-
-
-def _reading(landing: CustomersLanding) -> str:
-    said = landing.model_dump(mode="json", include={"format", "table", "consent_attribute", "opt_out_none_is_consent"})
-    return addresses.sha256(json.dumps(said, sort_keys=True))[:12]
-
-
-def tables(export: Export, phone_region: str | None) -> dict[Table, pa.Table]:
-    """Rows of every table that is made from an export."""
-    found, people, readable = zip(*_hashed(export.contacts, phone_region), strict=True)
-    return {
-        QUARANTINED_CUSTOMERS: export.quarantined,
-        CONTACT_ADDRESSES: pa.concat_tables(readable),
-        CONSENT_STATE: current_consent(_statements(export.contacts)),
-        CUSTOMER_ENDPOINTS: pa.concat_tables(found),
-        CUSTOMERS: pa.concat_tables(people),
-    }
+from segment_assets.people.consent import STATEMENTS, query, told
 
 
 def states(lake: Lake) -> dict[Table, Written]:
@@ -230,7 +74,7 @@ def _in_files(lake: Lake, export: Export, region: str | None) -> Iterator[dict[T
             for batch in _appended(lake, export):
                 consent.add(pa.Table.from_batches([batch]).select(CONSENT_STATE.schema.names))
         with files[CUSTOMER_ENDPOINTS] as found, files[CUSTOMERS] as people, files[CONTACT_ADDRESSES] as readable:
-            for some_endpoints, some_people, some_addresses in _hashed(export.contacts, region):
+            for some_endpoints, some_people, some_addresses in in_key_order(export.contacts, region):
                 found.add(some_endpoints)
                 people.add(some_people)
                 readable.add(some_addresses)
@@ -247,80 +91,6 @@ def _appended(lake: Lake, export: Export) -> Iterator[pa.RecordBatch]:
 
 def _hashes(table: Table) -> list[str]:
     return [name for name in table.schema.names if "sha256" in name]
-
-
-def _hashed(contacts: Contacts, region: str | None) -> Iterator[tuple[pa.Table, pa.Table, pa.Table]]:
-    """Rows of customer_endpoints, customers and contact_addresses, some thousand customers at a time, in key order."""
-    found: list[tuple[object, ...]] = []
-    people: list[tuple[object, ...]] = []
-    readable: list[tuple[object, ...]] = []
-
-    def tables() -> tuple[pa.Table, pa.Table, pa.Table]:
-        return CUSTOMER_ENDPOINTS.of(found), CUSTOMERS.of(people), CONTACT_ADDRESSES.of(sorted(readable))
-
-    for customer, own in groupby(contacts, attrgetter("customer_id")):
-        addressed = [(contact, _normalised(contact, region)) for contact in own]
-        found += [_endpoint(contact, address) for contact, address in addressed if contact.endpoint_id]
-        readable += [(customer, c.channel, c.endpoint_id, _sent_to(c, a)) for c, a in addressed if a and _is_sent_to(c)]
-        people.append(_customer(customer, addressed))
-        if len(found) + len(people) >= AT_ONCE:
-            yield tables()
-            found, people, readable = [], [], []
-    yield tables()
-
-
-def _normalised(contact: Contact, region: str | None) -> str | None:
-    if contact.channel == "email":
-        return addresses.normalise_email(contact.address)
-    if contact.channel == "sms":
-        return addresses.normalise_phone(contact.address, region)
-    return contact.address
-
-
-def _is_sent_to(contact: Contact) -> bool:
-    return contact.active and contact.endpoint_id is not None and contact.channel != "other"
-
-
-def _sent_to(contact: Contact, normalised: str) -> str | None:
-    return addresses.deliverable_email(contact.address) if contact.channel == "email" else normalised
-
-
-def _endpoint(c: Contact, address: str | None) -> tuple[object, ...]:
-    hashed = (
-        addresses.address_hash("email", address)
-        if c.channel == "email"
-        else addresses.address_hash("phone", address)
-        if c.channel == "sms"
-        else addresses.sha256(f"{c.channel}:{address}")
-        if address
-        else None
-    )
-    plain = {"email": addresses.email_sha256, "sms": addresses.phone_sha256_e164}.get(c.channel)
-    digits = addresses.phone_sha256_digits(address) if c.channel == "sms" else None
-    device = addresses.sha256(f"device:{c.device_id}") if c.device_id else None
-    postal = addresses.postal_sha256(c.postal)
-    return (
-        *(c.customer_id, c.endpoint_id, c.channel, hashed, plain(address) if plain else None, digits),
-        *(device, c.device_kind, postal, c.active, c.effective_at),
-    )
-
-
-def _customer(customer: str, own: list[tuple[Contact, str | None]]) -> tuple[object, ...]:
-    # The best comes first: one that can be written to, then the newest.
-    own.sort(key=lambda pair: (not pair[0].active, -(pair[0].effective_at or _LONG_AGO), pair[0].endpoint_id or ""))
-    email = next((address for c, address in own if c.channel == "email" and address), None)
-    phone = next((address for c, address in own if c.channel == "sms" and address), None)
-    return (
-        customer,
-        addresses.email_sha256(email),
-        addresses.email_sha256(addresses.without_tag(email)),
-        addresses.email_sha256_google(email),
-        addresses.phone_sha256_e164(phone),
-        addresses.phone_sha256_digits(phone),
-        next((c.country for c, _ in own if c.country), None),
-        sum(1 for c, _ in own if c.endpoint_id),
-        max((c.effective_at for c, _ in own if c.effective_at is not None), default=None),
-    )
 
 
 def _statements(contacts: Contacts) -> pa.Table:

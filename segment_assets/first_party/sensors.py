@@ -10,7 +10,7 @@ import dagster as dg
 from segment_assets.automation import arrival_days
 from segment_assets.first_party import notices, suppression_lists
 from segment_assets.first_party.assets import LANDING_CUSTOMERS, LANDING_EVENTS
-from segment_assets.first_party.customers import latest_objects
+from segment_assets.first_party.customer_exports import latest_objects
 from segment_assets.first_party.deliveries import LandingDay
 from segment_assets.first_party.formats.choice import format_of
 from segment_assets.first_party.port import Arrivals

@@ -10,7 +10,7 @@ from rich.table import Table as Grid
 from segment_assets import deployment
 from segment_assets.dashboards.disclosure import MINIMUM, People, breakdown, people
 from segment_assets.deployment import Settings
-from segment_assets.first_party import customers as customer_records
+from segment_assets.first_party import customer_exports
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Lake
 from segment_assets.people.addresses import AddressType
@@ -200,7 +200,7 @@ def _columns(audience: Audience) -> tuple[str, str]:
 def _mistakes(settings: Settings, audience: Audience, known: set[str], wanted: set[str]) -> Mapping[str, Mistake]:
     # Our readable addresses are read where they land, and leave this function as nothing but reasons.
     where = settings.segmentation.landing.customers
-    export = customer_records.read(deployment.resource(settings, "landing"), where)
+    export = customer_exports.read(deployment.resource(settings, "landing"), where)
     kind: AddressType = "email" if audience.identified_by == "email" else "phone"
     channel = "email" if kind == "email" else "sms"
     written = (c.address for c in export.contacts if c.channel == channel and c.address)

@@ -39,25 +39,16 @@ def state_of(written: str | None) -> State:
 SAID = pa.schema([*STATEMENTS, ("statement", pa.int64()), ("told_on", pa.date32()), ("reading", pa.string())])
 
 
-def current_consent(statements: pa.Table) -> pa.Table:
-    """One row per customer, channel and purpose: the state that holds, of what one export says.
+def said_consent(statements: pa.Table) -> pa.Table:
+    """What one export says: one row per customer, channel and purpose that `holds`, and perhaps one beside it.
 
     The latest statement wins, and denied beats granted on a tie. `unknown` is the absence of a statement, so it holds
     only where nobody said anything; it is never consent. Without a time a denial is newer than every other statement,
-    a grant older.
+    a grant older. The latest denial that has a time is there too where another statement holds: whoever said no keeps
+    saying no until they say yes later, so it is to be known when the other is told no more.
 
     Args:
         statements: columns customer_id, channel, purpose, state (granted, denied or unknown), source, effective_at.
-    """
-    told = said_consent(statements)
-    return told.filter(told["holds"]).select(STATEMENTS.names)
-
-
-def said_consent(statements: pa.Table) -> pa.Table:
-    """The same with a column `holds`, and with the latest denial that has a time, where another statement holds.
-
-    Whoever said no keeps saying no until they say yes later: a denial beside which another one holds today is to be
-    known when the other is told no more.
     """
     return _run("said_consent", statements=statements.select(STATEMENTS.names).cast(STATEMENTS))
 

@@ -14,7 +14,7 @@ from segment_assets.contract_config import (
     RowsPromise,
     VolumePromise,
 )
-from segment_assets.first_party import assets, contract_customers, contract_events
+from segment_assets.first_party import assets, contract_customers, contract_events, customer_exports
 from segment_assets.first_party import customers as customer_records
 from segment_assets.first_party.event_account import account
 from segment_assets.landing_config import CustomersLanding, EventsLanding, EventTable, Landing
@@ -154,7 +154,7 @@ def test_an_export_of_customers_keeps_its_contract_or_says_what_it_breaks(lake, 
     where = CustomersLanding()
     exported(landing, 1, *(endpoint(f"C{n}", f"c{n}@example.org") for n in range(50)))
     exported(landing, 2, endpoint("C1", "c1@example.org"), endpoint("C2"), b"{broken")
-    export = customer_records.read(landing, where)
+    export = customer_exports.read(landing, where)
     customer_records.write(lake, export, None, "run")
     contract = CustomersContract(
         columns={"email_sha256": ColumnPromise(nulls=0.1)},
@@ -163,7 +163,7 @@ def test_an_export_of_customers_keeps_its_contract_or_says_what_it_breaks(lake, 
         quarantined=0.1,
         duplicates=0,
     )
-    sizes = customer_records.export_sizes(landing, where)
+    sizes = customer_exports.export_sizes(landing, where)
     found = contract_customers.findings(lake, contract, export, sizes, DAY + timedelta(days=9))
     said = {f.of: f.sentence for f in found if not f.kept}
     assert list(said) == ["fresh_within", "volume", "quarantined", "email_sha256"]
@@ -176,11 +176,11 @@ def test_a_promise_that_the_exports_path_does_not_let_be_looked_at_is_not_kept(l
     where, contract = CustomersLanding(), CustomersContract(fresh_within="1d", volume=VolumePromise(least=0.5))
 
     def broken():
-        export = customer_records.read(landing, where)
-        sizes = customer_records.export_sizes(landing, where)
+        export = customer_exports.read(landing, where)
+        sizes = customer_exports.export_sizes(landing, where)
         return [f.sentence for f in contract_customers.findings(lake, contract, export, sizes, DAY) if not f.kept]
 
-    customer_records.write(lake, customer_records.read(landing, where), None, "run")
+    customer_records.write(lake, customer_exports.read(landing, where), None, "run")
     assert broken() == [], "where nothing lies there nothing is promised of it"
     landing.write("customers/endpoints.jsonl", json.dumps(endpoint("C1")).encode())
     assert broken() == [

@@ -9,7 +9,15 @@ import pytest
 import yaml
 from pyiceberg.exceptions import CommitFailedException
 
-from segment_assets.first_party import assets, customers, engagement, event_account, raw_events, suppression_lists
+from segment_assets.first_party import (
+    assets,
+    customer_exports,
+    customers,
+    engagement,
+    event_account,
+    raw_events,
+    suppression_lists,
+)
 from segment_assets.first_party.deliveries import event_objects, load
 from segment_assets.first_party.formats.choice import format_of
 from segment_assets.first_party.tables import CONSENT_STATE, RAW_EVENTS, SUPPRESSION_ENTRIES
@@ -17,7 +25,7 @@ from segment_assets.lake import FolderStore
 from segment_assets.operations.refresh import PROCESS_TAG, fail_abandoned_runs
 from segment_assets.segmentation import Segmentation
 from segment_assets.segmentation import load as load_config
-from segment_assets_tests.first_party import test_assets, test_customers, test_suppression_lists
+from segment_assets_tests.first_party import exporting, test_assets, test_suppression_lists
 from segment_assets_tests.first_party.loading import PINPOINT, event, load_days, put
 from segment_assets_tests.small_world import SMALL_SEGMENTATION
 
@@ -50,8 +58,8 @@ def test_a_withdrawal_that_another_run_added_meanwhile_stays(lake, landing):
             "Attributes": {"marketing_consent": [state]},
             "EffectiveDate": f"2026-01-{day}T00:00Z",
         }
-        test_customers.put(landing, test_customers.endpoint(**said), day=f"2026/01/{day}")
-        return customers.read(landing, test_customers.PINPOINT)
+        exporting.put(landing, exporting.endpoint(**said), day=f"2026/01/{day}")
+        return customer_exports.read(landing, exporting.PINPOINT)
 
     customers.write(lake, told("granted", "01"), "US", "first")
     before, older, newer = customers.states(lake), told("granted", "02"), told("denied", "03")
@@ -62,18 +70,18 @@ def test_a_withdrawal_that_another_run_added_meanwhile_stays(lake, landing):
 
 
 def test_consent_that_comes_while_the_rest_is_computed_stays(lake, landing, monkeypatch):
-    test_customers.put(landing, test_customers.endpoint(OptOut="NONE"), day="2026/01/01")
-    older = customers.read(landing, test_customers.PINPOINT)
-    test_customers.put(landing, test_customers.endpoint(OptOut="ALL"), day="2026/01/02")
-    newer = customers.read(landing, test_customers.PINPOINT)
-    hashed = customers._hashed
+    exporting.put(landing, exporting.endpoint(OptOut="NONE"), day="2026/01/01")
+    older = customer_exports.read(landing, exporting.PINPOINT)
+    exporting.put(landing, exporting.endpoint(OptOut="ALL"), day="2026/01/02")
+    newer = customer_exports.read(landing, exporting.PINPOINT)
+    hashed = customers.in_key_order
 
     def after_another(contacts, region):
-        monkeypatch.setattr(customers, "_hashed", hashed)
+        monkeypatch.setattr(customers, "in_key_order", hashed)
         customers.write(lake, newer, "US", "newer")
         return hashed(contacts, region)
 
-    monkeypatch.setattr(customers, "_hashed", after_another)
+    monkeypatch.setattr(customers, "in_key_order", after_another)
     with REFUSED:
         customers.write(lake, older, "US", "older")
     assert [r["state"] for r in lake.read(CONSENT_STATE).to_pylist()] == ["denied"]

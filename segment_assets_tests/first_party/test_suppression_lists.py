@@ -21,7 +21,7 @@ from segment_assets.first_party.tables import (
 from segment_assets.landing_config import SuppressionList
 from segment_assets.segmentation import load
 from segment_assets.segments.tables import suppressed_channels
-from segment_assets_tests.first_party.test_customers import OWN
+from segment_assets_tests.first_party.exporting import OWN, build
 from segment_assets_tests.small_world import SMALL_SEGMENTATION
 
 PATH = "suppression/stop.csv"
@@ -47,8 +47,7 @@ def listed(lake, landing, *lines, where=BOTH, header="mail,tel"):
 def read(lake, landing, where=BOTH):
     if not lake.state(CUSTOMER_ENDPOINTS).rows:
         landing.write("customers/customers.csv", CUSTOMERS.encode())
-        rows = customers.tables(customers.read(landing, OWN), "US")
-        lake.write(CUSTOMER_ENDPOINTS, rows[CUSTOMER_ENDPOINTS], "run")
+        build(lake, landing, OWN)
     found = suppression_lists.read(landing, {"stop": where}, "US")
     assert found.nothing_lost
     suppression_lists.write(lake, found, "run")
@@ -89,8 +88,8 @@ def test_white_space_around_an_id_is_no_part_of_it(lake, landing, known_as, list
     landing.write(
         "customers/customers.csv", f"id,mail,tel,land,seen,news,app\n{known_as},d@example.org,,,,,\n".encode()
     )
-    rows = customers.tables(customers.read(landing, OWN), "US")
-    known = rows[customers.CUSTOMERS]["customer_id"].to_pylist()
+    build(lake, landing, OWN)
+    known = lake.read(customers.CUSTOMERS)["customer_id"].to_pylist()
     by_id = SuppressionList(path=PATH, customer="who")
     found = listed(lake, landing, f'"{listed_as}"', where=by_id, header="who")
     assert known == ["dan"] == sorted({who for who, _ in found})

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from segment_assets.first_party import customers
+from segment_assets.first_party import customer_exports, customers
 from segment_assets.identity import invariants
 from segment_assets.identity.edges import identity_edges
 from segment_assets.identity.keys import graph_key
@@ -124,7 +124,7 @@ def test_placeholders_are_known_as_step_two_hashes_them(lake: Lake, landing: Fol
     content = gzip.compress("\n".join(json.dumps(line) for line in lines).encode())
     landing.write("customers/2026/03/01/endpoints.jsonl.gz", content)
     config = CustomersLanding(phone_region="US")
-    customers.write(lake, customers.read(landing, config), config.phone_region, "test")
+    customers.write(lake, customer_exports.read(landing, config), config.phone_region, "test")
     lake.write(IDENTITY_EDGES, identity_edges(lake, graph_key()), "test")
     found = {(row["kind"], row["guard"]) for row in lake.read(IDENTITY_EDGES).to_pylist()}
     assert found == {(kind, "placeholder") for kind in ("email", "phone", "device", "address")}

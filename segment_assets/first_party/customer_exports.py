@@ -1,0 +1,153 @@
+"""The latest export of customers in the landing place: every record of it, or why it is none."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import pyarrow as pa
+
+from segment_assets.first_party.compression import Content
+from segment_assets.first_party.contact_rows import Contacts, ContactWriter
+from segment_assets.first_party.contents import content_of
+from segment_assets.first_party.errors import LandingError
+from segment_assets.first_party.formats import endpoints, own_customers
+from segment_assets.first_party.records import Piece
+from segment_assets.first_party.tables import CUSTOMERS, QUARANTINED_CUSTOMERS
+from segment_assets.lake import ObjectStore, StoredObject, Table, Written
+from segment_assets.lake.arrivals import arrival_day
+from segment_assets.landing_config import CustomersLanding
+from segment_assets.people.addresses import sha256
+
+# Of a file of which a part is gone nobody knows who stood in that part.
+_NOT_WHOLE = frozenset(
+    (
+        "bad_gzip", "truncated_gzip", "bad_snappy", "truncated_snappy", "unknown_compression", "bad_parquet",
+        "open_quote",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export says.
+
+    Attributes:
+        contacts: by customer; of an endpoint that came more than once the newest.
+        quarantined: rows of quarantined_customers.
+        delivered: records delivered.
+        good: records that contacts were taken from.
+        duplicates: records of which newer ones say all; delivered = good + duplicates + quarantined.
+        as_of: the day in the export's key; None where it has none.
+        ahead: contacts with a time in the future, which counts as none.
+        reading: the configuration that says what of it is consent, as a hash.
+    """
+
+    contacts: Contacts
+    quarantined: pa.Table
+    delivered: int
+    good: int
+    duplicates: int
+    as_of: date | None
+    ahead: int
+    reading: str
+
+    def nothing_lost(self, written: Mapping[Table, Written]) -> bool:
+        """The laws: delivered = good + duplicates + quarantined, and each customer of a contact is a row of customers.
+
+        Args:
+            written: the tables as `write` left them.
+        """
+        accounted = self.good + self.duplicates + written[QUARANTINED_CUSTOMERS].rows
+        return self.delivered == accounted and self.contacts.customers == written[CUSTOMERS].rows
+
+
+def latest_objects(store: ObjectStore, landing: CustomersLanding) -> tuple[list[StoredObject], date | None]:
+    """Objects of the latest export, and its day. Objects without a day count only where none has one."""
+    objects = _objects(store, landing)
+    day = max((d for o in objects if (d := arrival_day(o.key))), default=None)
+    return [o for o in objects if arrival_day(o.key) == day], day
+
+
+def export_sizes(store: ObjectStore, landing: CustomersLanding) -> dict[date, int]:
+    """Bytes of every export that lies in the landing place, by its day."""
+    sizes: dict[date, int] = {}
+    for stored in _objects(store, landing):
+        if day := arrival_day(stored.key):
+            sizes[day] = sizes.get(day, 0) + stored.size
+    return sizes
+
+
+def _objects(store: ObjectStore, landing: CustomersLanding) -> list[StoredObject]:
+    return [o for o in store.list(landing.path) if o.size and not o.key.rpartition("/")[2].startswith(("_", "."))]
+
+
+def read(store: ObjectStore, landing: CustomersLanding, today: date | None = None) -> Export:
+    """The latest export.
+
+    Args:
+        store: the landing place.
+        landing: where and how customers lie in it.
+        today: after it, and after the export's own day, nothing was said yet: consent that is dated in the future would
+            stand against every withdrawal until then. Default: today, UTC.
+
+    Raises:
+        LandingError: a mapped column is missing, or an object can't be read to its end: the export would replace
+            everybody by those in the rest.
+    """
+    objects, as_of = latest_objects(store, landing)
+    good, bad = ContactWriter(), list[tuple[str, int, str | None, bytes]]()
+    delivered = 0
+    for stored in objects:
+        before = delivered
+        with content_of(store, stored) as content:
+            for position, what in _records(stored.key, content, landing):
+                delivered += 1
+                if isinstance(what, Piece):
+                    _refuse_a_part(stored.key, what.reason)
+                    bad.append((stored.key, position, what.reason, what.content))
+                else:
+                    good.add(before + position, what)
+    day = max(today or datetime.now(UTC).date(), as_of or date.min)
+    timely, ahead = good.contacts().known_by(_end_of(day + timedelta(days=1)))  # it may be tomorrow where it was said
+    contacts, duplicates = timely.newest()
+    pa.default_memory_pool().release_unused()
+    return Export(
+        contacts,
+        QUARANTINED_CUSTOMERS.of(bad),
+        delivered=delivered,
+        good=contacts.records,
+        duplicates=duplicates,
+        as_of=as_of,
+        ahead=ahead,
+        reading=_reading(landing),
+    )
+
+
+def _end_of(day: date) -> int:
+    end = datetime.combine(day, time.max, UTC)
+    return int(end.timestamp()) * 1_000_000
+
+
+def _refuse_a_part(key: str, reason: str | None) -> None:
+    if reason not in _NOT_WHOLE:
+        return
+    mend = {
+        "unknown_compression": "write CSV, JSON lines or Parquet, plain or gzip; a workbook is saved as CSV",
+        "open_quote": "close the quote that is open at its end",
+    }.get(reason, "deliver it again")
+    raise LandingError(
+        f"segmentation.yaml: landing.customers.path: {key} can't be read to its end ({reason}): customers stay as they "
+        f"were; {mend}"
+    )
+
+
+def _records(key: str, content: Content, landing: CustomersLanding) -> endpoints.Read:
+    if landing.table:
+        return own_customers.read(key, content, landing.table)
+    return endpoints.read(key, content, landing)
+
+
+def _reading(landing: CustomersLanding) -> str:
+    said = landing.model_dump(mode="json", include={"format", "table", "consent_attribute", "opt_out_none_is_consent"})
+    return sha256(json.dumps(said, sort_keys=True))[:12]
