@@ -18,8 +18,8 @@ from segment_assets.activation.plan import RECIPIENT, WANTED, Begun, Held, Plan
 from segment_assets.activation.port import ActivationError, Receipt, Status
 from segment_assets.activation.tables import ACTIVATION_LEDGER, active_members
 from segment_assets.lake import Lake, Table, Written
+from segment_assets.lake.changing import ATTEMPTS, changed
 
-ATTEMPTS = 10
 _ASKED = ["destination", "segment", "sequence", "content_key", "guard", "place"]
 
 
@@ -134,16 +134,10 @@ def commit(lake: Lake, plan: Plan, receipt: Receipt, status: Status, run_id: str
 
 
 def _replace(lake: Lake, table: Table, change: Callable[[pa.Table], pa.Table], plan: Plan, run_id: str) -> Written:
-    """Read, change, write; from the start again when another writer came between."""
-    for _ in range(ATTEMPTS):
-        before = lake.state(table)
-        rows = change(table.conform(lake.read(table)))
-        as_of = max(day for day in (before.as_of, plan.order.as_of) if day)
-        try:
-            return lake.write(table, rows, run_id, as_of=as_of, replacing=before)
-        except (CommitFailedException, ValidationException):
-            continue
-    raise ActivationError(f"{table.name} was written by others {ATTEMPTS} times: run the asset again")
+    try:
+        return changed(lake, table, change, run_id, plan.order.as_of)
+    except (CommitFailedException, ValidationException) as taken:
+        raise ActivationError(f"{table.name} was written by others {ATTEMPTS} times: run the asset again") from taken
 
 
 def _row(plan: Plan, receipt: Receipt, status: Status) -> dict[str, object]:
