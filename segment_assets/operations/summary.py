@@ -68,7 +68,9 @@ class Summary:
 
     def show(self, console: Console) -> None:
         """Print it."""
-        for part in (self._read(), *self._ladder(), self._models(), self._segments(), self._places()):
+        for part in (
+            self._read(), *self._ladder(), self._models(), self._segments(), *self._left_behind(), self._places(),
+        ):  # fmt: skip
             console.print(part)
 
     def _read(self) -> Grid:
@@ -156,6 +158,23 @@ class Summary:
                 [segment],
             ).fetchall()
         return "\n".join(f"{destination} {members:,}" for destination, members in rows) or "-"
+
+    def _left_behind(self) -> Iterator[Grid | str]:
+        """Who was told to be in, and whom nobody tells to leave: their segment or destination is configured no more."""
+        with self.lake.connect(ACTIVATION_LEDGER) as db:
+            every = db.execute(
+                "SELECT segment, destination, max_by(members, sequence) FROM activation_ledger "
+                "GROUP BY segment, destination ORDER BY segment, destination"
+            ).fetchall()
+        segments = self.config.segments
+        left = [row for row in every if row[2] and not (row[0] in segments and row[1] in segments[row[0]].destinations)]
+        if not left:
+            return
+        grid = _grid("Still in, though segmentation.yaml has them no more", "segment", "destination", "customers")
+        for segment, destination, members in left:
+            grid.add_row(segment, destination, f"{members:,}")
+        yield grid
+        yield 'Put each back with where: "FALSE", and refresh: then all are told to leave.'
 
     def _places(self) -> Grid:
         grid = _grid("Where", "", "")

@@ -95,12 +95,29 @@ def test_a_file_whose_good_rows_tell_other_days_than_its_key_was_read(lake, land
     assert list(quarantined.warnings(lake, where)) == []
 
 
-def test_what_a_destination_holds_is_of_its_last_activation_and_not_all_that_was_ever_sent(lake, landing):
-    about = {"segment": "win_back", "content_key": "k", "purpose": "p", "as_of": TODAY, "joined": 0, "left": 0}
+def activated(lake, *told):
+    """Activations of a segment at a destination: their number, members and rows sent."""
+    about = {"content_key": "k", "purpose": "p", "as_of": TODAY, "joined": 0, "left": 0}
     about |= {"stayed": 0, "location": "x", "state": "SUCCEEDED"}
-    told = [("files", 1, 90, 90), ("files", 3, 86, 92), ("pinpoint", 1, 40, 80)]
-    rows = [about | {"destination": d, "sequence": n, "members": m, "rows_sent": s} for d, n, m, s in told]
+    names = ("segment", "destination", "sequence", "members", "rows_sent")
+    rows = [about | dict(zip(names, one, strict=True)) for one in told]
     lake.write(ACTIVATION_LEDGER, pa.Table.from_pylist(rows, ACTIVATION_LEDGER.schema), "run")
+
+
+def test_who_is_left_behind_where_segmentation_yaml_has_a_segment_no_more_is_said(lake, landing):
+    known = next(iter(segmentation.load(segmentation.DEMO_FILE).segments["win_back"].destinations))
+    activated(lake, ("win_back", known, 1, 90, 90))
+    assert "Still in" not in shown(lake, landing, (TODAY, 1))
+    activated(lake, ("win_back", known, 1, 90, 90), ("win_back", "old", 1, 80, 80), ("gone", known, 1, 70, 70))
+    said = " ".join(shown(lake, landing, (TODAY, 1)).split())
+    assert f"customers gone {known} 70 win_back old 80 Put each back" in said
+    activated(lake, ("gone", known, 1, 70, 70), ("gone", known, 2, 0, 70))
+    assert "Still in" not in shown(lake, landing, (TODAY, 1))
+
+
+def test_what_a_destination_holds_is_of_its_last_activation_and_not_all_that_was_ever_sent(lake, landing):
+    told = [("files", 1, 90, 90), ("files", 3, 86, 92), ("pinpoint", 1, 40, 80)]
+    activated(lake, *(("win_back", *one) for one in told))
     said = shown(lake, landing, (TODAY, 1))
     assert "held by" in said
     assert {"files 86", "pinpoint 40"} <= {" ".join(line.split()[-2:]) for line in said.splitlines()}
