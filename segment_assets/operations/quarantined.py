@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from segment_assets.first_party.tables import ARRIVAL_DAYS, QUARANTINED_RECORDS
+import pyarrow.compute as pc
+
+from segment_assets.first_party.tables import ARRIVAL_DAYS, QUARANTINED_RECORDS, RAW_EVENTS
 from segment_assets.lake import Lake, Table
 from segment_assets.landing_config import Landing
 
@@ -40,15 +42,24 @@ def reasons(lake: Lake, table: Table) -> list[str]:
 
 
 def unread(lake: Lake) -> list[Unread]:
-    """Objects with events of days on which nothing could be read, the largest first.
+    """Objects with events of which nothing could be read, the largest first.
 
-    What is quarantined of an object lies on a day of its good records, where it has any: so it has none.
+    What is quarantined of an object lies on a day of its good records, where it has any.
     """
     with lake.connect(QUARANTINED_RECORDS, ARRIVAL_DAYS) as db:
+        # Positions are of good and bad records: where bad ones alone reach the highest, the rest may be good, or not.
+        perhaps = db.sql(
+            "SELECT arrival_date, object_key, count(*) AS records, mode(reason) AS reason FROM quarantined_records "
+            "JOIN arrival_days USING (arrival_date) WHERE objects > 0 "
+            "GROUP BY arrival_date, object_key HAVING records = max(position) + 1"
+        ).to_arrow_table()
+    if not perhaps.num_rows:
+        return []
+    days = pc.min_max(perhaps["arrival_date"]).as_py()
+    with lake.connect(RAW_EVENTS, between=(days["min"], days["max"]), perhaps=perhaps) as db:
         found = db.sql(
-            "SELECT object_key, count(*) AS records, mode(reason) FROM quarantined_records "
-            "JOIN arrival_days USING (arrival_date) WHERE good = 0 AND objects > 0 "
-            "GROUP BY object_key ORDER BY records DESC, object_key"
+            "SELECT object_key, records, reason FROM perhaps ANTI JOIN raw_events USING (arrival_date, object_key) "
+            "ORDER BY records DESC, object_key"
         ).fetchall()
     return [Unread(*row) for row in found]
 

@@ -14,7 +14,7 @@ from segment_assets.operations import quarantined
 from segment_assets.operations.summary import DECISIONS, Summary
 from segment_assets.segments.tables import REASONS, predictive_segments
 from segment_assets.third_party.tables import partner_audience
-from segment_assets_tests.first_party.loading import load_days
+from segment_assets_tests.first_party.loading import event, load_days, text
 
 TODAY = datetime.now(UTC).date()
 
@@ -85,6 +85,14 @@ def test_the_screen_tells_the_reasons_and_a_delivery_of_which_nothing_was_read(l
         "say how they are written under landing.events.table.time_format; to look at them: segment-assets sql "
         '"SELECT * FROM raw.quarantined_records"'
     ]
+
+
+def test_a_file_of_which_nothing_was_read_is_told_though_its_day_has_good_records(lake, landing):
+    landing.write("events/2026/02/01/good.jsonl", text(event(), b"{broken", event(number=1)))
+    landing.write("events/2026/02/01/first.jsonl", text(b"{broken", event(number=2)))
+    landing.write("events/2026/02/01/bad.jsonl", text(b"{broken\n", b"[]"))
+    load_days(lake, landing)
+    assert [(one.object_key, one.records) for one in quarantined.unread(lake)] == [("events/2026/02/01/bad.jsonl", 2)]
 
 
 def test_a_file_whose_good_rows_tell_other_days_than_its_key_was_read(lake, landing):
