@@ -185,6 +185,11 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
             blocking("keys_unique", EVENTS, "No event is there twice on its arrival day."),
             blocking("schema", EVENTS, "Columns, types and event names are those that are described."),
             blocking("one_mapping", EVENTS, "Every day was made by the code and the mapping in force."),
+            dg.AssetCheckSpec(
+                "suppressions_name_somebody",
+                asset=EVENTS,
+                description="Who unsubscribed, complained or bounced is told.",
+            ),
             *contracts(EVENTS, contract),
         ],
     )
@@ -198,6 +203,7 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
             dg.AssetCheckResult(check_name="nothing_lost", passed=account.nothing_lost, metadata=asdict(account)),
             dg.AssetCheckResult(check_name="keys_unique", passed=account.keys == account.events),
             dg.AssetCheckResult(check_name="schema", passed=not unknown, metadata={"departures": unknown}),
+            _names_somebody(account.suppress_nobody),
             _one_mapping(of_another_mapping(lake.inputs(ENGAGEMENT_EVENTS), code), len(written.versions)),
         ]
         if contract:
@@ -263,6 +269,16 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
         )
 
     return customers
+
+
+def _names_somebody(nobody: int) -> dg.AssetCheckResult:
+    said = f"{nobody:,} of those that unsubscribed, complained or bounced are named by no customer, endpoint or address"
+    return dg.AssetCheckResult(
+        check_name="suppressions_name_somebody",
+        passed=not nobody,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{said}: nobody is suppressed by them" if nobody else None,
+    )
 
 
 def _one_mapping(left: list[str], days: int) -> dg.AssetCheckResult:

@@ -34,6 +34,7 @@ class Account:
         late: events known more than 24 hours after they occurred.
         in_future: events that occurred more than 5 minutes after they were received.
         of_nobody: events that name neither a customer nor an endpoint; by its endpoint an event finds its customer.
+        suppress_nobody: events that close a channel, and name no address either.
     """
 
     good: int
@@ -45,6 +46,7 @@ class Account:
     late: int
     in_future: int
     of_nobody: int
+    suppress_nobody: int
 
     @property
     def nothing_lost(self) -> bool:

@@ -18,6 +18,7 @@ AddressType = Literal["email", "phone"]
 # Unquoted, as RFC 5321 writes it: `[a@example.org]`, `mailto:a@example.org` and `a@example.org;b` are something else.
 _NONE = r"@\s()<>\[\]\\,;:\"\x00-\x1f\x7f"
 _EMAIL = re.compile(rf"[^{_NONE}]+@[^{_NONE}.]+(?:\.[^{_NONE}.]+)+")
+_NAMED = re.compile(r"[^<>]*<([^<>]+)>\s*")
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"  # what copying from a page or a file leaves at the ends
 _PUNCTUATION = {ord(sign): None for sign in " ().-"}
 _TEN_DIGITS = re.compile("[2-9][0-9]{9}")
@@ -42,6 +43,12 @@ def deliverable_email(written: str | None) -> str | None:
         return None
     address = _composed(written).strip().strip(_INVISIBLE).strip()
     return address if _EMAIL.fullmatch(address) else None
+
+
+def mailbox(written: str | None) -> str | None:
+    """The address of `Dana <dana@example.org>`, as mail servers may name whom they answer; all else as it is."""
+    found = _NAMED.fullmatch(written) if written and "<" in written else None
+    return found[1] if found else written
 
 
 def _composed(text: str) -> str:
@@ -162,6 +169,17 @@ def looks_like_an_address(text: str) -> bool:
     )
 
 
+@lru_cache(maxsize=4_096)
+def called_a_number(name: str) -> bool:
+    """Whether a text is called a telephone number, in English: `phone`, `mobileNumber`, `tel_home`."""
+    return bool(_NUMBERS_NAME.search(_NEXT_WORD.sub(" ", name).lower()))
+
+
+def looks_like_a_number(text: str) -> bool:
+    """Whether a text may be a telephone number as it is written within a country: only its name tells what it is."""
+    return bool(_LOCAL_NUMBER.fullmatch(text))
+
+
 def without_addresses(text: str) -> str:
     """A server's answer with its e-mail addresses and telephone numbers left out: it often names whom it refused."""
     return _EACH_NUMBER.sub("[number]", _EACH_EMAIL.sub("[address]", text)) if _SIGNS.search(text) else text
@@ -172,4 +190,7 @@ _SIGNS = re.compile("[@+]|%40")
 _EACH_NUMBER = re.compile(r"\+\d[\d ().-]{6,18}\d")
 _ANY_EMAIL = re.compile(r"[^@\s]@[^@\s.]+\.[^@\s]")
 _ANY_PHONE = re.compile(r"\+\d[\d ().-]{6,18}\d")
+_NEXT_WORD = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
+_NUMBERS_NAME = re.compile(r"\b(?:(?:tele|cell)?phones?(?:number|no|nr)?|tel|mobile|cell|msisdn|fax)\b")
+_LOCAL_NUMBER = re.compile(r"(?!\d{4}-\d\d-\d\d)\s*(?:[(+]?\d[\s()./-]*){6,15}")  # no date
 _CALLED = re.compile(r"(?:tel:|wa\.me/)\d{7,}")

@@ -150,6 +150,7 @@ def test_events_and_customers_are_built_with_their_checks(world):
         ("engagement_events", "keys_unique"): True,
         ("engagement_events", "schema"): True,
         ("engagement_events", "one_mapping"): True,
+        ("engagement_events", "suppressions_name_somebody"): True,
         ("customers", "nothing_lost"): True,
         ("customers", "no_readable_address"): True,
     }
@@ -157,6 +158,18 @@ def test_events_and_customers_are_built_with_their_checks(world):
     assert events.metadata["duplicates"].value == 1
     assert events.metadata["as_of"].value == "2026-01-01"
     assert world.lake.read(QUARANTINED_CUSTOMERS).num_rows == 1
+
+
+@pytest.mark.parametrize(("to", "named"), [("nobody", False), ("Dana <dana@example.org>", True)])
+def test_a_bounce_that_names_nobody_warns(world, to, named):
+    part = {"bounce": {"bounce_type": "Permanent", "bounced_recipients": [{"email_address": to}]}}
+    facets = {"email_channel": {"mail_event": part}}
+    put(world.landing, 1, "a", event("_email.hardbounce", client=None, facets=facets))
+    world.run("raw_events", days=[day for _, day in world.listen() if day])
+    result = world.run("engagement_events")
+    [check] = [c for c in result.get_asset_check_evaluations() if c.check_name == "suppressions_name_somebody"]
+    assert (check.passed, check.severity) == (named, dg.AssetCheckSeverity.WARN)
+    assert (check.description or "").startswith("1 of those") is not named
 
 
 def test_a_lost_record_blocks(world):

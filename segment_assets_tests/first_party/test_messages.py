@@ -193,6 +193,10 @@ def ses(kind, sent="2026-09-21T14:13:20Z", **part):
     return {"eventType": kind, "mail": {"timestamp": sent, "destination": ["dana@example.org"]}} | part
 
 
+def notification(record):
+    return {"Type": "Notification", "MessageId": "1", "TopicArn": "arn:aws:sns:x", "Message": json.dumps(record)}
+
+
 def test_without_an_hour_in_the_key_a_record_was_known_when_it_happened():
     [event] = events(ses("Send"), key=NO_HOUR)
     assert event["received_at"] == event["occurred_at"] == at(21, 14, 13, 20)
@@ -230,6 +234,22 @@ def test_an_event_concerns_whom_it_names_not_whom_the_message_was_sent_to():
     assert event["address_hash"] == sha256("email:b@x.org")
 
 
+@pytest.mark.parametrize(("part", "key"), [("bounce", "bouncedRecipients"), ("complaint", "complainedRecipients")])
+@pytest.mark.parametrize("around", [dict, notification])
+def test_of_a_bounce_or_complaint_each_whom_it_names_is_an_event(part, key, around):
+    named = [{"emailAddress": "a@x.org"}, {"emailAddress": "B <b@x.org>"}, {"emailAddress": "a@x.org"}]
+    found = events(around(ses(part.title(), **{part: {"bounceType": "Permanent", key: named}})))
+    assert [e["address_hash"] for e in found] == [sha256(f"email:{name}@x.org") for name in "aba"]
+    assert len({e["event_id"] for e in found}) == 2, "who is named twice is one event, and a copy of it"
+    assert all(e["is_suppression"] for e in found)
+
+
+@pytest.mark.parametrize("written", ['"Cee, T" <Cee@x.org>', "Cee <cee@x.org>", "<cee@x.org>", "cee@x.org"])
+def test_a_recipient_may_be_named_before_the_address(written):
+    [event] = events(ses("Complaint", complaint={"complainedRecipients": [{"emailAddress": written}]}))
+    assert event["address_hash"] == sha256("email:cee@x.org")
+
+
 @pytest.mark.parametrize(
     ("before", "now", "name"),
     [
@@ -260,7 +280,7 @@ def test_an_unknown_type_is_kept_as_app():
 
 def test_an_envelope_changes_nothing_but_the_bytes_that_were_delivered():
     bare = ses("Send")
-    around = {"Type": "Notification", "MessageId": "1", "TopicArn": "arn:aws:sns:x", "Message": json.dumps(bare)}
+    around = notification(bare)
     bridge = {"detail-type": "Email Sent", "source": "aws.ses", "detail": bare}
     plain, by_sns, by_bridge = (event for record in (bare, around, bridge) for event in events(record))
     assert plain == by_sns == by_bridge
@@ -369,6 +389,17 @@ def test_a_link_that_was_followed_comes_before_a_tag_of_its_name():
 def test_a_tag_that_is_called_as_a_person_s_address_stays_in_the_raw_zone():
     [sent] = events(tagged(ses("Send"), **{"dana@example.org": ["k"], "plan": ["gold"]}))
     assert sent["properties"] == [("plan", "gold")]
+
+
+def test_a_number_that_is_called_a_telephone_s_stays_in_the_raw_zone():
+    tags = {
+        "phone": ["0791234567"],
+        "mobileNumber": ["079 123 45 67"],
+        "order": ["0791234567"],
+        "phone_since": ["2026"],
+    }
+    [sent] = events(tagged(ses("Send"), **tags))
+    assert sent["properties"] == [("order", "0791234567"), ("phone_since", "2026")]
 
 
 def test_an_envelope_s_message_may_begin_with_a_line_end():

@@ -382,6 +382,23 @@ def test_whom_a_server_s_answer_names_stays_in_the_raw_zone():
     assert found["outcome"] == "550 [address] unknown"
 
 
+def test_a_bounce_of_several_recipients_is_an_event_of_each():
+    named = [{"email_address": DANA}, {"email_address": "Lee <lee@example.org>"}]
+    bounced = {"bounce": {"bounce_type": "Permanent", "bounced_recipients": named}}
+    facets = {"email_channel": {"mail_event": {"mail": {"message_id": "m"}} | bounced}}
+    found, bad = read(text(event("_email.hardbounce", facets=facets), event()))
+    assert bad == []
+    hashes = [e["address_hash"] for e in found if e["is_suppression"]]
+    assert hashes == [EMAIL, sha256("email:lee@example.org")]
+    assert len({e["event_id"] for e in found}) == 3
+
+
+def test_a_number_that_is_called_a_telephone_s_is_no_property():
+    attributes = {"tel": "0791234567", "Phone Number": "079 123 45 67", "sku": "0791234567"}
+    [found], _ = read(text(event(attributes=attributes)))
+    assert dict(found["properties"]) == {"sku": "0791234567"}
+
+
 def test_of_a_message_to_several_a_bounce_concerns_the_one_that_it_names():
     mail = {"message_id": "m", "destination": ["lee@example.org", "dana@example.org"]}
     told = {

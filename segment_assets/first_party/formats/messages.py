@@ -11,7 +11,10 @@ from segment_assets.first_party.vocabulary import SUPPRESSION
 from segment_assets.people.addresses import (
     AddressType,
     address_hash,
+    called_a_number,
+    looks_like_a_number,
     looks_like_an_address,
+    mailbox,
     normalise_email,
     normalise_phone,
     without_addresses,
@@ -85,7 +88,7 @@ def told_of(outcome: str | None) -> str | None:
 
 def hashed(kind: AddressType, written: str | None) -> str | None:
     """The hash that joins events to endpoints; None where it is no address."""
-    return address_hash("email", normalise_email(written)) if kind == "email" else _of_phone(written)
+    return address_hash("email", normalise_email(mailbox(written))) if kind == "email" else _of_phone(written)
 
 
 # A customer gets many messages: to parse a number takes 60 us, asking again 0.1; for an e-mail address it would take as
@@ -116,4 +119,10 @@ def properties(tags: Mapping[str, Any] | None, taken: Iterable[str], link: str |
     kept = {name: value for name in tags or () if name not in taken and (value := first(tags, name))}
     if link:
         kept["link"] = link.partition("?")[0].partition("#")[0]
-    return sorted(pair for pair in kept.items() if not any(map(looks_like_an_address, pair)))
+    return sorted((name, text) for name, text in kept.items() if not is_an_address(name, text))
+
+
+def is_an_address(name: str, text: str) -> bool:
+    """Whether a text of one's own, or its name, holds an address; or it is a number and called a telephone's."""
+    holds = looks_like_an_address(text) or looks_like_an_address(name)
+    return holds or (called_a_number(name) and looks_like_a_number(text))

@@ -12,8 +12,11 @@ import pyarrow as pa
 
 from segment_assets.first_party.formats.pinpoint_events import cost, to_columns
 from segment_assets.first_party.formats.pinpoint_shape import PROBE, Record
+from segment_assets.first_party.formats.recipients import of_each
 from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
 from segment_assets.first_party.records import Json, MalformedError
+
+_OF_RECIPIENTS = ("_email.hardbounce", "_email.softbounce", "_email.complaint")
 
 
 def _is_mine(top: Mapping[str, Any]) -> bool:
@@ -38,4 +41,11 @@ def _events(records: Sequence[Record], ends_of_hours: Sequence[int | None]) -> d
     return to_columns(records)
 
 
-PINPOINT = Kind(_is_mine, _read, _received, _events, probe=PROBE, in_envelopes=False)
+def _parts(record: Json) -> list[bytes]:
+    if record.get("event_type") not in _OF_RECIPIENTS:
+        return []
+    lists = {"bounce": "bounced_recipients", "complaint": "complained_recipients"}
+    return of_each(record, ("facets", "email_channel", "mail_event"), lists)
+
+
+PINPOINT = Kind(_is_mine, _read, _received, _events, probe=PROBE, parts=_parts, in_envelopes=False)

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from segment_assets.first_party.vocabulary import type_of
-from segment_assets.people.addresses import looks_like_an_address
+from segment_assets.people.addresses import called_a_number, looks_like_a_number, looks_like_an_address
 
 # Attributes that became a column, or that hold an address: they are no properties.
 _OF_ALL = frozenset(
@@ -56,12 +56,12 @@ def properties(attributes: Attributes, links: Sequence[str | None]) -> pa.Array:
     texts: list[str] = []
     ends = [0]
     for own, message, link in zip(attributes.each, attributes.messages, links, strict=True):
-        for name in _free(tuple(own), message, bool(link)):
+        for name, perhaps_a_number in _free(tuple(own), message, bool(link)):
             value = own[name]
             if value is None:
                 continue
             text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
-            if not looks_like_an_address(text):
+            if not looks_like_an_address(text) and not (perhaps_a_number and looks_like_a_number(text)):
                 names.append(name)
                 texts.append(text)
         if link and not looks_like_an_address(page := link.partition("?")[0].partition("#")[0]):
@@ -93,7 +93,8 @@ def _maps(column: str, ends: list[int], names: list[str], values: list[Any]) -> 
 
 
 @lru_cache(maxsize=4_096)
-def _free(names: tuple[str, ...], message: bool, link: bool) -> list[str]:
-    """Those that are properties, in order; where a link was followed, `link` is that."""
+def _free(names: tuple[str, ...], message: bool, link: bool) -> list[tuple[str, bool]]:
+    """Those that are properties, in order, and whether they are called numbers; a link that was followed is `link`."""
     taken = _OF_ALL | (_OF_MESSAGES if message else set()) | ({"link"} if link else set())
-    return sorted(name for name in names if name not in taken and not looks_like_an_address(name))
+    free = sorted(name for name in names if name not in taken and not looks_like_an_address(name))
+    return [(name, called_a_number(name)) for name in free]

@@ -16,6 +16,7 @@ from segment_assets.first_party.formats.messages import (
     suppresses,
     told_of,
 )
+from segment_assets.first_party.formats.recipients import of_each
 from segment_assets.first_party.formats.ses_shape import Preferences, Record, Subscription
 from segment_assets.first_party.formats.stream import Kind, OneByOne, in_this_century, read_as
 from segment_assets.first_party.records import Json, MalformedError
@@ -98,4 +99,8 @@ def _subscription(said: Subscription) -> str:
     return "unsubscribe" if left or (out and not joined) else "subscribe"
 
 
-SES = Kind(_is_mine, _read, _received, OneByOne(_event))
+def _parts(record: Json) -> list[bytes]:
+    return of_each(record, (), {"bounce": "bouncedRecipients", "complaint": "complainedRecipients"})
+
+
+SES = Kind(_is_mine, _read, _received, OneByOne(_event), parts=_parts)

@@ -40,10 +40,12 @@ events AS (
          )) AS unknown_types,
          COUNT_IF(received_at > occurred_at + INTERVAL 24 HOURS) AS late,
          COUNT_IF(occurred_at > received_at + INTERVAL 5 MINUTES) AS in_future,
-         COUNT_IF(user_id IS NULL AND endpoint_id IS NULL) AS of_nobody
+         COUNT_IF(user_id IS NULL AND endpoint_id IS NULL) AS of_nobody,
+         COUNT_IF(is_suppression AND user_id IS NULL AND endpoint_id IS NULL AND address_hash IS NULL) AS suppress_nobody
   FROM made
 )
-SELECT r.good, r.duplicates, r.others, e.events, e.keys, e.unknown_types, e.late, e.in_future, e.of_nobody
+SELECT r.good, r.duplicates, r.others, e.events, e.keys, e.unknown_types, e.late, e.in_future, e.of_nobody,
+       e.suppress_nobody
 FROM records AS r
 CROSS JOIN events AS e
 ORDER BY 1
