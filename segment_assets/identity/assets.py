@@ -15,7 +15,7 @@ from segment_assets.identity.persons import Resolved, resolve_persons
 from segment_assets.identity.port import GraphStore
 from segment_assets.identity.snapshot import take_snapshot
 from segment_assets.identity.tables import HOUSEHOLD_ALIAS, HOUSEHOLDS, IDENTITY_EDGES, PERSON_ALIAS, PERSONS
-from segment_assets.lake import Lake
+from segment_assets.lake import Lake, Table
 from segment_assets.reporting import Result, as_of_text, blocking, report, spec_metadata
 from segment_assets.segmentation import Segmentation
 
@@ -78,11 +78,12 @@ def _persons(config: Segmentation) -> dg.AssetsDefinition:
         check_specs=[
             blocking("every_customer_is_one_person", PERSONS_KEY, "Each customer is in exactly one person."),
             blocking("no_person_too_large", PERSONS_KEY, f"At most {LIMITS.person_maximum} customers are one person."),
+            _no_jump(PERSONS_KEY),
         ],
     )
     def persons(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
         """Which customers are one and the same person, under an id that stays from run to run."""
-        resolved = resolve_persons(lake)
+        resolved, before = resolve_persons(lake), invariants.pairs(lake, PERSONS, "person_id")
         as_of = lake.as_of(CUSTOMERS, IDENTITY_EDGES)
         # The aliases first: killed between the two, the next run finds both the old ids and what becomes of them.
         lake.write(PERSON_ALIAS, resolved.aliases, context.run.run_id, as_of=as_of)
@@ -94,6 +95,7 @@ def _persons(config: Segmentation) -> dg.AssetsDefinition:
             checks=[
                 _check("every_customer_is_one_person", misplaced == 0, customers=misplaced),
                 _check("no_person_too_large", largest <= LIMITS.person_maximum, largest=largest),
+                _joined_as_before(lake, PERSONS, "person_id", before),
             ],
             **_summary(resolved),
         )
@@ -115,11 +117,12 @@ def _households(config: Segmentation) -> dg.AssetsDefinition:
         check_specs=[
             blocking("every_person_is_in_one_household", HOUSEHOLDS_KEY, "Each person is in exactly one household."),
             blocking("no_household_too_large", HOUSEHOLDS_KEY, f"At most {LIMITS.household_maximum} persons."),
+            _no_jump(HOUSEHOLDS_KEY),
         ],
     )
     def households(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
         """Which persons live together, under an id that stays from run to run: a holdout keeps whole households out."""
-        resolved = resolve_households(lake)
+        resolved, before = resolve_households(lake), invariants.pairs(lake, HOUSEHOLDS, "household_id")
         as_of = lake.as_of(PERSONS, IDENTITY_EDGES)
         lake.write(HOUSEHOLD_ALIAS, resolved.aliases, context.run.run_id, as_of=as_of)
         written = lake.write(HOUSEHOLDS, resolved.rows, context.run.run_id, as_of=as_of)
@@ -130,6 +133,7 @@ def _households(config: Segmentation) -> dg.AssetsDefinition:
             checks=[
                 _check("every_person_is_in_one_household", misplaced == 0, persons=misplaced),
                 _check("no_household_too_large", largest <= LIMITS.household_maximum, largest=largest),
+                _joined_as_before(lake, HOUSEHOLDS, "household_id", before),
             ],
             **_summary(resolved),
         )
@@ -171,6 +175,24 @@ def _graph(config: Segmentation) -> dg.AssetsDefinition:
 
 def _check(name: str, passed: bool, **counts: int) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(check_name=name, passed=passed, metadata=counts)
+
+
+def _no_jump(key: dg.AssetKey) -> dg.AssetCheckSpec:
+    # It blocks nothing: who unsubscribed leaves by what is decided below.
+    return dg.AssetCheckSpec("joined_as_before", asset=key, description="Not many times as many belong together.")
+
+
+def _joined_as_before(lake: Lake, table: Table, cluster: str, before: int) -> dg.AssetCheckResult:
+    now, who = invariants.pairs(lake, table, cluster), "customers" if table is PERSONS else "persons"
+    said = f"{now:,} pairs of {who} are in one, where the run before had {before:,}: does something that many share "
+    jumped = invariants.jumped(before, now)
+    return dg.AssetCheckResult(
+        check_name="joined_as_before",
+        passed=not jumped,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{said}join strangers? docs/identity.md says how to find it" if jumped else None,
+        metadata={"pairs": now, "pairs_before": before},
+    )
 
 
 def _summary(resolved: Resolved) -> dict[str, Any]:

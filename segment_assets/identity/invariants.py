@@ -8,6 +8,8 @@ from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.identity.tables import HOUSEHOLDS, PERSONS
 from segment_assets.lake import Lake, Table
 
+# Times as many pairs as in the run before, and more than a few more, are no usual day.
+JUMP, FEW = 5, 100
 _KEYED = r"^(eml|phn|dev|adr)_[0-9a-f]{32}$"
 
 
@@ -29,8 +31,22 @@ def persons_not_in_one_household(lake: Lake) -> int:
 
 def largest(lake: Lake, table: Table, cluster: str) -> int:
     """Rows of the largest cluster, counted from the table; `cluster` names the column with its id."""
-    sizes = lake.read(table, [cluster, *table.key]).group_by(cluster).aggregate([([], "count_all")])
-    return int(pc.max(sizes["count_all"]).as_py() or 0)
+    return int(pc.max(_sizes(lake, table, cluster)).as_py() or 0)
+
+
+def pairs(lake: Lake, table: Table, cluster: str) -> int:
+    """How many pairs of rows are in one cluster: what a wrong identifier that joins strangers makes many of."""
+    sizes = _sizes(lake, table, cluster)
+    return int(pc.sum(pc.multiply(sizes, pc.subtract(sizes, 1))).as_py() or 0) // 2
+
+
+def jumped(before: int, now: int) -> bool:
+    """Whether so many more pairs are joined than by the run before that an identifier may join strangers."""
+    return before > 0 and now > JUMP * before and now - before > FEW
+
+
+def _sizes(lake: Lake, table: Table, cluster: str) -> pa.ChunkedArray:
+    return lake.read(table, [cluster, *table.key]).group_by(cluster).aggregate([([], "count_all")])["count_all"]
 
 
 def _count(lake: Lake, query: str, *tables: Table) -> int:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import dagster as dg
@@ -14,7 +15,7 @@ from segment_assets.lake import ObjectStore, garbage
 from segment_assets.lake.workers import keep_what_is_loaded, peak_memory_mb
 from segment_assets.operations import quarantined
 from segment_assets.operations.dagster_share import seconds_in_assets
-from segment_assets.operations.failures import Failure, blocked, failures
+from segment_assets.operations.failures import Failure, blocked, failures, warned
 from segment_assets.operations.instance import can_be_stopped, daemon_is_awake, opened
 from segment_assets.operations.owed import blocking_checks
 from segment_assets.operations.progress import RunProgress
@@ -73,7 +74,8 @@ def build(console: Console, config: Segmentation, home: Path, next_steps: str = 
         _tell_runs(console, instance, runs)
         _tell_cost(console, spent, seconds_in_assets(instance, [r.run_id for r in runs]), at_rest)
         _tell_nothing_landed(console, instance, config, resources["landing"])
-        for sentence in quarantined.warnings(resources["lake"], config.landing):
+        checks = sorted(defs.resolve_asset_graph().asset_check_keys)
+        for sentence in chain(quarantined.warnings(resources["lake"], config.landing), warned(instance, checks)):
             console.print(sentence, style="yellow", markup=False, soft_wrap=True)
         wrong = list(dict.fromkeys(_failures(defs, instance, runs)))
         _tell_failures(console, wrong)

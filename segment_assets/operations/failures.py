@@ -13,6 +13,8 @@ from dagster_shared.error import SerializableErrorInfo
 OWN = "segment_assets."
 QUOTE_VALUES = ("duckdb.", "_duckdb.", "pyarrow.")  # what these say of a value that does not fit has the value in it
 LONGEST = 500
+# Checks that block nothing, and that nobody sees where only the screen is looked at.
+TOLD = ("joined_as_before", "suppressions_name_somebody")
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,15 @@ def blocked(instance: dg.DagsterInstance, checks: Iterable[dg.AssetCheckKey]) ->
         told = [f"{name}: {value.value}" for name, value in evaluation.metadata.items()] if evaluation else []
         why = (evaluation.description if evaluation else None) or f"the check {check.name} failed ({', '.join(told)})."
         yield Failure(check.asset_key.to_user_string(), why, built=True)
+
+
+def warned(instance: dg.DagsterInstance, checks: Iterable[dg.AssetCheckKey]) -> Iterator[str]:
+    """What checks that block nothing said where they did not pass, of those that people have to look at."""
+    for check in checks:
+        last = instance.get_latest_asset_check_evaluation_record(check)
+        if check.name in TOLD and last and last.status == AssetCheckExecutionRecordStatus.FAILED:
+            said = evaluated(last)
+            yield f"{check.asset_key.to_user_string()}: {said.description if said else check.name}"
 
 
 def evaluated(record: AssetCheckExecutionRecord) -> dg.AssetCheckEvaluation | None:

@@ -49,13 +49,30 @@ def test_step_six_runs_and_shows_what_it_did(config: Segmentation, lake: Lake, g
     run = materialize(config, lake, graph)
     assert set(versions(run)) == {"identity_edges", "persons", "households", "identity_graph"}
     assert all(check.passed for check in run.get_asset_check_evaluations())
-    assert len(run.get_asset_check_evaluations()) == 5
+    assert len(run.get_asset_check_evaluations()) == 7
     shown = {e.asset_key.to_user_string(): e.materialization.metadata for e in run.get_asset_materialization_events()}
     assert shown["identity_edges"]["graph_key"].value == "development"
     assert shown["persons"]["clusters"].value == 3
     assert shown["households"]["clusters"].value == 2
     assert shown["identity_graph"]["counts"].value["Customer"] == 4
     assert shown["identity_graph"]["dagster/row_count"].value == sum(shown["identity_graph"]["counts"].value.values())
+
+
+def test_that_many_times_as_many_are_joined_as_before_is_told(config: Segmentation, lake: Lake, graph: LadybugGraph):
+    def told(world: dict[str, list[str]]) -> dict[str, str | None]:
+        write_customers(lake, world)
+        found = materialize(config, lake, graph).get_asset_check_evaluations()
+        return {c.asset_key.to_user_string(): c.description for c in found if c.check_name == "joined_as_before"}
+
+    alone = {f"c{n}": [f"email:{n}@shop.io"] for n in range(120)}
+    two = alone | {"twin": ["email:0@shop.io"]}
+    assert told(two) == {"persons": None, "households": None}
+    # A kiosk's address that only six share is below every cap, and there are twenty kiosks.
+    kiosks = {f"c{n}": [f"email:kiosk{n % 20}@shop.io"] for n in range(120)}
+    assert str(told(two | kiosks)["persons"]).startswith(
+        "300 pairs of customers are in one, where the run before had 1:"
+    )
+    assert told(two | kiosks) == {"persons": None, "households": None}, "it is as it was the time before"
 
 
 def test_the_same_customers_again_change_no_version_and_no_file(config: Segmentation, lake: Lake, graph: LadybugGraph):

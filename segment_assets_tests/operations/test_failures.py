@@ -6,7 +6,7 @@ import dagster as dg
 import duckdb
 import pyarrow as pa
 
-from segment_assets.operations.failures import Failure, blocked, failures
+from segment_assets.operations.failures import Failure, blocked, failures, warned
 from segment_assets.reporting import blocking
 
 
@@ -52,6 +52,24 @@ def test_what_was_built_and_did_not_pass_is_told_apart_from_what_was_not_built()
         [unpassed] = blocked(instance, [dg.AssetCheckKey(KEY, "contract")])
     assert Failure("unread", "it is cut off").line == "unread was not built, nor what lies below it: it is cut off"
     assert unpassed.line == "unkept was built, and nothing below it, for it did not pass a check: too few rows."
+
+
+def test_what_a_check_warns_of_is_told_until_it_passes():
+    spec = dg.AssetCheckSpec("joined_as_before", asset=KEY)
+
+    def run(instance, *, passed):
+        @dg.asset(key=KEY, check_specs=[spec])
+        def joined():
+            said = {"severity": dg.AssetCheckSeverity.WARN, "description": "300 pairs."}
+            return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=passed, **said)])
+
+        dg.materialize([joined], instance=instance)
+        return [*warned(instance, [spec.key])]
+
+    with dg.instance_for_test() as instance:
+        assert [*warned(instance, [spec.key])] == []
+        assert run(instance, passed=False) == ["unkept: 300 pairs."]
+        assert run(instance, passed=True) == []
 
 
 def test_the_words_of_an_engine_that_quotes_values_are_not_shown():
