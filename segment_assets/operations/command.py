@@ -13,7 +13,7 @@ from segment_assets import deployment, segmentation
 from segment_assets.lake import ObjectStore, garbage
 from segment_assets.lake.workers import keep_what_is_loaded, peak_memory_mb
 from segment_assets.modelling import left_out
-from segment_assets.operations import quarantined
+from segment_assets.operations import held_back, quarantined
 from segment_assets.operations.dagster_share import seconds_in_assets
 from segment_assets.operations.failures import Failure, blocked, failures
 from segment_assets.operations.instance import can_be_stopped, daemon_is_awake, opened
@@ -70,7 +70,8 @@ def build(console: Console, config: Segmentation, home: Path, next_steps: str = 
             runs = refreshed.run()
         resources = defs.resources or {}
         invented = segmentation.default_path() == segmentation.DEMO_FILE
-        Summary(config, settings, resources["lake"], resources["exports"], invented).show(console)
+        waiting = held_back.sentences(instance, config)
+        Summary(config, settings, resources["lake"], resources["exports"], invented, waiting).show(console)
         spent = time.monotonic() - started
         _tell_runs(console, instance, runs)
         _tell_cost(console, spent, seconds_in_assets(instance, [r.run_id for r in runs]), at_rest)
