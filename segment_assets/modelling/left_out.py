@@ -11,7 +11,7 @@ def warnings(lake: Lake) -> list[str]:
         found = db.sql(sql.to_duckdb(sql.load(__package__, "left_out"))).fetchall()
     return [
         f"{count:,} {'value' if count == 1 else 'values'} of {metric} of {name} events {'is' if count == 1 else 'are'} "
-        "10^15 or more: too large to be summed exactly, so no sum and no target counts them. Mend them in the landing "
-        "place, or leave them as they are"
+        "10^15 or more in size: too large to be summed exactly, so no sum and no target counts them. Mend them in the "
+        "landing place, or leave them as they are"
         for name, metric, count in found
     ]

@@ -25,6 +25,6 @@ def sentences(instance: dg.DagsterInstance, config: Segmentation) -> list[str]:
                     found.append(
                         f"{segment} at {destination} is held back, {told}. {why}. To let it through, "
                         f"{LETS_THROUGH[guard]} segments.{segment}.{guard} in segmentation.yaml, refresh, and set it "
-                        "back"
+                        "back."
                     )
     return found

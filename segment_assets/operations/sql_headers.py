@@ -5,7 +5,7 @@ from itertools import pairwise
 from sqlglot import Token, TokenType, exp, tokenize
 
 # These have names: their own, or those of the columns they stand for.
-_NAMED = (exp.Alias, exp.Aliases, exp.Column, exp.Star)
+_NAMED = (exp.Alias, exp.Aliases, exp.Column, exp.Star, exp.Posexplode)
 _OPENS, _CLOSES = (TokenType.L_PAREN, TokenType.L_BRACKET), (TokenType.R_PAREN, TokenType.R_BRACKET)
 _BEFORE = (TokenType.DISTINCT, TokenType.ALL, TokenType.HINT)
 _ENDS = {

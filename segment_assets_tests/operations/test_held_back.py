@@ -31,7 +31,7 @@ def test_joiners_that_max_change_holds_back_are_said_until_they_are_let_through(
     assert said == (
         "win_back at handoff is held back, nobody is told. max_change: 50% of the customers concerned would join or "
         "leave, and more than 5% is not activated. To let it through, raise segments.win_back.max_change in "
-        "segmentation.yaml, refresh, and set it back"
+        "segmentation.yaml, refresh, and set it back."
     )
     assert told({"anna": 0.9, "bo": 0.8}, max_change=1.0) == []
     assert told({"anna": 0.9, "bo": 0.8}, max_change=0.05) == []

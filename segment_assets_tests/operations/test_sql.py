@@ -135,6 +135,7 @@ def test_a_mistake_names_what_is_nearest_and_nothing_else_is_printed(quarantine,
         ("WITH a AS (SELECT 1 AS b, 2) SELECT DISTINCT b + 1,\n  a.b FROM a", ["b + 1", "b"]),
         ("SELECT COALESCE(reason, 'x') FROM quarantined_records UNION ALL SELECT 'y'", ["COALESCE(reason, 'x')"]),
         ("(SELECT max(position) FROM quarantined_records)", ["MAX(position)"]),
+        ("SELECT posexplode(ARRAY(1)) FROM quarantined_records", ["pos", "col"]),
         ("SELECT *, 1+1 FROM (SELECT reason FROM quarantined_records)", ["reason", "1+1"]),
     ],
 )
