@@ -99,17 +99,20 @@ def clean_lake(config: Path | None, dry_run: bool) -> None:
 
 @main.command("sql")
 @click.argument("statement", required=False)
+@click.option("--columns", "of", metavar="TABLE", help="list the columns of a table: name, type, and what they mean")
 @click.option("--csv", "as_csv", is_flag=True, help="write every row as CSV, not the first 100 as a table")
 @CONFIG_OPTION
-def sql_(statement: str | None, as_csv: bool, config: Path | None) -> None:
+def sql_(statement: str | None, of: str | None, as_csv: bool, config: Path | None) -> None:
     """Print the rows of a SELECT over the lake's tables, such as "SELECT * FROM raw.arrival_days"; nothing is written.
 
-    Without STATEMENT the tables are listed. It is Spark SQL.
+    Without STATEMENT the tables are listed, each with what it is. It is Spark SQL.
     """
+    if statement and of:
+        raise click.UsageError("give a statement, or --columns TABLE, not both")
     from segment_assets.operations import sql_command
 
     _use(config)
-    _finish(lambda console: sql_command.ask(console, statement, as_csv=as_csv))
+    _finish(lambda console: sql_command.ask(console, statement, of=of, as_csv=as_csv))
 
 
 @main.group()

@@ -37,6 +37,25 @@ def _condition(value: str) -> str:
     return value
 
 
+def _said(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+def _top(value: Any) -> Any:
+    if isinstance(value, bool):  # yes and on, which would be one customer
+        raise ValueError("must be a share below 1, such as 0.3, or a number of customers, such as 500")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return value
+    # 1.0 may be meant as everyone, and would be one customer: whoever means a number writes none after a point.
+    if 1 <= number < float("inf") and not re.fullmatch(r"\d+", str(value).strip()):
+        raise ValueError(f"{value} is neither a share below 1 nor a whole number without a point, such as 0.3 or 500")
+    return value
+
+
 def _region(value: str) -> str:
     from phonenumbers import SUPPORTED_REGIONS  # 0.1 s, for the few who need it
 
@@ -67,6 +86,8 @@ Days = Annotated[timedelta, BeforeValidator(_days)]
 Name = Annotated[str, Field(pattern=NAME)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 Condition = Annotated[str, AfterValidator(_condition)]
+Text = Annotated[str, AfterValidator(_said)]
+Top = Annotated[float, BeforeValidator(_top)]
 Region = Annotated[str, AfterValidator(_region)]
 TimeFormat = Annotated[str, AfterValidator(_time_format)]
 Url = Annotated[str, AfterValidator(_url)]

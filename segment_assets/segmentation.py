@@ -18,7 +18,7 @@ from segment_assets.collaboration_config import Collaboration
 from segment_assets.config_file import ConfigError as ConfigError
 from segment_assets.config_file import nearest as nearest
 from segment_assets.config_file import read, sentence
-from segment_assets.config_types import Condition, Days, Model, Name, Url
+from segment_assets.config_types import Condition, Days, Model, Name, Text, Top, Url
 from segment_assets.landing_config import EventsLanding, Landing
 
 CONFIG_VARIABLE = "SEGMENTATION_FILE"
@@ -33,8 +33,8 @@ class Target(Model):
     kind: Literal["absence", "presence", "value"] = Field(
         description="absence: none of the event in the horizon (churn); presence: at least one; value: sum of a metric"
     )
-    event: str = Field(description="event name, or source event type for custom events")
-    metric: str | None = Field(None, description="kind value: the metric summed")
+    event: Text = Field(description="event name, or source event type for custom events")
+    metric: Text | None = Field(None, description="kind value: the metric summed")
     horizon: Days = Field(description="how far ahead, such as 28d")
     eligible: Condition = Field("TRUE", description="SQL predicate over features: who can be scored at all")
     cutoffs: Days = Field(timedelta(days=28), description="distance between training cutoffs")
@@ -54,10 +54,10 @@ class Segment(Model):
     """Who is to be reached, why, and through which channels."""
 
     target: str = Field(description="the target whose scores decide")
-    purpose: str = Field(description="what the segment is for: shown to marketers, recorded with every activation")
+    purpose: Text = Field(description="what the segment is for: shown to marketers, recorded with every activation")
     channels: list[Channel] = Field(min_length=1, description="consent is checked per channel")
     where: Condition | None = Field(None, description="SQL predicate over scores and features")
-    top: float | None = Field(None, gt=0, description="the highest scores: a share below 1, or a number of customers")
+    top: Top | None = Field(None, gt=0, description="the highest scores: a share below 1, or a number of customers")
     holdout: float = Field(0.1, ge=0, le=0.5, description="share of households kept out to measure the effect")
     min_size: int = Field(1, ge=0, description="fewer members than this are not activated")
     max_change: float = Field(1.0, gt=0, description="larger membership change than this share is not activated")
@@ -68,8 +68,6 @@ class Segment(Model):
     def _selection(self) -> "Segment":
         if self.where is None and self.top is None:
             raise ValueError("give where (a predicate), top (a number or share), or both")
-        if self.top is not None and self.top >= 1 and self.top != int(self.top):
-            raise ValueError("top is a share below 1 or a whole number")
         return self
 
 
@@ -77,7 +75,7 @@ class PinpointDestination(Model):
     """Pinpoint's import file and job. The embedded service is a folder that validates the file as documented."""
 
     kind: Literal["pinpoint_import"] = Field(description="the kind of destination")
-    application_id: str = Field(description="the Pinpoint application")
+    application_id: Text = Field(description="the Pinpoint application")
     attribute_prefix: str = Field("pred_", description="put before the names of the attributes and metrics written")
 
 
@@ -142,7 +140,7 @@ class Segmentation(Model):
     """The whole of segmentation.yaml."""
 
     version: Literal[1] = Field(1, description="version of this file's form")
-    name: str = Field(description="the project's name, shown on the dashboard")
+    name: Text = Field(description="the project's name, shown on the dashboard")
     landing: Landing = Field(Landing(), description="your own data")
     audience: Audience | None = Field(None, description="the partner's data; leave out to work without a partner")
     collaboration: Collaboration | None = Field(None, description="the clean room; belongs with audience")

@@ -64,7 +64,7 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     (
         "Suppressed",
         "Customers who must not be written to again on the segment's channels: they unsubscribed, complained,"
-        " or their address bounced.",
+        " their address bounced, or it is on a suppression list.",
     ),
     (
         "Quarantined record",

@@ -19,6 +19,7 @@ from segment_assets.dashboards.verdict import (
     judged_by,
     verdict,
 )
+from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Table
 from segment_assets.modelling.tables import customer_scores, model_evaluation
 from segment_assets.segmentation import Target
@@ -31,7 +32,7 @@ DAY = timedelta(days=1)
 REASON_LABELS = {
     "in": "In the segment",
     "holdout": "Held out to measure the effect",
-    "suppressed": "Suppressed: unsubscribed, complained or bounced",
+    "suppressed": "Suppressed: unsubscribed, complained, bounced or on a suppression list",
     "unreachable": "Unreachable: consent, but no active address",
     "no_consent": "No consent for the channels",
     "below_threshold": "Below the threshold",
@@ -136,9 +137,9 @@ def _deciles(reader: Reader, scores: Table) -> DataSet:
             "customers": people(r["customers"]),
             "mean_score": round(float(r["mean_score"]), 6) if r["customers"] >= MINIMUM else None,
         }
-        for r in reader.ask("deciles", scores=scores)
+        for r in reader.ask("deciles", scores=scores, customers=CUSTOMERS)
     ]
-    return reader.dataset(rows, scores)
+    return reader.dataset(rows, scores, CUSTOMERS)
 
 
 def _known(row: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,10 @@ from segment_assets.modelling.vocabulary import FeatureEvent
 from segment_assets.sql import Source, Trace, bind, load, parse, trace
 
 SOURCES = (ENGAGEMENT_EVENTS, CUSTOMERS, CUSTOMER_ENDPOINTS, IDENTITY_EDGES, PERSONS, HOUSEHOLDS)
+# What a value is summed as: 10^15 and beyond is null, for there a DOUBLE hardly tells whole units apart (2^53), and one
+# absurd value stopped every sum. Sums have 38 digits, room for 10^17 values. `outcomes.sql` and `left_out.sql` say the
+# same; what Spark reads as CAST gives null there, too.
+SUMMED = "DECIMAL(21, 6)"
 # The tables of the caller's: days to build as of, their windows, and which event has which name in columns.
 _GIVEN = {
     "cutoffs": ("cutoff",),
@@ -92,7 +96,7 @@ def _plus(left: exp.Expr, right: exp.Expr) -> exp.Expr:
 
 def _exact_sum(metric: str) -> exp.Expr:
     value = exp.Bracket(this=exp.column("metrics", table="r"), expressions=[exp.Literal.string(metric)])
-    return exp.Sum(this=exp.cast(value, "DECIMAL(38, 6)"))
+    return exp.Sum(this=exp.TryCast(this=value, to=exp.DataType.build(SUMMED)))
 
 
 def _did(columns: Sequence[Feature]) -> exp.Select:

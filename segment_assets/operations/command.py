@@ -13,7 +13,8 @@ from rich.console import Console
 from segment_assets import deployment, segmentation
 from segment_assets.lake import ObjectStore, garbage
 from segment_assets.lake.workers import keep_what_is_loaded, peak_memory_mb
-from segment_assets.operations import quarantined
+from segment_assets.modelling import left_out
+from segment_assets.operations import held_back, quarantined
 from segment_assets.operations.dagster_share import seconds_in_assets
 from segment_assets.operations.failures import Failure, blocked, failures, warned
 from segment_assets.operations.instance import can_be_stopped, daemon_is_awake, opened
@@ -25,6 +26,7 @@ from segment_assets.operations.turn import dev_is_open, turn
 from segment_assets.operations.words import counted
 from segment_assets.segmentation import Segmentation
 
+FEATURES_KEY = dg.AssetKey("features")
 DAEMON = "A daemon is awake on this instance and builds what the new data asks for: watch the UI."
 
 
@@ -69,7 +71,8 @@ def build(console: Console, config: Segmentation, home: Path, next_steps: str = 
             runs = refreshed.run()
         resources = defs.resources or {}
         invented = segmentation.default_path() == segmentation.DEMO_FILE
-        Summary(config, settings, resources["lake"], resources["exports"], invented).show(console)
+        waiting = held_back.sentences(instance, config)
+        Summary(config, settings, resources["lake"], resources["exports"], invented, waiting).show(console)
         spent = time.monotonic() - started
         _tell_runs(console, instance, runs)
         _tell_cost(console, spent, seconds_in_assets(instance, [r.run_id for r in runs]), at_rest)
@@ -77,6 +80,9 @@ def build(console: Console, config: Segmentation, home: Path, next_steps: str = 
         checks = sorted(defs.resolve_asset_graph().asset_check_keys)
         for sentence in chain(quarantined.warnings(resources["lake"], config.landing), warned(instance, checks)):
             console.print(sentence, style="yellow", markup=False, soft_wrap=True)
+        if any(FEATURES_KEY in run.keys for run in runs):  # it looks at every event
+            for sentence in left_out.warnings(resources["lake"]):
+                console.print(sentence, style="yellow", markup=False, soft_wrap=True)
         wrong = list(dict.fromkeys(_failures(defs, instance, runs)))
         _tell_failures(console, wrong)
         if refreshed.untold:

@@ -1,6 +1,7 @@
 """What `segment-assets sql` does: tables of the lake, read with SQL and never written."""
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -8,40 +9,56 @@ from typing import Any
 
 import duckdb
 from rich.console import Console
-from rich.table import Table as Grid
 from sqlglot import exp
 
 from segment_assets import deployment, segmentation, sql
 from segment_assets.lake import Lake, Table
+from segment_assets.operations.sql_headers import headed
+from segment_assets.operations.sql_screen import show, text
+from segment_assets.segmentation import nearest
 from segment_assets.sql import SqlError
 
-SHOWN = 100
 Rows = tuple[list[str], Iterator[Sequence[Any]]]
+# What other consoles ask for the same lists with.
+_TABLES = re.compile(r"show\s+tables\s*;?", re.IGNORECASE)
+_COLUMNS = re.compile(
+    r"(?:desc(?:ribe)?(?:\s+table)?(?:\s+extended)?|show\s+columns\s+(?:in|from))\s+([\w.`\"]+)\s*;?", re.IGNORECASE
+)
+MANY = 20  # columns: more are not said in a sentence
+_SHORT = {"long": "bigint", "list": "array"}  # Iceberg's word for a type -> Spark's
 
 
-def ask(console: Console, statement: str | None, *, as_csv: bool = False) -> bool:
-    """Print the rows of a SELECT: the first of them as a table, or all of them as CSV; without one, the tables.
+def ask(console: Console, statement: str | None, *, of: str | None = None, as_csv: bool = False) -> bool:
+    """Print the rows of a SELECT, the columns of a table, or the tables: for a screen, or all of it as CSV.
+
+    Args:
+        console: where.
+        statement: a SELECT; `SHOW TABLES` and `DESCRIBE <table>` list tables and columns. Without one, the tables.
+        of: the table whose columns are listed, in place of a statement.
+        as_csv: every row, as CSV.
 
     Raises:
-        SqlError: the statement is no SELECT over tables of the lake.
+        SqlError: the statement is no SELECT over tables of the lake, or there is no such table.
     """
     lake: Lake = deployment.resource(deployment.settings(segmentation.load()), "lake")
-    with rows(lake, statement) if statement else tables(lake) as (names, found):
+    statement, of = _meant(statement, of)
+    with rows(lake, statement) if statement else columns(lake, of) if of else tables(lake) as (names, found):
         if as_csv:
             writer = csv.writer(console.file, lineterminator="\n")
             writer.writerow(names)
-            writer.writerows([_text(value) for value in row] for row in found)
-            return True
-        grid = Grid(box=None, pad_edge=False, header_style="bold")
-        for number, name in enumerate(names):
-            grid.add_column(name, overflow="fold", no_wrap=not statement and number == 0)
-        for number, row in enumerate(found):
-            if number == SHOWN:
-                grid.caption = f"The first {SHOWN} rows; --csv writes all of them."
-                break
-            grid.add_row(*(_text(value).replace("[", r"\[") for value in row))
-        console.print(grid)
+            writer.writerows([text(value) for value in row] for row in found)
+        else:
+            show(console, names, found, whole=not statement)
     return True
+
+
+def _meant(statement: str | None, of: str | None) -> tuple[str | None, str | None]:
+    """The statement, or the table whose columns are asked for; neither asks for the tables."""
+    if statement and _TABLES.fullmatch(statement.strip()):
+        return None, None
+    if statement and (described := _COLUMNS.fullmatch(statement.strip())):
+        return None, re.sub('[`"]', "", described[1])
+    return statement, of
 
 
 @contextmanager
@@ -55,13 +72,15 @@ def rows(lake: Lake, statement: str) -> Iterator[Rows]:
         tree = sql.parse(statement)
     except SqlError as bad:
         raise SqlError(f"sql: {bad}") from bad
+    headed(tree, statement)
     tables = _bound(tree, _names(lake))
-    with lake.connect(*(_described(lake, name) for name in tables)) as db:
+    described = [_described(lake, name) for name in tables]
+    with lake.connect(*described) as db:
         try:
             found = db.execute(sql.to_duckdb(tree))
             yield [name for name, *_ in found.description or ()], iter(found.fetchone, None)
         except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as wrong:
-            raise SqlError(f"sql: {str(wrong).splitlines()[0]}") from wrong
+            raise SqlError(f"sql: {_sentence(str(wrong), described)}") from wrong
         except duckdb.Error:  # its text may quote a value
             raise SqlError("sql: its types do not fit the values; TRY_CAST gives null where one does not") from None
 
@@ -71,6 +90,35 @@ def tables(lake: Lake) -> Iterator[Rows]:
     """Every table with its rows, and what it is."""
     found = (_described(lake, name) for name in _names(lake))
     yield ["table", "rows", "what"], ((table.name, f"{lake.state(table).rows:,}", table.description) for table in found)
+
+
+@contextmanager
+def columns(lake: Lake, table: str) -> Iterator[Rows]:
+    """Every column of a table with its type, as Spark calls it, and what it means.
+
+    Raises:
+        SqlError: there is no such table.
+    """
+    name = _known(table, _names(lake))
+    fields = lake.catalog.load_table(name).schema().fields
+    yield ["column", "type", "what"], ((f.name, _type(str(f.field_type)), f.doc or "") for f in fields)
+
+
+def _type(words: str) -> str:
+    return re.sub(r"\b(?:long|list)\b", lambda found: _SHORT[found[0]], words)
+
+
+def _sentence(words: str, tables: Sequence[Table]) -> str:
+    """DuckDB's first line; where a column is not there, the nearest that are: names alone, never a value."""
+    missing = re.search(r'(?:Referenced column|a column named) "([^"]+)"', words)
+    if not missing:
+        return words.splitlines()[0]
+    near = next((line for line in words.splitlines() if line.startswith("Candidate")), "")
+    # DuckDB names a few candidates, those of a subquery too, and of a wide table often none.
+    candidates = {*re.findall('"([^"]+)"', near), *(name for table in tables for name in table.schema.names)}
+    if len(candidates) > MANY and not get_close_matches(missing[1], candidates):
+        return f'no column is named "{missing[1]}" (`segment-assets sql --columns {tables[0].short_name}` lists them)'
+    return f'no column is named "{missing[1]}" {nearest(missing[1], candidates)}'
 
 
 def _names(lake: Lake) -> list[str]:
@@ -85,7 +133,6 @@ def _described(lake: Lake, name: str) -> Table:
 
 def _bound(tree: exp.Expr, names: Sequence[str]) -> list[str]:
     """Write the tables into the tree as a connection shows them; what they are called in the lake."""
-    known = {name.split(".", 1)[1]: name for name in names} | {name: name for name in names}
     own = {cte.alias for cte in tree.find_all(exp.CTE)}
     if tree.find(exp.Into):
         raise SqlError("sql: a SELECT ... INTO writes, and nothing is written here")
@@ -94,17 +141,21 @@ def _bound(tree: exp.Expr, names: Sequence[str]) -> list[str]:
         asked = ".".join(part.name for part in node.parts)
         if asked in own:
             continue
-        if asked not in known:
-            near = get_close_matches(asked, known, n=1)
-            mend = f'did you mean "{known[near[0]]}"?' if near else "`segment-assets sql` lists them"
-            raise SqlError(f'sql: no table is called "{asked}" ({mend})')
-        bound.add(known[asked])
+        name = _known(asked, names)
+        bound.add(name)
         node.set("alias", exp.TableAlias(this=exp.to_identifier(node.alias or node.name)))
-        node.set("this", exp.to_identifier(known[asked].split(".", 1)[1], quoted=True))
+        node.set("this", exp.to_identifier(name.split(".", 1)[1], quoted=True))
         node.set("db", None)
     return sorted(bound)
 
 
-def _text(value: object) -> str:
-    """Bytes, such as a quarantined record, as the text they most often are."""
-    return "" if value is None else value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+def _known(asked: str, names: Sequence[str]) -> str:
+    """The table's whole name."""
+    known = {name.split(".", 1)[1]: name for name in names} | {name: name for name in names}
+    if asked not in known:
+        near = get_close_matches(asked, known, n=1)
+        mend = f'did you mean "{known[near[0]]}"?' if near else "`segment-assets sql` lists them"
+        if asked.lower().startswith("information_schema"):
+            mend = "`segment-assets sql` lists the tables, `segment-assets sql --columns TABLE` their columns"
+        raise SqlError(f'sql: no table is called "{asked}" ({mend})')
+    return known[asked]

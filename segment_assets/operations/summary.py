@@ -1,6 +1,6 @@
 """One screen at the end of a refresh: what there is, how sure it is, where to look."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -58,6 +58,7 @@ class Summary:
         lake: the tables.
         exports: where files for people are.
         invented: the demo invents its days, and may be ahead of the clock: nobody is told to mend that.
+        held_back: a sentence for each segment that a guard keeps from a destination.
     """
 
     config: Segmentation
@@ -65,11 +66,13 @@ class Summary:
     lake: Lake
     exports: ObjectStore
     invented: bool = False
+    held_back: Sequence[str] = ()
 
     def show(self, console: Console) -> None:
         """Print it."""
         for part in (
-            self._read(), *self._ladder(), self._models(), self._segments(), *self._left_behind(), self._places(),
+            self._read(), *self._ladder(), self._models(), self._segments(), *self.held_back, *self._left_behind(),
+            self._places(),
         ):  # fmt: skip
             console.print(part)
 

@@ -77,6 +77,7 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
             written,
             checks=checks(decided, lake.state(CUSTOMERS).rows, wrong_members(lake, decided, suppressed)),
             purpose=segment.purpose,
+            scored_but_no_customers=lake.state(scores).rows - len(decided["score"].drop_null()),
             **_shown(found, segment),
         )
 

@@ -15,7 +15,7 @@ from segment_assets.people.consent import consenting, holding
 from segment_assets.segmentation import Segmentation
 from segment_assets.segments.decisions import Reach, decide
 from segment_assets.segments.holdout import draws
-from segment_assets.segments.selection import select
+from segment_assets.segments.selection import ranked_scores, select
 from segment_assets.segments.tables import former_draws, predictive_segments
 
 PURPOSE = "marketing"
@@ -40,9 +40,10 @@ def decisions(lake: Lake, config: Segmentation, name: str, suppressed: pa.Table)
     """
     segment, target = config.segments[name], config.targets[config.segments[name].target]
     scored_in = customer_scores(segment.target)
-    with lake.connect(scored_in, FEATURES) as db:
-        asked = select(db, name, segment, target, scored_in)["customer_id"]
-    scores = lake.read(scored_in, ["customer_id", "score", "decile", "as_of"])
+    with lake.connect(scored_in, CUSTOMERS, FEATURES) as db:
+        scores = ranked_scores(db, scored_in)
+        db.register("ranked_scores", scores)
+        asked = select(db, name, segment, target)["customer_id"]
     return decide(
         _population(lake, name),
         segment.channels,

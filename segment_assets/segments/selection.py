@@ -19,8 +19,8 @@ def columns(target: Target, features: Collection[str]) -> list[str]:
     """What `where` may name, all at the newest cutoff.
 
     `score`, and the same number as `probability` (absence, presence) or `value` (value); `decile`, 1 is the highest
-    tenth; `percentile`, the percentage of scored customers with this score or a lower one, 100 is the highest; and
-    every feature. A name of a score hides a feature of the same name.
+    tenth; `percentile`, the percentage of scored customers with this score or a lower one, 100 is the highest, both
+    among customers alone; and every feature. A name of a score hides a feature of the same name.
     """
     named = "value" if target.kind == "value" else "probability"
     own = ["score", named, "decile", "percentile"]
@@ -44,40 +44,49 @@ def condition(name: str, segment: Segment, target: Target, features: Collection[
     return tree.transform(lambda node: _on_its_side(node, scored))
 
 
-def query(where: exp.Expr, top: float | None, scores: Table) -> exp.Expr:
+def ranked_scores(db: duckdb.DuckDBPyConnection, scores: Table) -> pa.Table:
+    """`customer_id`, `score`, `as_of`, `decile`, `percentile` of every customer who was scored, by customer.
+
+    Args:
+        db: sees the target's scores and `customers`.
+        scores: the target's scores: also those of ids that are no customers.
+    """
+    tree = sql.load(__package__, "ranked_scores")
+    for table in tree.find_all(exp.Table):
+        if table.name == "customer_scores":
+            table.set("this", exp.to_identifier(scores.short_name))
+    return db.sql(sql.to_duckdb(tree)).to_arrow_table()
+
+
+def query(where: exp.Expr, top: float | None) -> exp.Expr:
     """The query for the customers asked for, as `customer_id` in order.
 
     Args:
         where: from `condition`.
         top: a share below 1 (rounded up to a whole customer), a number of customers, or None for all. Ties go by
             customer_id.
-        scores: the target's scores.
     """
     number, share = (EVERYONE, 1.0) if top is None else (int(top), 1.0) if top >= 1 else (EVERYONE, top)
-    tree = sql.load("segment_assets.segments", "selection")
+    tree = sql.load(__package__, "selection")
     for node in list(tree.find_all(exp.Placeholder)):
         if node.name == "condition":
             node.replace(exp.paren(where))
-    for table in tree.find_all(exp.Table):
-        if table.name == "customer_scores":
-            table.set("this", exp.to_identifier(scores.short_name))
     return sql.bind(tree, {"share": share, "number": number})
 
 
-def select(db: duckdb.DuckDBPyConnection, name: str, segment: Segment, target: Target, scores: Table) -> pa.Table:
+def select(db: duckdb.DuckDBPyConnection, name: str, segment: Segment, target: Target) -> pa.Table:
     """Customers the segment asks for, whether or not they may be reached: `customer_id`, in order.
 
     Args:
-        db: sees the target's scores and `features`.
+        db: sees `ranked_scores` and `features`.
         name: the segment's name, for the error.
         segment: whom to ask for.
         target: what was scored.
-        scores: the target's scores.
 
     Raises:
         ConfigError: `where` is no condition over these columns.
     """
-    tree = query(condition(name, segment, target, db.table("features").columns), segment.top, scores)
+    tree = query(condition(name, segment, target, db.table("features").columns), segment.top)
     try:
         with running(segment.where or "TRUE"):
             return db.sql(sql.to_duckdb(tree)).to_arrow_table()

@@ -82,7 +82,7 @@ def predictive_segments(segment: str) -> Table:
                 column("reason", pa.string(), f"One of {', '.join(REASONS)}", required=True),
                 column("channels", pa.list_(pa.string()), "Channels the customer may be reached on", required=True),
                 column("score", pa.float64(), "Score the decision rests on; null where not eligible"),
-                column("decile", pa.int32(), "1 is the highest tenth"),
+                column("decile", pa.int32(), "1 is the highest tenth of the customers who were scored"),
                 column(
                     "holdout_draw",
                     pa.float64(),

@@ -1,5 +1,6 @@
 """Spark SQL as a tree: parsed once, bound to typed values, rendered for the engine at hand."""
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -8,6 +9,9 @@ from importlib import resources
 from sqlglot import errors, exp
 from sqlglot import parse as parse_all
 from sqlglot.optimizer import traverse_scope
+
+# What it can't parse is refused with a sentence of ours; its own, of falling back to a Command, would stand before it.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 Value = str | int | float | Decimal | bool | date | datetime
 
@@ -29,8 +33,12 @@ def parse(text: str) -> exp.Expr:
     if len(statements) != 1:
         raise SqlError(f"must be one statement, and here are {len(statements)}")
     if not isinstance(statements[0], exp.Query):
-        raise SqlError(f"must be a SELECT, not {statements[0].key.upper()}")
+        raise SqlError(f"must be a SELECT, not {_called(statements[0])}")
     return statements[0]
+
+
+def _called(statement: exp.Expr) -> str:
+    return statement.name.upper() if isinstance(statement, exp.Command) else statement.key.upper()
 
 
 def parse_final(text: str) -> exp.Query:

@@ -20,7 +20,7 @@ QUERIES = {
     "activations": {"activation_ledger": ACTIVATION_LEDGER},
     "arrivals": {"arrival_days": ARRIVAL_DAYS},
     "channels": {"decisions": DECISIONS},
-    "deciles": {"scores": SCORES},
+    "deciles": {"scores": SCORES, "customers": CUSTOMERS},
     "decisions": {"decisions": DECISIONS},
     "guarded": {"identity_edges": IDENTITY_EDGES},
     "households": {"households": HOUSEHOLDS},

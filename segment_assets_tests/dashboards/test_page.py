@@ -8,7 +8,9 @@ from xml.etree import ElementTree
 import pytest
 
 from segment_assets.dashboards.datasets import DataSet
+from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Lake
+from segment_assets.modelling.tables import customer_scores
 from segment_assets_tests.dashboards import sample
 from segment_assets_tests.dashboards.conftest import page_of
 
@@ -107,7 +109,7 @@ def test_a_segment_shows_every_decision_and_hides_what_is_small(gathered: Gather
     assert rows == {
         "In the segment": "214",
         "Held out to measure the effect": "31",
-        "Suppressed: unsubscribed, complained or bounced": "<10",
+        "Suppressed: unsubscribed, complained, bounced or on a suppression list": "<10",
         "Unreachable: consent, but no active address": "0",
         "No consent for the channels": "122",
         "Below the threshold": "about 620",
@@ -121,6 +123,18 @@ def test_a_segment_shows_every_decision_and_hides_what_is_small(gathered: Gather
         "age_band": ("<10", None),
     }
     assert "Win back customers who are likely to stay away for four weeks" in texts(section(page, "segments"))
+
+
+def test_tenths_of_scores_are_of_customers_alone(lake: Lake):
+    scores = customer_scores("churn_28d")
+    sample.write(lake, CUSTOMERS, [{"customer_id": sample.customer(i), "endpoints": 1} for i in range(100)])
+    about = {"as_of": sample.LAST, "decile": 1, "model_version": "m"}
+    scored = [sample.customer(i) for i in range(100)] + [f"guest-{i}" for i in range(50)]
+    sample.write(lake, scores, [about | {"customer_id": c, "score": i / 200} for i, c in enumerate(scored)])
+    rows = page_of(lake)[1]["deciles/churn_28d"].rows
+    assert [(r["customers"].text, r["mean_score"]) for r in rows] == [  # type: ignore[union-attr]
+        ("10", round(0.4725 - 0.05 * i, 6)) for i in range(10)
+    ]
 
 
 def test_only_the_last_activation_of_a_segment_at_a_destination_is_what_is_there(gathered: Gathered):

@@ -31,6 +31,15 @@ def test_sums_are_exact_decimals(lake: Lake):
     assert row(build(lake, [LONG_AGO, *events]), "ann", GRID)["purchase_amount_7d"] == Decimal("0.300000")
 
 
+@pytest.mark.parametrize("amount", [1e15, -1e32, 1e308])
+def test_a_value_too_large_to_be_summed_exactly_counts_as_none_and_stops_nothing(lake: Lake, amount: float):
+    amounts = (amount, 9e14, 9e14, 0.25)
+    events = [Event("ann", "purchase", days_before(GRID, 2), metrics={"amount": each}) for each in amounts]
+    ann = row(build(lake, [LONG_AGO, *events]), "ann", GRID)
+    assert ann["purchase_amount_7d"] == Decimal("1800000000000000.250000")
+    assert ann["purchase_count_7d"] == 4
+
+
 def test_a_late_record_counts_from_the_cutoff_after_it_was_known(lake: Lake):
     late = Event("ann", "purchase", days_before(GRID, 3), received=days_before(GRID, -1))
     built = build(lake, [LONG_AGO, late], customers={"ann": days_before(GRID, 60)})

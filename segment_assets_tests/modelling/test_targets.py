@@ -45,6 +45,11 @@ def test_absence_presence_and_value_of_the_same_horizon(lake: Lake):
     assert examples(lake, events, kind="value", metric="amount")["ann", CUTOFF] == 6.5
 
 
+def test_a_value_too_large_to_be_summed_exactly_is_no_part_of_a_label(lake: Lake):
+    events = [bought(at, metrics={"amount": amount}) for at, amount in ((5, 1.0), (-1, 2.5), (-2, 9e31), (-3, 9e31))]
+    assert examples(lake, events, kind="value", metric="amount")["ann", CUTOFF] == 2.5
+
+
 def test_the_horizon_begins_at_the_cutoff_and_ends_before_its_last_midnight(lake: Lake):
     assert examples(lake, [bought(5), bought(-14)])["ann", CUTOFF] == 1
     assert examples(lake, [bought(5), bought(0.0001)])["ann", CUTOFF] == 1

@@ -32,6 +32,14 @@ def shown(lake, landing, *days: tuple[date, int], invented: bool = False) -> str
     return text.getvalue()
 
 
+def test_what_a_guard_holds_back_stands_below_the_segments(lake, landing):
+    config = segmentation.load(segmentation.DEMO_FILE)
+    text = io.StringIO()
+    summary = Summary(config, deployment.settings(config), lake, landing, held_back=["hot at files is held back"])
+    summary.show(Console(file=text, width=110))
+    assert text.getvalue().index("Segments") < text.getvalue().index("hot at files is held back")
+
+
 def test_a_day_whose_objects_are_gone_is_no_arrival_day(lake, landing):
     said = shown(lake, landing, (date(2026, 1, 1), 1), (date(2026, 1, 2), 2), (date(2099, 1, 1), 0))
     assert "records delivered  3 on 2 arrival days, the last 2026-01-02" in said

@@ -12,6 +12,7 @@ from segment_assets.segments.build import wrong_members
 from segment_assets.segments.tables import predictive_segments, suppressed_channels
 from segment_assets_tests.segments.world import (
     PEOPLE,
+    SCORES,
     build,
     config,
     consent,
@@ -124,6 +125,30 @@ def test_without_scores_nobody_is_eligible_and_the_day_is_missing(lake):
     scored(lake, {})
     with pytest.raises(Exception, match="materialise raw_events and customer_scores first"):
         materialize(lake)
+
+
+GUESTS = {f"guest{n}": 0.95 + n / 1000 for n in range(20)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "members"),
+    [
+        ({"top": 2}, {"anna", "dan"}),
+        ({"top": 0.2}, {"anna", "dan"}),
+        ({"where": "decile <= 2"}, {"anna", "dan"}),
+        ({"where": "percentile > 80"}, {"anna", "dan"}),
+    ],
+)
+def test_ids_that_are_no_customers_take_nobodys_place(lake, asked, members):
+    build(lake)
+    write(lake, ENGAGEMENT_EVENTS)
+    write(lake, CONSENT_STATE, *(consent(p, "granted") for p in PEOPLE))
+    scored(lake, SCORES | {"bo": 0.05, "cleo": 0.04} | GUESTS)
+    result, decided = materialize(lake, **({"where": None} | asked))
+    assert {p for p, r in decided.items() if r["state"] == "in"} == members
+    assert (decided["anna"]["decile"], decided["dan"]["decile"], decided["cleo"]["decile"]) == (1, 2, 9)
+    assert set(decided) == set(PEOPLE)
+    assert shown(result).metadata["scored_but_no_customers"].value == len(GUESTS)
 
 
 def test_the_check_bites_when_a_suppressed_or_unconsented_customer_gets_in(lake):

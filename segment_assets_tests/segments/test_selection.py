@@ -4,11 +4,12 @@ from functools import partial
 
 import pytest
 
+from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Lake
 from segment_assets.lake.embedded import open_catalog
 from segment_assets.modelling.tables import customer_scores
 from segment_assets.segmentation import ConfigError
-from segment_assets.segments.selection import select
+from segment_assets.segments.selection import ranked_scores, select
 from segment_assets_tests.segments.world import SCORES, WITH_FEATURES, build, config, scored
 
 
@@ -18,8 +19,9 @@ def asked(lake, kind=None, **segment):
     if kind:
         target = target.model_copy(update={"kind": kind})
     scores = customer_scores("churn_28d")
-    with lake.connect(scores, WITH_FEATURES) as db:
-        return select(db, "win_back", settings.segments["win_back"], target, scores)["customer_id"].to_pylist()
+    with lake.connect(scores, CUSTOMERS, WITH_FEATURES) as db:
+        db.register("ranked_scores", ranked_scores(db, scores))
+        return select(db, "win_back", settings.segments["win_back"], target)["customer_id"].to_pylist()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 SELECT
   COALESCE(e.user_id, o.customer_id) AS customer_id, h.cutoff,
   COUNT(*) AS events,
-  SUM(CAST(ELEMENT_AT(e.metrics, :metric) AS DECIMAL(38, 6))) AS total
+  SUM(CAST(ELEMENT_AT(e.metrics, :metric) AS DECIMAL(21, 6))) AS total
 FROM engagement_events AS e
 LEFT JOIN owners AS o ON o.endpoint_id = e.endpoint_id
 INNER JOIN horizons AS h ON h.day = CAST(e.occurred_at AS DATE)

@@ -1,9 +1,8 @@
 -- Whom the segment asks for: its condition first, then the highest scores among those the condition leaves.
 -- Consent plays no part: one customer's opt-out must not pull another customer in.
 WITH scored AS (
-  SELECT customer_id, score, score AS probability, score AS value, decile,
-    100 * CUME_DIST() OVER (ORDER BY score) AS percentile
-  FROM customer_scores
+  SELECT customer_id, score, score AS probability, score AS value, decile, percentile
+  FROM ranked_scores
 ),
 known AS (
   SELECT * FROM features WHERE cutoff = (SELECT MAX(cutoff) FROM features)
