@@ -27,6 +27,11 @@ class StoredObject:
     etag: str
 
 
+def printable(name: str) -> str:
+    r"""A name with the bytes that are no UTF-8, which Python holds as surrogates, written as `\xf6`."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 class ObjectStore(ABC):
     """A flat space of named objects."""
 
