@@ -118,6 +118,14 @@ def test_a_link_leads_to_what_is_written(tmp_path):
     assert pq.read_table(tmp_path / "there.parquet").num_rows == 1
 
 
+def test_a_file_whose_name_is_no_utf8_is_read_under_a_name_that_can_be_written(tmp_path):
+    odd = tmp_path / os.fsdecode(b"\xff\xfe.json")
+    odd.write_bytes(text(event()))
+    held = files([odd], AUTO, tmp_path / "scratch")
+    [found] = held.events["raw_uri"].to_pylist()
+    assert found.endswith(r"/\xff\xfe.json")
+
+
 def test_files_of_one_name_in_other_folders_are_two(tmp_path, monkeypatch):
     put(tmp_path, "in/a.json", event(number=1))
     put(tmp_path, "at/in/a.json", event(number=2))

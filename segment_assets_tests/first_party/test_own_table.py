@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 import re
 from datetime import date, datetime
 from decimal import Decimal
@@ -53,6 +54,13 @@ def test_rows_become_events_on_the_day_they_were_known(lake, landing):
     assert rows[0]["metrics"] == [("amount", 12.5)]
     assert rows[2]["properties"] == [("shop", "A, upstairs")]
     assert {(r["source"], r["raw_uri"]) for r in rows} == {("custom", "events/orders.csv")}
+
+
+def test_a_file_whose_name_is_no_utf8_is_read_as_any_other(lake, landing):
+    (landing.root / "events").mkdir(parents=True)
+    (landing.root / "events" / os.fsdecode(b"\xff\xfe.csv")).write_text(CSV)
+    load_days(lake, landing, where=WHERE)
+    assert set(lake.read(RAW_EVENTS)["object_key"].to_pylist()) == {r"events/\xff\xfe.csv"}
 
 
 def test_white_space_around_a_customers_id_is_no_part_of_it(lake, landing):
