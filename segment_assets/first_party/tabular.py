@@ -22,6 +22,7 @@ from segment_assets.separated import Separated
 AT_ONCE = 20_000
 # Below it a float is a whole number exactly.
 _EXACT = 2**53
+_NO_TABLE = "; if it is no such table, move it away, or let its name begin with _, which is not read"
 
 
 @dataclass
@@ -86,7 +87,8 @@ def _with_columns(key: str, content: Content, wanted: Collection[str], place: st
             if not "".join(rows.names).isprintable():  # UTF-16, as Excel calls Unicode text; such names can't be shown
                 raise LandingError(f"segmentation.yaml: {place}: {key} is no UTF-8 in its first line: save it as UTF-8")
             near = nearest_column(missing[0], rows.names)
-            raise LandingError(f'segmentation.yaml: {place}: {key} has no column "{missing[0]}" {near}')
+            another = "" if len(missing) < len(wanted) else _NO_TABLE
+            raise LandingError(f'segmentation.yaml: {place}: {key} has no column "{missing[0]}" {near}{another}')
         if twice := [name for name in wanted if rows.names.count(name) > 1]:
             raise LandingError(
                 f'segmentation.yaml: {place}: {key} has the column "{twice[0]}" {rows.names.count(twice[0])} times: '

@@ -17,6 +17,8 @@ from segment_assets.first_party import sensors
 from segment_assets.first_party.aws import Queue
 from segment_assets.first_party.notices import UnreadableError, keys
 from segment_assets.lake.aws import Bucket
+from segment_assets.landing_config import EventsLanding, EventTable
+from segment_assets.segmentation import load
 from segment_assets_tests.aws_double.arrivals import make_queue
 from segment_assets_tests.aws_double.front import REGION, AwsDouble, Fault
 from segment_assets_tests.aws_double.world import world
@@ -150,6 +152,22 @@ def test_objects_without_a_day_in_their_key_are_told_by_their_records(place: Pla
     assert list(found) == ["2026-01-04", "2026-01-06"]
     boto3.client("s3").delete_object(Bucket=place.landing.name, Key="events/export.json")
     assert place.told.settle() == place.listing.settle() == {"2026-01-05": sensors.fingerprint(())}
+
+
+def test_an_object_that_cannot_be_read_holds_no_message_up(place: Place) -> None:
+    config = load()
+    events = EventsLanding(format="table", table=EventTable(customer="who", time="when", event_name="purchase"))
+    config = config.model_copy(update={"landing": config.landing.model_copy(update={"events": events})})
+    place.told.config = place.listing.config = config
+    place.told.settle()
+    place.landing.write("events/bad.csv", b"who,wehn\nC9,2026-01-03\n")
+    place.landing.write("events/good.csv", b"who,when\nC1,2026-01-01\n")
+    assert place.told.settle() == (found := place.listing.settle())
+    assert list(found) == ["1970-01-01", "2026-01-01"]
+    assert place.sizes() == (0, 0)
+    place.landing.write("events/bad.csv", b"who,when\nC9,2026-01-03\n")
+    assert place.told.settle() == (found := place.listing.settle())
+    assert list(found) == ["1970-01-01", "2026-01-03"]
 
 
 def test_a_message_is_deleted_only_after_the_cursor_was_stored(place: Place) -> None:

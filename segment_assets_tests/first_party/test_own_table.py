@@ -171,6 +171,11 @@ def test_a_missing_column_is_one_clear_sentence(landing):
         list(OwnTable(MAPPING).pieces("events/o.csv", b"who,wehn,what,paid,shop\n"))
 
 
+def test_of_a_file_that_is_no_table_it_is_told_how_to_keep_it_out():
+    with pytest.raises(LandingError, match=r"README\.txt has no .*; if it is no such table, move it away, or let its"):
+        list(OwnTable(MAPPING).pieces("events/README.txt", b"Read me first.\n"))
+
+
 @pytest.mark.parametrize("row", [b"anna@b.org,yesterday,ORDER,x,A\n", b"Anna Smith,2026-01-01,ORDER,x,A\n"])
 def test_of_a_file_without_a_header_nothing_is_shown(row):
     with pytest.raises(LandingError, match="its first line does not look like column names") as mistake:
