@@ -95,7 +95,7 @@ class Summary:
         customers = self._row(CUSTOMERS, "count(*)")[0]
         grid.add_row("customers", f"{customers:,}, who are {persons:,} persons in {households:,} households")
         if bad := self._row(QUARANTINED_CUSTOMERS, "count(*)")[0]:
-            grid.add_row("", f"{bad:,} rows of customers quarantined")
+            grid.add_row("", f"{counted(bad, 'row')} of customers quarantined")
             self._add_reasons(grid, QUARANTINED_CUSTOMERS)
         if self.config.audience:
             audience = partner_audience(self.config.audience)

@@ -85,6 +85,18 @@ def test_both_forms_are_read_and_only_s3_s_own_encodes_keys() -> None:
     assert keys('{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}', "b") == []
 
 
+def by_topic(message: Any) -> str:
+    """As SNS wraps what it puts into a queue."""
+    text = message if isinstance(message, str) else json.dumps(message)
+    return json.dumps({"Type": "Notification", "TopicArn": "arn:aws:sns:eu-west-1:1:t", "Message": text})
+
+
+def test_what_comes_by_a_topic_is_read_as_what_it_is() -> None:
+    assert keys(by_topic({"Records": [record("events/a+b", "b")]}), "b") == ["events/a b"]
+    assert keys(by_topic(bridged("events/a+b", "b")), "b") == ["events/a+b"]
+    assert keys(by_topic({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}), "b") == []
+
+
 def eventbridge(key: str) -> str:
     return f'{{"source": "aws.s3", "detail": {{"bucket": {{"name": "b"}}, "object": {{"key": {key}}}}}}}'
 
@@ -95,6 +107,11 @@ def eventbridge(key: str) -> str:
         ("{broken", "no JSON"),
         ("[" * 100_000, "no JSON"),
         ("[]", "no JSON object"),
+        (by_topic("{broken"), "SNS wrapped .* is no JSON"),
+        (by_topic([]), "SNS wrapped .* is no JSON object"),
+        (by_topic({"to": "somebody@example.org"}), "neither"),
+        ('{"Type": "Notification"}', "neither"),
+        ('{"Type": "SubscriptionConfirmation", "Message": "visit"}', "confirm the subscription"),
         ('{"Records": [{"s3": {}}]}', "no bucket or no key"),
         ('{"Records": 7}', "no bucket or no key"),
         ('{"source": "aws.s3", "detail": null}', "no bucket or no key"),
@@ -130,6 +147,25 @@ def test_what_is_told_has_the_versions_that_a_listing_gives(place: Place) -> Non
     boto3.client("s3").delete_object(Bucket=place.landing.name, Key=key(1, 1))
     assert place.told.settle() == place.listing.settle() == {"2026-01-01": sensors.fingerprint(())}
     assert place.sizes() == (0, 0), "every message is deleted in the end"
+
+
+def test_a_bucket_that_tells_a_topic_tells_the_queue_behind_it(place: Place) -> None:
+    s3, sns, sqs = boto3.client("s3"), boto3.client("sns"), boto3.client("sqs")
+    topic = sns.create_topic(Name=place.landing.name[:60])["TopicArn"]
+    names = ["QueueArn"]
+    queue = sqs.get_queue_attributes(QueueUrl=place.url, AttributeNames=names)["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    told = [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]}]
+    s3.put_bucket_notification_configuration(
+        Bucket=place.landing.name, NotificationConfiguration={"TopicConfigurations": told}
+    )
+    place.told.settle()
+    place.landing.write(key(1), b"x")
+    place.landing.write("events/2026/01/03/12/a b+c&\u00e9%20.gz", b"x")
+    assert place.sizes() == (2, 0)
+    assert list(place.told.settle()) == ["2026-01-01", "2026-01-03"]
+    assert place.sizes() == (0, 0)
+    assert place.exports.list("unread_messages/") == []
 
 
 def test_odd_keys_are_found(place: Place) -> None:
