@@ -89,8 +89,8 @@ def decompress(content: bytes) -> tuple[bytes, Piece | None]:
             return b"".join(p for p in plain if isinstance(p, bytes)), rest if isinstance(rest, Piece) else None
     if content[:1] == b"\x00" and _is_hadoop(content):
         return _blocks(content, 0, hadoop=True)
-    if _may_be_bare(content, len(content)) and (plain := _bare(content)):
-        return plain, None
+    if _may_be_bare(content, len(content)) and (held := _bare(content)):
+        return held, None
     return content.removeprefix(_BOM), None
 
 

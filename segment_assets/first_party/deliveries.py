@@ -275,7 +275,7 @@ def _pieces(
 
 def _one_of(mistakes: list[LandingError]) -> LandingError:
     """The first, and how many are like it."""
-    more = f" (and {len(mistakes) - 1:,} more objects can't be read)" if len(mistakes) > 1 else ""
+    more = f"; {len(mistakes) - 1:,} more can't be read either" if len(mistakes) > 1 else ""
     return LandingError(f"{mistakes[0]}{more}")
 
 

@@ -221,7 +221,9 @@ def test_what_a_file_delivered_stays_while_it_cannot_be_read(tables):
 
 def test_what_an_earlier_mapping_could_not_read_is_read_by_the_next(tables, tmp_path, lake):
     tables.landing.write("events/bad.csv", NO_COLUMN)
-    tables.listen()
+    tables.landing.write("events/worse.csv", NO_COLUMN)
+    result = tables.run("raw_events", days=[day for _, day in tables.listen()])
+    assert '(did you mean "wehn"?); 1 more can' in str(result.all_node_events)
     config = load(SMALL_SEGMENTATION)
     events = EventsLanding(format="table", table=EventTable(customer="who", time="wehn", event_name="purchase"))
     landings = config.landing.model_copy(update={"events": events})
