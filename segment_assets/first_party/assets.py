@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -144,7 +145,8 @@ def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
         objects = event_objects(landing, landing_config)
         lost: list[str] = []
         days = [date.fromisoformat(key) for key in context.partition_keys]
-        for loaded in load(landing, form, objects, days, lake.scratch):
+        # A file that can't be read fails the run once all other days are written: nothing waits for it to be mended.
+        for loaded in load(landing, form, objects, days, lake.scratch, partial(raw_events.loaded_from, lake)):
             with again_if_overtaken():
                 versions = raw_events.write(lake, loaded, context.run.run_id, code, before)
             counts = raw_events.verify(lake, loaded)

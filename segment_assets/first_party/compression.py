@@ -1,7 +1,8 @@
-"""An object's bytes without their compression: gzip, and the three forms of Snappy that Firehose and Hadoop write.
+"""An object's bytes without their compression: gzip, and the forms of Snappy that Firehose, Hadoop and code write.
 
 What can't be decompressed any more is handed back beside what could.
 Snappy's frames: https://github.com/google/snappy/blob/main/framing_format.txt
+Its blocks: https://github.com/google/snappy/blob/main/format_description.txt
 """
 
 import zlib
@@ -26,6 +27,7 @@ _OTHERS = (b"PK\x03\x04", b"PK\x05\x06", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\x00", *
 _FRAMES = b"\xff\x06\x00\x00sNaPpY"
 _JAVA, _JAVA_HEADER = b"\x82SNAPPY\x00", 16  # snappy-java: the magic, and two versions of four bytes
 _LENGTH = 4
+_MOST = 22  # bytes that one byte of a block of Snappy can become: a copy of 64 takes three
 _STEP, _FINE = 65_536, 4_096  # bytes that are read, and decompressed, at a time: they become up to 1,000 times as many
 
 
@@ -50,7 +52,7 @@ def unpacked(content: Content) -> Iterator[bytes | Piece]:
         rest = iter(partial(file.read, _STEP), b"")
         if first.startswith(_OTHERS):
             yield from _at_once(first)
-        elif first.startswith((_FRAMES, _JAVA, b"\x00")):
+        elif first.startswith((_FRAMES, _JAVA, b"\x00")) or _may_be_bare(first, content.stat().st_size):
             yield from _at_once(first + file.read())
         elif first.startswith(_GZIP):
             yield from _without_bom(_inflated(chain([first], rest)))
@@ -87,7 +89,29 @@ def decompress(content: bytes) -> tuple[bytes, Piece | None]:
             return b"".join(p for p in plain if isinstance(p, bytes)), rest if isinstance(rest, Piece) else None
     if content[:1] == b"\x00" and _is_hadoop(content):
         return _blocks(content, 0, hadoop=True)
+    if _may_be_bare(content, len(content)) and (held := _bare(content)):
+        return held, None
     return content.removeprefix(_BOM), None
+
+
+def _may_be_bare(first: bytes, size: int) -> bool:
+    """Whether bytes begin as a block of Snappy alone, as `snappy.compress` writes it: with the length it becomes.
+
+    There is no mark, but of text that length is hardly ever one that so many bytes can become.
+    """
+    try:
+        plain = cramjam.snappy.decompress_raw_len(first)
+    except cramjam.DecompressionError:
+        return False
+    return 0 < plain <= _MOST * size and size <= plain + plain // 6 + 32
+
+
+def _bare(content: bytes) -> bytes:
+    """What a block holds; nothing where it is none, for each of its bytes is checked."""
+    try:
+        return bytes(cramjam.snappy.decompress_raw(content))
+    except cramjam.DecompressionError:
+        return b""
 
 
 def _frames(content: bytes) -> tuple[bytes, Piece | None]:

@@ -1,7 +1,7 @@
 """What lies in the landing place, by arrival day: the one answer that sensors and loads share."""
 
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import date
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from segment_assets.first_party import staged_events
 from segment_assets.first_party.compression import Content
 from segment_assets.first_party.contents import content_of
+from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats import Delivered, Format
 from segment_assets.first_party.reading import Read, Unit, placed, repeat
 from segment_assets.first_party.reading import read as read_unit
@@ -142,7 +143,12 @@ def landing_days(
 
 
 def load(
-    store: ObjectStore, form: Format, objects: list[StoredObject], days: Collection[date], scratch: Path
+    store: ObjectStore,
+    form: Format,
+    objects: list[StoredObject],
+    days: Collection[date],
+    scratch: Path,
+    loaded_from: Callable[[Collection[str]], Collection[date]] | None = None,
 ) -> Iterator[Loaded]:
     """Everything that arrived on the days, in chunks of neighbouring days; each object is read once.
 
@@ -152,6 +158,12 @@ def load(
         objects: everything in it, as `event_objects` gives it.
         days: arrival days to load.
         scratch: private folder for what was read, until it is written.
+        loaded_from: the days that were loaded from some objects before, by their keys. Where it is given, an object
+            that can't be read at all holds up those days alone, which would lose what it delivered, and the day of
+            objects that tell none.
+
+    Raises:
+        LandingError: an object can't be read at all: before the first day, or with `loaded_from` behind the last.
     """
     dated: dict[date, list[StoredObject]] = {day: [] for day in sorted(days)}
     others = []
@@ -167,13 +179,19 @@ def load(
         private_folder(scratch) as folder,
     ):
         told = _Others(raw, quarantined, {day: set() for day in dated})
-        told.read(store, form, others)
+        unreadable: dict[str, LandingError] = {}
+        told.read(store, form, others, unreadable if loaded_from else None)
+        if loaded_from and unreadable:
+            held_up = {NO_DAY, *loaded_from(unreadable)}
+            dated = {day: group for day, group in dated.items() if day not in held_up}
         chunks = _chunks({day: told.bytes(day) + sum(map(weight, group)) for day, group in dated.items()})
         loads = (_load(store, form, {day: dated[day] for day in days}, told, folder / str(days[0])) for days in chunks)
         with closing(one_ahead(loads)) as ahead:
             for loaded in ahead:
                 yield loaded
                 shutil.rmtree(folder / str(loaded.days[0]))
+        if unreadable:
+            raise _one_of(list(unreadable.values()))
 
 
 @dataclass(frozen=True)
@@ -190,9 +208,12 @@ class _Others:
     quarantined: Staged
     objects: dict[date, set[str]]
 
-    def read(self, store: ObjectStore, form: Format, objects: list[StoredObject]) -> None:
+    def read(
+        self, store: ObjectStore, form: Format, objects: list[StoredObject], unreadable: dict[str, LandingError] | None
+    ) -> None:
+        """Read the objects; those that can't be read are added to `unreadable`, or the first of them is raised."""
         wanted = pa.array(list(self.objects), pa.date32())
-        for key, records, refused in _undated(store, form, objects):
+        for key, records, refused in _undated(store, form, objects, unreadable):
             for into, rows in ((self.raw, records), (self.quarantined, refused)):
                 its = rows.filter(pc.is_in(rows["arrival_date"], value_set=wanted))
                 into.add(its)
@@ -217,12 +238,14 @@ class _Others:
         return Part(writer.files, writer.rows, version_of(table.schema, writer.files))
 
 
-def _undated(store: ObjectStore, form: Format, objects: list[StoredObject]) -> Iterator[tuple[str, pa.Table, pa.Table]]:
+def _undated(
+    store: ObjectStore, form: Format, objects: list[StoredObject], unreadable: dict[str, LandingError] | None = None
+) -> Iterator[tuple[str, pa.Table, pa.Table]]:
     """Rows of raw_events and of quarantined_records, piece by piece, with the object's key.
 
     What was refused comes after the last piece of its object: a broken row has no day, and stays with the first day.
     """
-    pieces = chain.from_iterable(_pieces(store, form, stored) for stored in objects)
+    pieces = chain.from_iterable(_pieces(store, form, stored, unreadable) for stored in objects)
     read = spread(partial(_read_piece, form), pieces, worthwhile=sum(map(weight, objects)) > PART)
     for key, found in groupby(read, key=itemgetter(0)):
         refused, first, before = [], None, 0
@@ -237,10 +260,23 @@ def _undated(store: ObjectStore, form: Format, objects: list[StoredObject]) -> I
         yield key, RAW_EVENTS.empty(), placed(QUARANTINED_RECORDS.schema, bad, key, days)
 
 
-def _pieces(store: ObjectStore, form: Format, stored: StoredObject) -> Iterator[tuple[str, Any]]:
-    with content_of(store, stored) as content:
-        for piece in form.pieces(stored.key, content):
-            yield stored.key, piece
+def _pieces(
+    store: ObjectStore, form: Format, stored: StoredObject, unreadable: dict[str, LandingError] | None
+) -> Iterator[tuple[str, Any]]:
+    try:
+        with content_of(store, stored) as content:
+            for piece in form.pieces(stored.key, content):
+                yield stored.key, piece
+    except LandingError as why:
+        if unreadable is None:
+            raise
+        unreadable[stored.key] = why
+
+
+def _one_of(mistakes: list[LandingError]) -> LandingError:
+    """The first, and how many are like it."""
+    more = f"; {len(mistakes) - 1:,} more can't be read either" if len(mistakes) > 1 else ""
+    return LandingError(f"{mistakes[0]}{more}")
 
 
 def _behind(rows: pa.Table, records: int) -> pa.Table:

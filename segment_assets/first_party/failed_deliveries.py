@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/firehose/latest/dev/retry.html
 """
 
 import base64
-import binascii
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -29,13 +28,13 @@ class Replay:
 
     Attributes:
         records: records that can be replayed, by the code of Firehose's error.
-        unreadable: error records without a record in them: they stay where they are.
+        unreadable: error records without a record in them, which stay where they are: how many of an object lack what.
         written: keys of objects that were not there before; with a dry run, that would be written.
         known: objects that an earlier replay wrote.
     """
 
     records: Counter[str] = field(default_factory=Counter)
-    unreadable: int = 0
+    unreadable: Counter[tuple[str, str]] = field(default_factory=Counter)
     written: list[str] = field(default_factory=list)
     known: int = 0
 
@@ -50,11 +49,11 @@ def replay(store: ObjectStore, landing: EventsLanding, *, dry_run: bool = False)
     for stored in store.list(landing.errors_path):
         hours: dict[str, list[bytes]] = {}
         with content_of(store, stored) as content:
-            for record in _errors(content):
-                code, arrived, raw = _told(record)
-                if raw is None or arrived is None:
-                    found.unreadable += 1
+            for told in map(_told, _errors(content)):
+                if isinstance(told, str):
+                    found.unreadable[stored.key, told] += 1
                     continue
+                code, arrived, raw = told
                 found.records[code] += 1
                 hours.setdefault(f"{arrived:%Y/%m/%d/%H}", []).append(raw)
         name = sha256(f"{stored.key}\t{stored.etag}".encode()).hexdigest()[:32]
@@ -69,19 +68,31 @@ def replay(store: ObjectStore, landing: EventsLanding, *, dry_run: bool = False)
     return found
 
 
-def _errors(content: Content) -> Iterator[Mapping[str, Any]]:
+def _errors(content: Content) -> Iterator[Mapping[str, Any] | str]:
+    """Error records, their keys in lower case, or why one is none. Kinds of errors differ in the case of their keys."""
     for piece in records_in(content, lambda value: isinstance(value, dict) and "rawData" in value):
-        yield {} if piece.reason else {k.lower(): v for k, v in json.loads(piece.content).items()}
+        if piece.reason:
+            yield f"it is no JSON object ({piece.reason})"
+        else:
+            yield {k.lower(): v for k, v in json.loads(piece.content).items()}
 
 
-def _told(record: Mapping[str, Any]) -> tuple[str, datetime | None, bytes | None]:
-    """The error's code, when the record arrived, and the record. Kinds of errors differ in the case of their keys."""
-    code, at, written = record.get("errorcode"), record.get("arrivaltimestamp"), record.get("rawdata")
-    arrived = None
-    if isinstance(at, int) and EARLIEST <= at * 1000 < LATEST:
-        arrived = datetime.fromtimestamp(at / 1000, UTC)
+def _told(record: Mapping[str, Any] | str) -> tuple[str, datetime, bytes] | str:
+    """The error's code, when the record arrived, and the record; or which key is wrong, and how."""
+    if isinstance(record, str):
+        return record
+    for key in ("rawData", "arrivalTimestamp"):
+        if key.lower() not in record:
+            return f"it has no {key}"
+    code, at, written = record.get("errorcode"), record["arrivaltimestamp"], record["rawdata"]
     try:
-        raw = base64.b64decode(written, validate=True) if isinstance(written, str) else None
-    except binascii.Error:
-        raw = None
-    return code if isinstance(code, str) else "unknown", arrived, raw or None
+        raw = base64.b64decode(written if isinstance(written, str) else "?", validate=True)
+    except ValueError:
+        return "rawData is no base64"
+    if not raw:
+        return "rawData is empty"
+    if not isinstance(at, int):
+        return "arrivalTimestamp is no number of milliseconds"
+    if not EARLIEST <= at * 1000 < LATEST:
+        return f"arrivalTimestamp, {at}, is no time in milliseconds from 2000 to 2100"
+    return code if isinstance(code, str) else "unknown", datetime.fromtimestamp(at / 1000, UTC), raw

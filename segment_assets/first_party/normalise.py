@@ -19,7 +19,7 @@ from segment_assets.first_party.formats.choice import format_of
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS, QUARANTINED_RECORDS
 from segment_assets.lake import Lake, StoredObject, Table
 from segment_assets.lake.embedded import open_catalog
-from segment_assets.lake.objects import FolderStore
+from segment_assets.lake.objects import FolderStore, printable
 from segment_assets.landing_config import EventsLanding
 
 _RUN, _CODE = "segment-assets events normalise", "1"
@@ -105,10 +105,10 @@ def found(named: Sequence[str]) -> list[Path]:
             matched = glob(name, recursive=True)  # noqa: PTH207  Path's takes no pattern that begins at the root
             more = [p for p in map(Path, matched) if p.is_file()]
         if not more:
-            raise LandingError(f"{name}: there is no such file, and no file below it")
+            raise LandingError(f"{printable(name)}: there is no such file, and no file below it")
         paths += sorted(more)
     if closed := [path for path in paths if not os.access(path, os.R_OK)]:
-        raise LandingError(f"{closed[0]}: can't be read: permission denied")
+        raise LandingError(f"{printable(str(closed[0]))}: can't be read: permission denied")
     return paths
 
 
@@ -129,7 +129,7 @@ class _Files(FolderStore):
 def _key(path: Path) -> str:
     # Where a path goes up, what it comes down to is another file than the rest of the path would name.
     path = path.resolve() if ".." in path.parts else path
-    return str(PurePosixPath(*(part for part in path.parts if part != "/")))
+    return printable(str(PurePosixPath(*(part for part in path.parts if part != "/"))))
 
 
 def files(paths: Sequence[Path], landing: EventsLanding, scratch: Path) -> Normalised:
@@ -146,7 +146,7 @@ def files(paths: Sequence[Path], landing: EventsLanding, scratch: Path) -> Norma
     store, form = _Files(paths), format_of(landing)
     objects = [stored for stored in store.list() if stored.size]
     if twice := [path for path, times in Counter(map(_key, paths)).items() if times > 1]:
-        raise LandingError(f"{twice[0]}: is named twice: name each file once")
+        raise LandingError(f"{printable(str(twice[0]))}: is named twice: name each file once")
     lake = Lake(partial(open_catalog, scratch), scratch / "scratch")
     told = {o.key: days_of(store, form, o) for o in objects if day_of(form, o.key) is None}
     days = [date.fromisoformat(day) for day in landing_days(form, objects, told)]

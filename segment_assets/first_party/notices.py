@@ -1,7 +1,8 @@
-"""What a message about the landing place says: S3's own form, and EventBridge's.
+"""What a message about the landing place says: S3's own form, and EventBridge's, each also as a topic of SNS wraps it.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+https://docs.aws.amazon.com/sns/latest/dg/sns-sqs-as-subscriber.html
 """
 
 import json
@@ -32,12 +33,11 @@ def keys(body: str, bucket: str) -> list[str]:
     Raises:
         UnreadableError: it has neither form.
     """
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        raise UnreadableError("it is no JSON") from None
-    if not isinstance(told, dict):
-        raise UnreadableError("it is no JSON object")
+    told = _object(body, "it")
+    if told.get("Type") == "SubscriptionConfirmation":
+        raise UnreadableError("a topic of SNS asks to confirm the subscription of this queue: confirm it")
+    if told.get("Type") == "Notification" and isinstance(wrapped := told.get("Message"), str):
+        told = _object(wrapped, "what SNS wrapped in it")
     if told.get("Event") == TEST:
         return []
     try:
@@ -54,6 +54,16 @@ def keys(body: str, bucket: str) -> list[str]:
     if not all(_is_a_key(key) for _, key in found):
         raise UnreadableError("it names a key that no object can have")
     return [key for name, key in found if name == bucket]
+
+
+def _object(text: str, what: str) -> dict[str, Any]:
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        raise UnreadableError(f"{what} is no JSON") from None
+    if not isinstance(told, dict):
+        raise UnreadableError(f"{what} is no JSON object")
+    return told
 
 
 def _is_a_key(key: object) -> bool:

@@ -1,6 +1,6 @@
 """Raw events in the lake: a day is replaced whole, and accounts for every record delivered."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -57,6 +57,17 @@ def write(
         kept = {day: files for day, files in loaded.events.items() if str(day) in wanted}
         staged_events.keep(lake.scratch, kept, written[1].versions, code)
     return {str(day): combined({w.table.name: w.versions[str(day)] for w in written}) for day in sorted(loaded.days)}
+
+
+def loaded_from(lake: Lake, objects: Collection[str]) -> set[date]:
+    """The days that hold something of some objects, by their keys."""
+    keys = pa.table({"object_key": pa.array(objects, pa.string())})
+    with lake.connect(RAW_EVENTS, QUARANTINED_RECORDS, keys=keys) as db:
+        found = db.sql(
+            "SELECT arrival_date FROM raw_events SEMI JOIN keys USING (object_key) UNION "
+            "SELECT arrival_date FROM quarantined_records SEMI JOIN keys USING (object_key)"
+        ).fetchall()
+    return {day for (day,) in found}
 
 
 def account(loaded: Loaded) -> pa.Table:

@@ -57,9 +57,10 @@ def _events_sensor(config: Segmentation) -> dg.SensorDefinition:
         """
         known = Known.read(json.loads(context.cursor or "{}"))
         look = _look(config, landing, known)
+        look.again()
         look.around(_today())
         events = _days(look.changed())
-        return _told(context, f"{len(known.days)} days, none of them new", events, known.kept())
+        return _told(context, f"{len(known.days)} days, none of them new", events, known.kept(), look)
 
     return landing_events_sensor
 
@@ -129,6 +130,7 @@ def _arrivals_sensor(config: Segmentation) -> dg.SensorDefinition:
         look, today, heeded = _look(config, landing, known), _today(), []
         sweeps = known.is_due(today)
         of_customers = sweeps
+        look.again()
         for message in arrivals.received():
             try:
                 keys = notices.keys(message.body, arrivals.bucket)
@@ -148,7 +150,7 @@ def _arrivals_sensor(config: Segmentation) -> dg.SensorDefinition:
             export, version = _export(landing, config.landing.customers, version)
             events += export
         state = {"events": known.kept(), "customers": version, "heeded": heeded}
-        return _told(context, f"{len(heeded)} messages, and nothing new", events, state)
+        return _told(context, f"{len(heeded)} messages, and nothing new", events, state, look)
 
     return landing_arrivals_sensor
 
@@ -182,9 +184,21 @@ def _days(changed: Mapping[str, LandingDay]) -> list[dg.AssetMaterialization]:
 
 
 def _told(
-    context: dg.SensorEvaluationContext, nothing: str, events: list[dg.AssetMaterialization], state: Mapping[str, Any]
+    context: dg.SensorEvaluationContext,
+    nothing: str,
+    events: list[dg.AssetMaterialization],
+    state: Mapping[str, Any],
+    look: Look,
 ) -> dg.SensorResult | dg.SkipReason:
-    """What the tick reports, and its cursor; where it only got on, the cursor alone."""
+    """What the tick reports, and its cursor; where it only got on, the cursor alone.
+
+    An object that can't be read is told in the log when it is found, and beside every tick that has nothing to report.
+    """
+    for why in look.refused:
+        context.log.warning(why)
+    if unread := [why for _, why in look.known.unread.values()]:
+        more = f" (and {len(unread) - 1:,} more)" if len(unread) > 1 else ""
+        nothing += f"; can't be read{more}: {unread[0]}"
     cursor = json.dumps(state, separators=(",", ":"))
     if cursor == context.cursor:
         return dg.SkipReason(nothing)

@@ -15,18 +15,22 @@ from segment_assets.first_party.compression import Content, head
 from segment_assets.first_party.contents import Plain, first_byte, records_in
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.records import KEPT_IN_QUARANTINE, Piece, refused
+from segment_assets.lake.objects import printable
 from segment_assets.separated import Separated
 
 # Rows held at a time: a second of work, and about 40 MB.
 AT_ONCE = 20_000
+# Below it a float is a whole number exactly.
+_EXACT = 2**53
+_NO_TABLE = "; if it is no such table, move it away, or let its name begin with _, which is not read"
 
 
 @dataclass
 class Rows:
-    """Some rows of one object.
+    r"""Some rows of one object.
 
     Attributes:
-        names: the columns' names; a name may repeat in a CSV.
+        names: the columns' names; a name may repeat in a CSV, and bytes of it that are no UTF-8 are written `\xf6`.
         good: position and values; an empty text is None.
         bad: position and the bytes that are no row.
     """
@@ -74,7 +78,7 @@ def read(
 
 
 def _with_columns(key: str, content: Content, wanted: Collection[str], place: str, header: bool) -> Iterator[Rows]:
-    for rows in _rows(content, wanted, place, header):
+    for rows in _rows(key, content, wanted, place, header):
         if missing := [name for name in wanted if rows.names and name not in rows.names]:
             if any("\n" in name or "\r" in name for name in rows.names):
                 raise LandingError(
@@ -83,27 +87,30 @@ def _with_columns(key: str, content: Content, wanted: Collection[str], place: st
             if not "".join(rows.names).isprintable():  # UTF-16, as Excel calls Unicode text; such names can't be shown
                 raise LandingError(f"segmentation.yaml: {place}: {key} is no UTF-8 in its first line: save it as UTF-8")
             near = nearest_column(missing[0], rows.names)
-            raise LandingError(f'segmentation.yaml: {place}: {key} has no column "{missing[0]}" {near}')
+            another = "" if len(missing) < len(wanted) else _NO_TABLE
+            raise LandingError(f'segmentation.yaml: {place}: {key} has no column "{missing[0]}" {near}{another}')
         if twice := [name for name in wanted if rows.names.count(name) > 1]:
             raise LandingError(
                 f'segmentation.yaml: {place}: {key} has the column "{twice[0]}" {rows.names.count(twice[0])} times: '
                 "name it once"
             )
+        # Nobody maps such a column, and a name that can't be written costs no row.
+        rows.names = [printable(name) for name in rows.names]
         yield rows
 
 
-def _rows(content: Content, wanted: Collection[str], place: str, header: bool) -> Iterator[Rows]:
+def _rows(key: str, content: Content, wanted: Collection[str], place: str, header: bool) -> Iterator[Rows]:
     if head(content, 4) == b"PAR1":
-        return _parquet(content, wanted, place)
+        return _parquet(key, content, wanted, place)
     if first_byte(content) == b"{":
         return _json(content, wanted)
     return _separated(content, wanted, header)
 
 
-def _parquet(content: Content, wanted: Collection[str], place: str) -> Iterator[Rows]:
+def _parquet(key: str, content: Content, wanted: Collection[str], place: str) -> Iterator[Rows]:
     position = 0
     try:
-        file = pq.ParquetFile(io.BytesIO(content) if isinstance(content, bytes) else content, pre_buffer=False)
+        file = _opened(key, content, place)
         names = list(file.schema_arrow.names)
         yield Rows(names)
         if nested := [f.name for f in file.schema_arrow if f.name in wanted and pa.types.is_nested(f.type)]:
@@ -114,13 +121,32 @@ def _parquet(content: Content, wanted: Collection[str], place: str) -> Iterator[
         with duckdb.connect(config={"threads": 1}) as db:
             db.execute("SET TimeZone='UTC'")
             for batch in file.iter_batches(AT_ONCE):
-                db.register("own_table", pa.Table.from_batches([batch]))
+                db.register("own_table", _for_duckdb(pa.Table.from_batches([batch])))
                 texts = db.sql(f"SELECT {texts_of} FROM own_table").to_arrow_table()
                 yield _texts(names, texts, position)
                 position += batch.num_rows
     except (pa.ArrowException, duckdb.Error, OSError) as unreadable:
         del unreadable  # its text may quote data
         yield Rows([], bad=[(position, refused(head(content), "bad_parquet"))])
+
+
+def _opened(key: str, content: Content, place: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(io.BytesIO(content) if isinstance(content, bytes) else content, pre_buffer=False)
+    except UnicodeDecodeError as not_utf8:
+        raise LandingError(
+            f"segmentation.yaml: {place}: {key} has a column whose name is no UTF-8: write it in UTF-8"
+        ) from not_utf8
+
+
+def _for_duckdb(rows: pa.Table) -> pa.Table:
+    """The rows without the two types of numbers that DuckDB does not know: halves, and decimals of over 38 digits."""
+    for at, column in enumerate(rows.schema):
+        if pa.types.is_float16(column.type):
+            rows = rows.set_column(at, column.name, rows.column(at).cast(pa.float32()))
+        elif pa.types.is_decimal256(column.type):
+            rows = rows.set_column(at, column.name, rows.column(at).cast(pa.string()))
+    return rows
 
 
 def _texts(names: list[str], texts: pa.Table, position: int) -> Rows:
@@ -138,10 +164,18 @@ def _texts(names: list[str], texts: pa.Table, position: int) -> Rows:
 def _text_of(column: pa.Field) -> str:
     """A column as text. Whole numbers have no point: a column of ids becomes one of floats by its first null."""
     name = '"' + column.name.replace('"', '""') + '"'
+    if pa.types.is_decimal(column.type):
+        return f"regexp_replace(CAST({name} AS VARCHAR), '[.]0+$', '')"
     if not pa.types.is_floating(column.type):
         return f"CAST({name} AS VARCHAR)"
-    whole = f"{name} = trunc({name}) AND abs({name}) < {2**53}"
+    whole = f"{name} = trunc({name}) AND abs({name}) < {_EXACT}"
     return f"CASE WHEN {whole} THEN CAST(CAST({name} AS BIGINT) AS VARCHAR) ELSE CAST({name} AS VARCHAR) END"
+
+
+class _Float(str):
+    """A number with a point or an exponent, as a JSON object writes it."""
+
+    __slots__ = ()
 
 
 def _json(content: Content, wanted: Collection[str]) -> Iterator[Rows]:
@@ -152,20 +186,31 @@ def _json(content: Content, wanted: Collection[str]) -> Iterator[Rows]:
     yield Rows([])
     by_names: dict[tuple[str, ...], Rows] = {}
     for position, piece in enumerate(records_in(content, lambda value: isinstance(value, dict))):
-        row = {} if piece.reason else json.loads(piece.content, parse_int=str, parse_float=str)
+        row = {} if piece.reason else _json_row(piece.content)
         names = tuple(sorted({*row, *wanted}))
         rows = by_names.setdefault(names, Rows(list(names)))
         if piece.reason:
             rows.bad.append((position, piece))
         else:
-            rows.good.append((position, _without_blanks(tuple(_json_text(row.get(name)) for name in names))))
+            rows.good.append((position, _without_blanks(tuple(row.get(name) for name in names))))
         if rows.full:
             yield by_names.pop(names)
     yield from by_names.values()
 
 
-def _json_text(value: object) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+def _json_row(record: bytes) -> dict[str, str | None]:
+    """An object's values as text, numbers as they are written; what lies inside of one is JSON, as it was."""
+    row = json.loads(record, parse_int=str, parse_float=_Float)
+    inside = json.loads(record) if any(isinstance(value, dict | list) for value in row.values()) else row
+    return {name: _json_text(value, inside[name]) for name, value in row.items()}
+
+
+def _json_text(value: object, inside: object) -> str | None:
+    if isinstance(value, _Float):
+        # As a column of Parquet: pandas writes a column of ids with one null as floats.
+        number = float(value)
+        return str(int(number)) if number.is_integer() and abs(number) < _EXACT else str(value)
+    return value if value is None or isinstance(value, str) else json.dumps(inside, sort_keys=True, ensure_ascii=False)
 
 
 def _separated(content: Content, wanted: Collection[str], header: bool) -> Iterator[Rows]:

@@ -5,13 +5,16 @@ day's version is made of all its objects, so it is the same whichever way a look
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date
+from hashlib import sha256
 from typing import Any
 
 from segment_assets.first_party.deliveries import LandingDay, day_of, days_of, is_event, landing_days, weight
+from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats import Format
+from segment_assets.first_party.tables import NO_DAY
 from segment_assets.lake import ObjectStore, StoredObject
 from segment_assets.lake.arrivals import changed_days, day_part, fingerprint
 from segment_assets.landing_config import EventsLanding
@@ -33,6 +36,7 @@ class Known:
         days: arrival day -> its version.
         parts: arrival day -> the beginnings of its objects' keys.
         told: object whose records tell its days -> its etag, its size, and the version of what it holds of each day.
+        unread: of those the ones that can't be read at all -> the mapping that could not, as a hash, and why.
         place: key that the sweep has come to; empty before it begins, None after its end.
         seen: objects seen by the sweep that is going on, or by the last.
         swept: the day, by the clock on the wall, on which the last sweep ended.
@@ -41,6 +45,7 @@ class Known:
     days: dict[str, str] = field(default_factory=dict)
     parts: dict[str, list[str]] = field(default_factory=dict)
     told: dict[str, tuple[str, int, dict[str, str]]] = field(default_factory=dict)
+    unread: dict[str, tuple[str, str]] = field(default_factory=dict)
     place: str | None = ""
     seen: int = 0
     swept: str = ""
@@ -81,6 +86,7 @@ class Look:
         form: their format.
         known: what earlier looks found.
         touched: arrival days that may have changed.
+        refused: why an object can't be read, of those that this look tried.
     """
 
     store: ObjectStore
@@ -88,6 +94,7 @@ class Look:
     form: Format
     known: Known
     touched: set[str] = field(default_factory=set)
+    refused: list[str] = field(default_factory=list)
     _listed: dict[str, list[StoredObject]] = field(default_factory=dict)
     _read: int = 0
 
@@ -102,6 +109,12 @@ class Look:
             self.recent()
         if small or self.known.is_due(today):
             self.sweep(today)
+
+    def again(self) -> None:
+        """What could not be read by an earlier mapping, by the one in force."""
+        for key in [key for key, (mapping, _) in self.known.unread.items() if mapping != self._mapping]:
+            if not self.at(key):
+                return
 
     def sweep(self, today: date) -> None:
         """The next stretch of everything there is; what is not there any more is missed."""
@@ -186,24 +199,41 @@ class Look:
         return seen
 
     def _tell(self, stored: StoredObject) -> bool:
-        """Let an object's records tell its days, once per content; False where enough was read."""
+        """Let an object's records tell its days, once per content; False where enough was read.
+
+        One that can't be read at all keeps nobody waiting: it is of the day of those that tell none, where the load
+        says what is wrong, and of the days it was of before, which are not made without it.
+        """
         if not is_event(stored, self.landing):
             self._forget(stored.key)
             return True
-        if self.known.told.get(stored.key, ("",))[0] == stored.etag:
+        mapping, _ = self.known.unread.get(stored.key, (self._mapping, ""))
+        if self.known.told.get(stored.key, ("",))[0] == stored.etag and mapping == self._mapping:
             return True
         if self._read > READ:
             return False
         self._read += weight(stored)
-        self._forget(stored.key)
-        days = days_of(self.store, self.form, stored)
+        before = self._forget(stored.key)
+        try:
+            days = days_of(self.store, self.form, stored)
+        except LandingError as unreadable:
+            self.refused.append(str(unreadable))
+            self.known.unread[stored.key] = (self._mapping, str(unreadable))
+            days = dict.fromkeys(sorted({*before, NO_DAY.isoformat()}), f"unread {stored.etag}")
         self.known.told[stored.key] = (stored.etag, stored.size, days)
         self.touched |= days.keys()
         return True
 
-    def _forget(self, key: str) -> None:
-        if gone := self.known.told.pop(key, None):
-            self.touched |= gone[2].keys()
+    @property
+    def _mapping(self) -> str:
+        return sha256(self.landing.model_dump_json().encode()).hexdigest()[:16]
+
+    def _forget(self, key: str) -> Iterable[str]:
+        """Know nothing of an object; the days it was of."""
+        self.known.unread.pop(key, None)
+        *_, days = self.known.told.pop(key, ("", 0, {}))
+        self.touched |= days.keys()
+        return days
 
     def _miss(self, after: str, end: str | None, seen: set[str]) -> None:
         """Days and objects that are known between two keys, and are not there."""

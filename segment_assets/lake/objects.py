@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 _md5 = partial(hashlib.md5, usedforsecurity=False)
+_ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
 @dataclass(frozen=True, order=True)
@@ -25,6 +27,11 @@ class StoredObject:
     key: str
     size: int
     etag: str
+
+
+def printable(name: str) -> str:
+    r"""A name with the bytes that are no UTF-8, which Python holds as surrogates, written as `\xf6`."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class ObjectStore(ABC):
@@ -64,7 +71,11 @@ class ObjectStore(ABC):
 
 
 class FolderStore(ObjectStore):
-    """Objects as files below a folder."""
+    """Objects as files below a folder.
+
+    A file whose name is no UTF-8, as an archive from elsewhere leaves it, is an object with a name that `printable`
+    gives: it is read as any other, and every table can hold its key.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
@@ -73,7 +84,7 @@ class FolderStore(ObjectStore):
     def after(self, prefix: str, key: str, limit: int) -> list[StoredObject]:
         """Files in the order of their keys, walked only as far as is needed."""
         found: list[StoredObject] = []
-        for path, name in self._walk(self.root / prefix.rpartition("/")[0], key):
+        for path, name in self._walk(self._named(prefix.rpartition("/")[0]), key):
             if len(found) == limit or (name > prefix and not name.startswith(prefix)):
                 break
             if name > key and name.startswith(prefix):
@@ -82,10 +93,10 @@ class FolderStore(ObjectStore):
 
     def list(self, prefix: str) -> list[StoredObject]:
         """Files below the prefix's folder; hidden and half-written ones are left out."""
-        folder = self.root / prefix.rpartition("/")[0]
+        folder = self._named(prefix.rpartition("/")[0])
         found = []
         for path in folder.rglob("*") if folder.is_dir() else ():
-            key = path.relative_to(self.root).as_posix()
+            key = self._key(path)
             if path.is_file() and key.startswith(prefix) and not path.name.startswith("."):
                 found.append(self._describe(path, key))
         return sorted(found)
@@ -112,25 +123,39 @@ class FolderStore(ObjectStore):
 
     def uri(self, key: str) -> str:
         """The file's path."""
-        return str(self._path(key))
+        return printable(str(self._path(key)))
 
     def _walk(self, folder: Path, key: str) -> Iterator[tuple[Path, str]]:
         """Files below a folder in the order of their keys, without whole folders that come before a key."""
         try:
-            entries = [(e.name + "/" * e.is_dir(follow_symlinks=False), e) for e in os.scandir(folder)]
+            entries = [(printable(e.name) + "/" * e.is_dir(follow_symlinks=False), e) for e in os.scandir(folder)]
         except (FileNotFoundError, NotADirectoryError):
             return
         for name, entry in sorted(entries, key=lambda one: one[0]):
             path = Path(entry.path)
             if name.endswith("/"):
-                whole = path.relative_to(self.root).as_posix() + "/"
+                whole = self._key(path) + "/"
                 if whole > key or key.startswith(whole):
                     yield from self._walk(path, key)
             elif entry.is_file() and not name.startswith("."):
-                yield path, path.relative_to(self.root).as_posix()
+                yield path, self._key(path)
+
+    def _key(self, path: Path) -> str:
+        return printable(path.relative_to(self.root).as_posix())
+
+    def _named(self, key: str) -> Path:
+        """Where a key leads; a backslash in it may be of a name that is written so, and is most often none."""
+        path = self.root / key
+        if "\\x" not in key or path.exists():
+            return path
+        path = self.root
+        for part in key.split("/"):
+            raw = _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), part.encode())
+            path /= part if (path / part).exists() else os.fsdecode(raw)
+        return path
 
     def _path(self, key: str) -> Path:
-        path = (self.root / key).resolve()
+        path = self._named(key).resolve()
         if not path.is_relative_to(self.root):
             raise ValueError(f"the key {key!r} leaves the store")
         return path

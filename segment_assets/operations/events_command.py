@@ -12,6 +12,7 @@ from segment_assets.first_party import failed_deliveries
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.normalise import Normalised, files, found
 from segment_assets.landing_config import EventsLanding
+from segment_assets.operations.words import counted
 
 
 def normalise(console: Console, named: Sequence[str], out: Path, form: str | None) -> bool:
@@ -69,25 +70,29 @@ def replay_errors(console: Console, *, dry_run: bool) -> bool:
     landing = settings.segmentation.landing.events
     replayed = failed_deliveries.replay(deployment.resource(settings, "landing"), landing, dry_run=dry_run)
     for code, number in sorted(replayed.records.items()):
-        console.print(f"{number:,} records: {code}", markup=False)
-    if replayed.unreadable:
-        console.print(f"{replayed.unreadable:,} error records hold no record; they stay below {landing.errors_path}")
+        console.print(f"{counted(number, 'record')}: {code}", markup=False)
+    for (key, why), number in sorted(replayed.unreadable.items()):
+        told = f"{counted(number, 'error record')} of {key} can't be replayed, and stay there: {why}"
+        console.print(told, markup=False, soft_wrap=True)
     verb = "would be written" if dry_run else "written"
-    console.print(f"{len(replayed.written):,} objects {verb}, {replayed.known:,} are there already")
+    there = f"{replayed.known:,} {'is' if replayed.known == 1 else 'are'} there already"
+    console.print(f"{counted(len(replayed.written), 'object')} {verb}, {there}")
     return True
 
 
 def _tell(console: Console, held: Normalised, number: int, out: Path, beside: Path) -> None:
     account = held.account
     console.print(
-        f"{held.delivered:,} records in {number:,} files = {account.events:,} events + {account.duplicates:,} "
-        f"duplicates + {account.probes:,} probes + {held.refused:,} quarantined",
+        f"{counted(held.delivered, 'record')} in {counted(number, 'file')} = "
+        f"{counted(account.events, 'event')} + {counted(account.duplicates, 'duplicate')} + "
+        f"{counted(account.probes, 'probe')} + {held.refused:,} quarantined",
         soft_wrap=True,
     )
     for reason, count in held.reasons.items():
         console.print(f"  {count:,} {reason} (docs/quarantine.md)", markup=False)
     if account.unknown_types:
-        console.print(f"{account.unknown_types:,} events of a type that has no name in the vocabulary, kept as app")
+        unknown = counted(account.unknown_types, "event")
+        console.print(f"{unknown} of a type that has no name in the vocabulary, kept as app")
     console.print(f"events       {out}", markup=False, soft_wrap=True)
     if held.refused:
         console.print(f"quarantined  {beside}: readable personal data, as delivered", markup=False, soft_wrap=True)

@@ -89,16 +89,21 @@ class Summary:
             if last and last > datetime.now(UTC).date() + timedelta(days=1) and not self.invented:
                 grid.add_row("", f"{last} is in the future, and the last day is the clock of all that follows: mend")
                 grid.add_row("", "or remove the records with that time")
-            dropped = delivered - bad - events
+            waiting = self._waiting()
+            dropped = delivered - bad - events - sum(waiting)
             grid.add_row("quarantined", f"{bad:,}; {dropped:,} duplicates and probes dropped")
             self._add_reasons(grid, QUARANTINED_RECORDS)
+            if waiting:
+                what = f"{counted(sum(waiting), 'record')} on {counted(len(waiting), 'arrival day')}"
+                grid.add_row("not built", f"events of {what}")
         grid.add_row("events", f"{events:,}")
         persons = self._row(PERSONS, "count(DISTINCT person_id)")[0]
         households = self._row(HOUSEHOLDS, "count(DISTINCT household_id)")[0]
         customers = self._row(CUSTOMERS, "count(*)")[0]
-        grid.add_row("customers", f"{customers:,}, who are {persons:,} persons in {households:,} households")
+        people = f"{counted(persons, 'person')} in {counted(households, 'household')}"
+        grid.add_row("customers", f"{customers:,}, who are {people}")
         if bad := self._row(QUARANTINED_CUSTOMERS, "count(*)")[0]:
-            grid.add_row("", f"{bad:,} rows of customers quarantined")
+            grid.add_row("", f"{counted(bad, 'row')} of customers quarantined")
             self._add_reasons(grid, QUARANTINED_CUSTOMERS)
         if self.config.audience:
             audience = partner_audience(self.config.audience)
@@ -186,6 +191,12 @@ class Summary:
             grid.add_row("dashboard", self.exports.uri("dashboard/index.html"))
         grid.add_row("Dagster home", str(self.settings.home / "dagster"))
         return grid
+
+    def _waiting(self) -> list[int]:
+        """Good records of each arrival day of which no events were made yet, because something could not be built."""
+        made = self.lake.inputs(ENGAGEMENT_EVENTS)
+        days = self.lake.read(ARRIVAL_DAYS, ["arrival_date", "good"]).to_pylist()
+        return [day["good"] for day in days if day["good"] and str(day["arrival_date"]) not in made]
 
     def _row(self, table: Table, columns: str, where: str = "true") -> tuple[Any, ...]:
         with self.lake.connect(table) as db:

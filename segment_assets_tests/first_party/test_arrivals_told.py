@@ -17,6 +17,8 @@ from segment_assets.first_party import sensors
 from segment_assets.first_party.aws import Queue
 from segment_assets.first_party.notices import UnreadableError, keys
 from segment_assets.lake.aws import Bucket
+from segment_assets.landing_config import EventsLanding, EventTable
+from segment_assets.segmentation import load
 from segment_assets_tests.aws_double.arrivals import make_queue
 from segment_assets_tests.aws_double.front import REGION, AwsDouble, Fault
 from segment_assets_tests.aws_double.world import world
@@ -83,6 +85,18 @@ def test_both_forms_are_read_and_only_s3_s_own_encodes_keys() -> None:
     assert keys('{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}', "b") == []
 
 
+def by_topic(message: Any) -> str:
+    """As SNS wraps what it puts into a queue."""
+    text = message if isinstance(message, str) else json.dumps(message)
+    return json.dumps({"Type": "Notification", "TopicArn": "arn:aws:sns:eu-west-1:1:t", "Message": text})
+
+
+def test_what_comes_by_a_topic_is_read_as_what_it_is() -> None:
+    assert keys(by_topic({"Records": [record("events/a+b", "b")]}), "b") == ["events/a b"]
+    assert keys(by_topic(bridged("events/a+b", "b")), "b") == ["events/a+b"]
+    assert keys(by_topic({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}), "b") == []
+
+
 def eventbridge(key: str) -> str:
     return f'{{"source": "aws.s3", "detail": {{"bucket": {{"name": "b"}}, "object": {{"key": {key}}}}}}}'
 
@@ -93,6 +107,11 @@ def eventbridge(key: str) -> str:
         ("{broken", "no JSON"),
         ("[" * 100_000, "no JSON"),
         ("[]", "no JSON object"),
+        (by_topic("{broken"), "SNS wrapped .* is no JSON"),
+        (by_topic([]), "SNS wrapped .* is no JSON object"),
+        (by_topic({"to": "somebody@example.org"}), "neither"),
+        ('{"Type": "Notification"}', "neither"),
+        ('{"Type": "SubscriptionConfirmation", "Message": "visit"}', "confirm the subscription"),
         ('{"Records": [{"s3": {}}]}', "no bucket or no key"),
         ('{"Records": 7}', "no bucket or no key"),
         ('{"source": "aws.s3", "detail": null}', "no bucket or no key"),
@@ -130,6 +149,25 @@ def test_what_is_told_has_the_versions_that_a_listing_gives(place: Place) -> Non
     assert place.sizes() == (0, 0), "every message is deleted in the end"
 
 
+def test_a_bucket_that_tells_a_topic_tells_the_queue_behind_it(place: Place) -> None:
+    s3, sns, sqs = boto3.client("s3"), boto3.client("sns"), boto3.client("sqs")
+    topic = sns.create_topic(Name=place.landing.name[:60])["TopicArn"]
+    names = ["QueueArn"]
+    queue = sqs.get_queue_attributes(QueueUrl=place.url, AttributeNames=names)["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    told = [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]}]
+    s3.put_bucket_notification_configuration(
+        Bucket=place.landing.name, NotificationConfiguration={"TopicConfigurations": told}
+    )
+    place.told.settle()
+    place.landing.write(key(1), b"x")
+    place.landing.write("events/2026/01/03/12/a b+c&\u00e9%20.gz", b"x")
+    assert place.sizes() == (2, 0)
+    assert list(place.told.settle()) == ["2026-01-01", "2026-01-03"]
+    assert place.sizes() == (0, 0)
+    assert place.exports.list("unread_messages/") == []
+
+
 def test_odd_keys_are_found(place: Place) -> None:
     place.told.settle()
     place.landing.write("events/2026/01/03/12/a b+c&é%20.gz", b"x")
@@ -150,6 +188,22 @@ def test_objects_without_a_day_in_their_key_are_told_by_their_records(place: Pla
     assert list(found) == ["2026-01-04", "2026-01-06"]
     boto3.client("s3").delete_object(Bucket=place.landing.name, Key="events/export.json")
     assert place.told.settle() == place.listing.settle() == {"2026-01-05": sensors.fingerprint(())}
+
+
+def test_an_object_that_cannot_be_read_holds_no_message_up(place: Place) -> None:
+    config = load()
+    events = EventsLanding(format="table", table=EventTable(customer="who", time="when", event_name="purchase"))
+    config = config.model_copy(update={"landing": config.landing.model_copy(update={"events": events})})
+    place.told.config = place.listing.config = config
+    place.told.settle()
+    place.landing.write("events/bad.csv", b"who,wehn\nC9,2026-01-03\n")
+    place.landing.write("events/good.csv", b"who,when\nC1,2026-01-01\n")
+    assert place.told.settle() == (found := place.listing.settle())
+    assert list(found) == ["1970-01-01", "2026-01-01"]
+    assert place.sizes() == (0, 0)
+    place.landing.write("events/bad.csv", b"who,when\nC9,2026-01-03\n")
+    assert place.told.settle() == (found := place.listing.settle())
+    assert list(found) == ["1970-01-01", "2026-01-03"]
 
 
 def test_a_message_is_deleted_only_after_the_cursor_was_stored(place: Place) -> None:

@@ -8,6 +8,7 @@ import pytest
 from segment_assets.first_party import assets, sensors
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_CUSTOMERS, RAW_EVENTS
+from segment_assets.landing_config import EventsLanding, EventTable
 from segment_assets.segmentation import load
 from segment_assets_tests.first_party.loading import event, put
 from segment_assets_tests.small_world import SMALL_SEGMENTATION
@@ -18,8 +19,8 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 class World:
     """The first party's assets on an instance of their own, and what the daemon would do with its sensors."""
 
-    def __init__(self, tmp_path, lake, landing):
-        config = load(SMALL_SEGMENTATION)
+    def __init__(self, tmp_path, lake, landing, config=None):
+        config = config or load(SMALL_SEGMENTATION)
         self.lake, self.landing = lake, landing
         self.resources = {"lake": lake, "landing": landing}
         self.defs = dg.Definitions(
@@ -32,6 +33,7 @@ class World:
         home.mkdir()
         self.instance = dg.DagsterInstance.local_temp(str(home))
         self.cursors = {}
+        self.said = []
 
     def listen(self):
         """Evaluate the sensors once; the partitions and versions that they reported."""
@@ -45,6 +47,7 @@ class World:
             ) as context:
                 result = sensor(context)
             if isinstance(result, dg.SkipReason):
+                self.said.append(result.skip_message)
                 continue
             for request in result.dynamic_partitions_requests or ():
                 # Dagster writes a line about every day that it knows already.
@@ -170,6 +173,75 @@ def test_a_bounce_that_names_nobody_warns(world, to, named):
     [check] = [c for c in result.get_asset_check_evaluations() if c.check_name == "suppressions_name_somebody"]
     assert (check.passed, check.severity) == (named, dg.AssetCheckSeverity.WARN)
     assert (check.description or "").startswith("1 of those") is not named
+
+
+NO_COLUMN = b"who,wehn\nC9,2026-01-03\n"
+NO_DAY = "1970-01-01"
+
+
+@pytest.fixture
+def tables(tmp_path, lake, landing):
+    config = load(SMALL_SEGMENTATION)
+    events = EventsLanding(format="table", table=EventTable(customer="who", time="when", event_name="purchase"))
+    landings = config.landing.model_copy(update={"events": events})
+    return World(tmp_path, lake, landing, config.model_copy(update={"landing": landings}))
+
+
+def held(world):
+    return sorted((r["object_key"], str(r["arrival_date"])) for r in world.lake.read(RAW_EVENTS).to_pylist())
+
+
+def test_of_files_one_that_cannot_be_read_keeps_no_other_waiting_and_is_told_until_it_is_mended(tables):
+    tables.landing.write("events/bad.csv", NO_COLUMN)
+    tables.landing.write("events/good.csv", b"who,when\nC1,2026-01-01\nC2,2026-01-02\n")
+    days = [day for _, day in tables.listen()]
+    assert days == [NO_DAY, "2026-01-01", "2026-01-02"]
+    result = tables.run("raw_events", days=days)
+    assert not result.success, "it is told, and nothing below is built on the rest"
+    assert 'events/bad.csv has no column "when"' in str(result.all_node_events)
+    assert held(tables) == [("events/good.csv", "2026-01-01"), ("events/good.csv", "2026-01-02")]
+    assert sorted(day for day, _ in tables.versions()) == days[1:]
+    assert tables.listen() == {}
+    said = 'can\'t be read: segmentation.yaml: landing.events.table: events/bad.csv has no column "when"'
+    assert said in " ".join(tables.said)
+
+    tables.landing.write("events/bad.csv", NO_COLUMN.replace(b"wehn", b"when"))
+    days = [day for _, day in tables.listen()]
+    assert days == [NO_DAY, "2026-01-03"]
+    assert tables.run("raw_events", days=days).success
+    assert held(tables)[0] == ("events/bad.csv", "2026-01-03")
+    tables.said.clear()
+    tables.listen()
+    assert "can't be read" not in " ".join(tables.said)
+
+
+def test_what_a_file_delivered_stays_while_it_cannot_be_read(tables):
+    tables.landing.write("events/a.csv", b"who,when\nC1,2026-01-01\n")
+    tables.run("raw_events", days=[day for _, day in tables.listen()])
+    tables.landing.write("events/a.csv", NO_COLUMN)
+    tables.landing.write("events/b.csv", b"who,when\nC1,2026-01-01\nC1,2026-01-02\n")
+    days = [day for _, day in tables.listen()]
+    assert days == [NO_DAY, "2026-01-01", "2026-01-02"]
+    # Dagster knows the days in the order in which they came.
+    assert not any(tables.run("raw_events", days=[day]).success for day in days)
+    assert held(tables) == [("events/a.csv", "2026-01-01"), ("events/b.csv", "2026-01-02")]
+    (tables.landing.root / "events/a.csv").unlink()
+    days = [day for _, day in tables.listen()]
+    assert days == [NO_DAY, "2026-01-01"]
+    assert all(tables.run("raw_events", days=[day]).success for day in days)
+    assert held(tables) == [("events/b.csv", "2026-01-01"), ("events/b.csv", "2026-01-02")]
+
+
+def test_what_an_earlier_mapping_could_not_read_is_read_by_the_next(tables, tmp_path, lake):
+    tables.landing.write("events/bad.csv", NO_COLUMN)
+    tables.landing.write("events/worse.csv", NO_COLUMN)
+    result = tables.run("raw_events", days=[day for _, day in tables.listen()])
+    assert '(did you mean "wehn"?); 1 more can' in str(result.all_node_events)
+    config = load(SMALL_SEGMENTATION)
+    events = EventsLanding(format="table", table=EventTable(customer="who", time="wehn", event_name="purchase"))
+    landings = config.landing.model_copy(update={"events": events})
+    tables.defs = dg.Definitions(sensors=sensors.sensors(config.model_copy(update={"landing": landings})))
+    assert [day for _, day in tables.listen()] == [NO_DAY, "2026-01-03"]
 
 
 def test_a_lost_record_blocks(world):

@@ -55,7 +55,7 @@ def test_a_large_object_never_is_one_block(monkeypatch, joint):
     assert max(sizes) < 12_000
 
 
-@pytest.mark.parametrize("how", ["plain", "gzip", "members", "byte order mark", "snappy"])
+@pytest.mark.parametrize("how", ["plain", "gzip", "members", "byte order mark", "snappy", "bare snappy"])
 def test_a_file_says_what_its_bytes_say(tmp_path, how):
     plain = b"\n".join(json.dumps({"n": n}).encode() for n in range(20_000))
     content = {
@@ -64,6 +64,7 @@ def test_a_file_says_what_its_bytes_say(tmp_path, how):
         "members": gzip.compress(plain[:99_999]) + gzip.compress(plain[99_999:]) + bytes(512),
         "byte order mark": gzip.compress(b"\xef\xbb\xbf" + plain),
         "snappy": bytes(cramjam.snappy.compress(plain)),
+        "bare snappy": bytes(cramjam.snappy.compress_raw(plain)),
     }[how]
     path = tmp_path / "object"
     path.write_bytes(content)

@@ -54,12 +54,24 @@ def test_a_record_that_was_delivered_after_all_is_a_duplicate(tmp_path, lake: La
     assert (account.events, account.duplicates) == (1, 1)
 
 
-def test_an_error_record_without_a_record_is_counted_and_stays(tmp_path):
+def test_an_error_record_without_a_record_is_counted_with_the_key_that_is_wrong_and_stays(tmp_path):
     store = FolderStore(tmp_path)
-    errors(store, failed(event(), rawData="no base64"), failed(event(), arrivalTimestamp="soon"), {"rawData": 7})
+    early = failed(event(), arrivalTimestamp=1)
+    no_time = {"rawData": early["rawData"]}
+    errors(store, failed(event(), rawData="no base64"), failed(event(), arrivalTimestamp="soon"), early, early, no_time)
+    store.write(f"{ERROR}2", b'{"rawData": 7}\n{broken\n{"a": 1}')
     found = replay(store, LANDING)
-    assert (found.unreadable, found.written) == (3, [])
-    assert [o.key for o in store.list("errors/")] == [ERROR]
+    assert found.unreadable == {
+        (ERROR, "rawData is no base64"): 1,
+        (ERROR, "arrivalTimestamp is no number of milliseconds"): 1,
+        (ERROR, "arrivalTimestamp, 1, is no time in milliseconds from 2000 to 2100"): 2,
+        (ERROR, "it has no arrivalTimestamp"): 1,
+        (f"{ERROR}2", "it has no arrivalTimestamp"): 1,
+        (f"{ERROR}2", "it is no JSON object (not_json)"): 1,
+        (f"{ERROR}2", "it has no rawData"): 1,
+    }
+    assert found.written == []
+    assert [o.key for o in store.list("errors/")] == [ERROR, f"{ERROR}2"]
 
 
 def test_firehose_s_own_examples(tmp_path, example_files):
@@ -67,4 +79,4 @@ def test_firehose_s_own_examples(tmp_path, example_files):
     store.write(ERROR, (example_files / "firehose_error_records.jsonl").read_bytes())
     found = replay(store, LANDING)
     assert found.records == {"DataFormatConversion.MalformedData": 1, "Lambda.FunctionError": 1}
-    assert (found.unreadable, len(found.written)) == (0, 1)
+    assert (found.unreadable, len(found.written)) == ({}, 1)

@@ -14,6 +14,7 @@ from segment_assets.first_party.normalise import files
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
 from segment_assets.lake import Lake
 from segment_assets.landing_config import EventsLanding
+from segment_assets.operations.words import counted
 from segment_assets.segmentation import CONFIG_VARIABLE, DEMO_FILE
 from segment_assets_tests.first_party.loading import event, text
 
@@ -55,7 +56,7 @@ def test_the_command_writes_parquet_and_says_what_was_refused(tmp_path):
     out = tmp_path / "out.parquet"
     told = CliRunner().invoke(main, ["events", "normalise", str(path), "--out", str(out), "--format", "auto"])
     assert told.exit_code == 0
-    assert "2 records in 1 files = 1 events + 0 duplicates + 0 probes + 1 quarantined" in told.output
+    assert "2 records in 1 file = 1 event + 0 duplicates + 0 probes + 1 quarantined" in told.output
     assert "1 unknown_kind" in told.output
     assert "dana" not in told.output
     assert pq.read_table(out).num_rows == pq.read_table(tmp_path / "out.quarantined.parquet").num_rows == 1
@@ -80,7 +81,7 @@ def test_a_folder_is_every_file_below_it_and_a_pattern_what_it_matches(tmp_path)
     for named, files_ in ((tmp_path / "in", 2), (tmp_path / "in" / "**" / "b*", 1)):
         code, said = run(named, "--out", out)
         assert (code, pq.read_table(out).num_rows) == (0, files_)
-        assert f"{files_} records in {files_} files" in said
+        assert f"{counted(files_, 'record')} in {counted(files_, 'file')}" in said
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,14 @@ def test_a_link_leads_to_what_is_written(tmp_path):
     assert run(put(tmp_path, "a.gz", event()), "--out", tmp_path / "out.parquet")[0] == 0
     assert (tmp_path / "out.parquet").is_symlink()
     assert pq.read_table(tmp_path / "there.parquet").num_rows == 1
+
+
+def test_a_file_whose_name_is_no_utf8_is_read_under_a_name_that_can_be_written(tmp_path):
+    odd = tmp_path / os.fsdecode(b"\xff\xfe.json")
+    odd.write_bytes(text(event()))
+    held = files([odd], AUTO, tmp_path / "scratch")
+    [found] = held.events["raw_uri"].to_pylist()
+    assert found.endswith(r"/\xff\xfe.json")
 
 
 def test_files_of_one_name_in_other_folders_are_two(tmp_path, monkeypatch):
@@ -155,7 +164,7 @@ def test_without_a_segmentation_file_each_record_is_told_by_its_keys(tmp_path, m
     mail = {"timestamp": "2026-09-21T14:13:20.000Z", "messageId": "m", "destination": ["dana@example.org"]}
     path = put(tmp_path, "ses.gz", {"eventType": "Send", "mail": mail, "send": {}}, event())
     told = CliRunner().invoke(main, ["events", "normalise", str(path), "--out", str(tmp_path / "out.parquet")])
-    assert "2 records in 1 files = 2 events" in told.output
+    assert "2 records in 1 file = 2 events" in told.output
     assert "read as      auto, as there is no segmentation.yaml" in told.output
     copy(DEMO_FILE, tmp_path / "segmentation.yaml")
     told = CliRunner().invoke(main, ["events", "normalise", str(path), "--out", str(tmp_path / "out.parquet")])

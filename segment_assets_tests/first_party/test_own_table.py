@@ -1,7 +1,9 @@
 import gzip
 import json
+import os
 import re
 from datetime import date, datetime
+from decimal import Decimal
 from functools import partial
 
 import pyarrow as pa
@@ -52,6 +54,13 @@ def test_rows_become_events_on_the_day_they_were_known(lake, landing):
     assert rows[0]["metrics"] == [("amount", 12.5)]
     assert rows[2]["properties"] == [("shop", "A, upstairs")]
     assert {(r["source"], r["raw_uri"]) for r in rows} == {("custom", "events/orders.csv")}
+
+
+def test_a_file_whose_name_is_no_utf8_is_read_as_any_other(lake, landing):
+    (landing.root / "events").mkdir(parents=True)
+    (landing.root / "events" / os.fsdecode(b"\xff\xfe.csv")).write_text(CSV)
+    load_days(lake, landing, where=WHERE)
+    assert set(lake.read(RAW_EVENTS)["object_key"].to_pylist()) == {r"events/\xff\xfe.csv"}
 
 
 def test_white_space_around_a_customers_id_is_no_part_of_it(lake, landing):
@@ -160,6 +169,11 @@ def test_blank_lines_alone_are_a_table_of_events_without_rows(landing):
 def test_a_missing_column_is_one_clear_sentence(landing):
     with pytest.raises(LandingError, match=r'landing\.events\.table: events/o\.csv has no column "when" .*"wehn"'):
         list(OwnTable(MAPPING).pieces("events/o.csv", b"who,wehn,what,paid,shop\n"))
+
+
+def test_of_a_file_that_is_no_table_it_is_told_how_to_keep_it_out():
+    with pytest.raises(LandingError, match=r"README\.txt has no .*; if it is no such table, move it away, or let its"):
+        list(OwnTable(MAPPING).pieces("events/README.txt", b"Read me first.\n"))
 
 
 @pytest.mark.parametrize("row", [b"anna@b.org,yesterday,ORDER,x,A\n", b"Anna Smith,2026-01-01,ORDER,x,A\n"])
@@ -275,7 +289,7 @@ def test_json_rows_have_keys_of_their_own_and_broken_ones_cost_no_other(lake, la
     rows = lake.read(ENGAGEMENT_EVENTS).to_pylist()
     assert sorted((r["user_id"], r["occurred_at"], r["properties"]) for r in rows) == [
         ("C1", datetime(2026, 1, 2), [("shop", "A")]),
-        ("C2", datetime(2026, 1, 2, 3), [("shop", '{"id": "7"}')]),
+        ("C2", datetime(2026, 1, 2, 3), [("shop", '{"id": 7}')]),
     ]
     ids = {r["event_id"] for r in lake.read(RAW_EVENTS).to_pylist()}
     landing.write("events/a.jsonl", b"")
@@ -291,6 +305,47 @@ def test_a_whole_number_that_became_a_float_by_a_null_beside_it_is_a_whole_numbe
     pq.write_table(pa.table({"who": ids, "when": ["2026-01-01"] * 5}), sink)
     found = list(tabular.read("x", sink.getvalue().to_pybytes(), ["who", "when"], "here"))
     assert [v[0] for rows in found for _, v in rows.good] == ["17", None, "2.5", "nan", "1e+300"]
+
+
+def parquet(**columns):
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"who": 5}{"who": 5.0}{"who": 5e0}',
+        parquet(who=pa.array([5, 5, 5])),
+        parquet(who=pa.array([5, 5, 5.0])),
+        parquet(who=pa.array([Decimal("5.00")] * 3)),
+        parquet(who=pa.array([Decimal("5.00")] * 3, pa.decimal256(50, 2))),
+        parquet(who=pa.array([5, 5, 5], pa.float16())),
+    ],
+    ids=["json", "integers", "floats", "decimals", "large decimals", "halves"],
+)
+def test_a_whole_number_is_one_text_in_every_file_that_has_numbers(content):
+    found = list(tabular.read("x", content, ["who"], "here"))
+    assert [values for rows in found for _, values in rows.good] == [("5",)] * 3
+
+
+def test_other_numbers_and_texts_that_look_like_numbers_stay_as_they_are_written():
+    content = b'{"who":"5.0"}{"who":5.10}{"who":100.5}{"who":1e300}{"who":-0.0}{"who":900719925474099267.0}'
+    [_, rows] = tabular.read("x", content, ["who"], "here")
+    assert [v for _, (v,) in rows.good] == ["5.0", "5.10", "100.5", "1e300", "0", "900719925474099267.0"]
+    [_, rows] = tabular.read("x", parquet(who=pa.array([Decimal("5.10"), Decimal("100")])), ["who"], "here")
+    assert [v for _, (v,) in rows.good] == ["5.10", "100"]
+    [rows] = tabular.read("x", b"who,n\n5.0,1\n007,1\n", ["who"], "here")
+    assert [v for _, (v, _) in rows.good] == ["5.0", "007"]
+
+
+def test_what_lies_inside_of_a_json_value_is_not_altered():
+    content = b'{"who":{"a":1,"b":[1.50,12345678901234567890,true,null,"2"]},"n":[1,{"c":2}]}'
+    [_, rows] = tabular.read("x", content, ["who", "n"], "here")
+    assert [v for _, v in rows.good] == [
+        ('[1, {"c": 2}]', '{"a": 1, "b": [1.5, 12345678901234567890, true, null, "2"]}')
+    ]
 
 
 def test_of_two_unmapped_columns_of_one_name_neither_is_lost():
@@ -355,6 +410,30 @@ def test_a_table_in_another_unicode_is_told_in_words_that_can_be_printed(encodin
     with pytest.raises(LandingError, match=r"t\.csv is no UTF-8 in its first line: save it as UTF-8") as told:
         list(tabular.read("t.csv", CSV.encode(encoding), ["who"], "landing.events.table"))
     str(told.value).encode()
+
+
+LATIN = b"who,when,what,paid,shop,Gr\xf6\xdfe\nC1,2026-01-01,ORDER,,A,40\nC2,2026-01-01,ORDER,,A,gro\xdf\n"
+
+
+def test_a_column_that_nobody_maps_costs_no_row_by_a_name_that_is_no_utf8(lake, landing):
+    landing.write("events/o.csv", LATIN)
+    load_days(lake, landing, where=WHERE)
+    [row] = lake.read(RAW_EVENTS)["record"].to_pylist()
+    assert json.loads(row)[r"Gr\xf6\xdfe"] == "40"
+    assert lake.read(QUARANTINED_RECORDS)["reason"].to_pylist() == ["not_utf8"]
+
+
+def test_a_mapped_column_whose_name_is_no_utf8_is_told_with_the_mend():
+    with pytest.raises(LandingError, match=r"t\.csv is no UTF-8 in its first line: save it as UTF-8"):
+        list(tabular.read("t.csv", LATIN, ["who", "Gr\u00f6\u00dfe"], "landing.events.table"))
+
+
+def test_a_column_of_parquet_whose_name_is_no_utf8_is_told_in_a_sentence():
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"who": ["C1"], "Groesse": ["40"]}), sink, store_schema=False)
+    content = sink.getvalue().to_pybytes().replace(b"Groesse", b"Gr\xf6\xdfe__")
+    with pytest.raises(LandingError, match=r"t\.parquet has a column whose name is no UTF-8: write it in UTF-8"):
+        list(tabular.read("t.parquet", content, ["who"], "landing.events.table"))
 
 
 @pytest.mark.parametrize(

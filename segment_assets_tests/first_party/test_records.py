@@ -116,6 +116,18 @@ def test_snappy_is_read_in_each_form_and_what_is_cut_off_is_told(content):
     assert broken.reason == "truncated_snappy"
 
 
+@pytest.mark.parametrize("plain", [A, C, A * 9_000 + C])
+def test_a_bare_block_of_snappy_is_read(plain):
+    assert decompress(bytes(cramjam.snappy.compress_raw(plain))) == (plain, None)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00", b"a", A, "Gr\u00f6\u00dfe,wer\n".encode("latin-1"), "wer,wann\n1,2\n".encode("utf-16")]
+)
+def test_what_is_no_bare_block_of_snappy_stays_as_it_is(content):
+    assert decompress(content) == (content, None)
+
+
 def test_damaged_snappy_is_told():
     framed = bytes(cramjam.snappy.compress(A * 9_000))
     assert decompress(framed[:-8] + bytes(b ^ 0x5A for b in framed[-8:]))[1].reason == "bad_snappy"

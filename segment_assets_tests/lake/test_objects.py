@@ -1,5 +1,6 @@
 """One contract for stores of objects: a folder and a bucket."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,27 @@ def test_what_is_written_is_read_and_listed_by_key(store: ObjectStore) -> None:
     store.write("c/3", b"three")
     assert store.read("b/2") == b"two"
     assert [(o.key, o.size) for o in store.list("b/")] == [("b/1", 3), ("b/2", 3)]
+
+
+def test_a_file_whose_name_is_no_utf8_is_an_object_with_a_name_that_can_be_written(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    folder = tmp_path / "events" / os.fsdecode(b"M\xe4rz")
+    folder.mkdir(parents=True)
+    (folder / os.fsdecode(b"\xff\xfe.csv")).write_bytes(b"one")
+    (folder / "a.csv").write_bytes(b"two")
+    (folder / r"literal\xff.csv").write_bytes(b"three")
+    keys = [r"events/M\xe4rz/\xff\xfe.csv", r"events/M\xe4rz/a.csv", r"events/M\xe4rz/literal\xff.csv"]
+    assert [o.key for o in store.list("events/")] == keys
+    assert [o.key for o in store.list("events/M\\xe4rz/a")] == keys[1:2]
+    for at, before in enumerate(["", *keys]):
+        assert [o.key for o in store.after("events/", before, 9)] == keys[at:]
+        assert [o.key for o in store.after("events/M\\xe4rz/", before, 9)] == keys[at:]
+    assert [store.read(key) for key in keys] == [b"one", b"two", b"three"]
+    with store.file(keys[0]) as path:
+        assert path.read_bytes() == b"one"
+    assert store.uri(keys[0]).endswith(keys[0])
+    store.write(keys[0], b"new")
+    assert [o.size for o in store.list("events/")] == [3, 3, 5], "it is written over, and not beside"
 
 
 def test_a_large_object_is_lent_as_a_file(store: ObjectStore) -> None:

@@ -19,9 +19,9 @@ from segment_assets_tests.first_party.loading import event, load_days, text
 TODAY = datetime.now(UTC).date()
 
 
-def shown(lake, landing, *days: tuple[date, int], invented: bool = False) -> str:
+def shown(lake, landing, *days: tuple[date, int], invented: bool = False, good: int = 0) -> str:
     """What the screen says of arrival days with so many objects, of one record each."""
-    about = {"good": 0, "quarantined": 0}
+    about = {"good": good, "quarantined": 0}
     rows = [about | {"arrival_date": day, "objects": n, "delivered": n} for day, n in days]
     lake.write(
         ARRIVAL_DAYS, pa.Table.from_pylist(rows, ARRIVAL_DAYS.schema), "run", partitions=[day for day, _ in days]
@@ -62,6 +62,12 @@ def test_a_file_without_any_day_is_none_of_1970(lake, landing):
     )
     lake.catalog.drop_table(ARRIVAL_DAYS.name)
     assert "records delivered  2 and none of them says its day" in shown(lake, landing, (NO_DAY, 2))
+
+
+def test_records_whose_events_were_not_made_yet_are_no_duplicates(lake, landing):
+    said = shown(lake, landing, (date(2026, 1, 1), 1), good=1)
+    assert "0; 0 duplicates and probes dropped" in said
+    assert "events of 1 record on 1 arrival day" in said
 
 
 def test_a_row_of_a_segment_adds_up_to_all_customers(lake, landing):

@@ -12,6 +12,7 @@ import pyarrow as pa
 from segment_assets.first_party import tabular
 from segment_assets.first_party.compression import Content
 from segment_assets.first_party.formats import Delivered, delivered
+from segment_assets.first_party.formats.messages import is_an_address
 from segment_assets.first_party.records import MalformedError, event_id, refused
 from segment_assets.first_party.tabular import Rows
 from segment_assets.first_party.times import microseconds
@@ -27,7 +28,6 @@ from segment_assets.first_party.vocabulary import (
     to_columns,
 )
 from segment_assets.landing_config import EventTable
-from segment_assets.people.addresses import looks_like_an_address
 
 PLACE = "landing.events.table"
 # Points that part thousands, where the decimal mark is a comma.
@@ -95,7 +95,7 @@ class OwnTable:
             received_at=self._received(row, occurred),
             user_id=row[mapping.customer],
             # An address stays in the raw zone.
-            properties=sorted((k, v) for k, v in properties if v is not None and not looks_like_an_address(v)),
+            properties=sorted((k, v) for k, v in properties if v is not None and not is_an_address(k, v)),
             metrics=sorted((k, _number(v, mapping.decimal)) for k, v in metrics if v is not None),
             is_engagement=name in ENGAGEMENT,
             is_suppression=name in SUPPRESSION,
