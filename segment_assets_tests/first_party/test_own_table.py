@@ -405,6 +405,16 @@ def test_an_address_in_a_property_stays_in_the_raw_zone(lake, landing):
     assert kept == {"C1": [], "C2": [], "C3": [("shop", "A+ shop")]}
 
 
+def test_a_number_in_a_property_that_is_called_a_telephone_s_stays_in_the_raw_zone(lake, landing):
+    landing.write("events/o.csv", b"who,when,tel\nC1,2026-01-01,0791234567\nC2,2026-01-01,none\n")
+    table = EventTable(customer="who", time="when", event_name="purchase", properties={"phone": "tel", "order": "tel"})
+    where = EventsLanding(format="table", table=table)
+    load_days(lake, landing, where=where)
+    normalise(lake, where)
+    kept = {r["user_id"]: r["properties"] for r in lake.read(ENGAGEMENT_EVENTS).to_pylist()}
+    assert kept == {"C1": [("order", "0791234567")], "C2": [("order", "none"), ("phone", "none")]}
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
 def test_a_table_in_another_unicode_is_told_in_words_that_can_be_printed(encoding):
     with pytest.raises(LandingError, match=r"t\.csv is no UTF-8 in its first line: save it as UTF-8") as told:
