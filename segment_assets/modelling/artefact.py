@@ -39,7 +39,7 @@ class Stored:
         sha256: of the model file.
         libraries: versions it was trained with.
         features: what it reads.
-        trained_until: every outcome it was trained on was known by this day.
+        trained_until: nearly every outcome it was trained on was known by this day.
         training_rows: how many examples it was trained and calibrated on.
         won: the contest in which it was installed: test results, losses, reasons.
         last_contest: the latest contest, which it won or survived.

@@ -1,7 +1,7 @@
 """The model card: what a model is for, what it rests on, how good it is beside simple baselines, and where it ends."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from segment_assets.modelling.candidates import LOGISTIC
 from segment_assets.modelling.evaluation import PRIMARY, Measured, markdown
@@ -25,6 +25,7 @@ class Subject:
         training_rows: examples.
         version: of the model.
         libraries: what it was trained with.
+        late: how many days later than they happen outcomes are known; 0 for within a day.
     """
 
     target: str
@@ -35,6 +36,7 @@ class Subject:
     training_rows: int
     version: str
     libraries: dict[str, str]
+    late: int = 0
 
 
 def card(subject: Subject, model: Model, measured: list[Measured], verdict: Verdict, cutoffs: list[date]) -> str:
@@ -50,8 +52,8 @@ def card(subject: Subject, model: Model, measured: list[Measured], verdict: Verd
 **What it is.** {_RECIPES[model.recipe]}, version `{subject.version}`, with {versions}; \
 {len(model.features)} features. Fitted on earlier cutoffs and calibrated on the latest.
 
-**Data.** {subject.training_rows:,} examples at cutoffs from {subject.first} to {subject.last}; every outcome was \
-known by {model.trained_until}.
+**Data.** {subject.training_rows:,} examples at cutoffs from {subject.first} to {subject.last}. \
+{_known(subject, model)}
 
 **How good it is.** Out of time: trained before each of {len(cutoffs)} test cutoffs ({cutoff_text}) on outcomes known \
 by then. 95 % intervals by bootstrap over customers.
@@ -64,6 +66,16 @@ by then. 95 % intervals by bootstrap over customers.
 price or assortment is not in it. It predicts, and says nothing of what a message would change: that is what a \
 segment's holdout is for. Reasons say what moved the score, not what causes the behaviour.
 """
+
+
+def _known(subject: Subject, model: Model) -> str:
+    ended = f"The last of their horizons ended by {model.trained_until - timedelta(days=subject.late)}"
+    if not subject.late:
+        return f"{ended}; outcomes are known within a day, but for one in fifty at most."
+    return (
+        f"{ended}. **Outcomes come late**: all but one in fifty are known {subject.late} days after they happen, so "
+        f"they were counted on {model.trained_until}. Cutoffs after {subject.last} are left out until theirs are in."
+    )
 
 
 def candidates(losses: dict[str, float], recipe: str, kind: str) -> str:

@@ -90,7 +90,7 @@ class Model:
         kind: `event` scores are probabilities, `value` scores are expected amounts (chance times amount).
         chance: does it happen.
         amount: how much, given that there is any; None for events.
-        trained_until: every outcome it was fitted or calibrated on was known by this day.
+        trained_until: nearly every outcome it was fitted or calibrated on was known by this day.
     """
 
     recipe: str

@@ -15,7 +15,7 @@ from segment_assets.lake import Lake, ObjectStore
 from segment_assets.modelling import artefact, evaluation, scoring, targets, vocabulary
 from segment_assets.modelling.embedded import InProcess
 from segment_assets.modelling.learning import kind_of
-from segment_assets.modelling.matrix import examples, scoring_rows
+from segment_assets.modelling.matrix import examples, lateness, scoring_rows
 from segment_assets.modelling.port import ScoringOrder, Trainer, TrainingOrder
 from segment_assets.modelling.tables import backtest
 from segment_assets.segmentation import Target
@@ -98,8 +98,8 @@ def train(
         TrainingError: the examples do not carry a model.
         ModelError: the champion's file is not what its pointer says.
     """
-    rows = examples(lake, name)
-    version = artefact.version_of(rows, code)
+    rows, late = examples(lake, name), lateness(lake, name)
+    version = artefact.version_of(rows, f"{code} {late.days}" if late else code)
     stored = artefact.current(store, name)
     if stored and stored.last_contest["version"] == version and lake.state(backtest(name)).rows:
         artefact.load(store, stored)
@@ -110,7 +110,7 @@ def train(
     trainer, named = trainer or InProcess(), partial(_as_in_features, lake)
     asked = target.model_copy(update={"event": named(target.event)})
     paid = (named(spend[0]), spend[1]) if spend else None
-    learnt = trainer.learn(TrainingOrder(name, asked, paid, version, rows, champion))
+    learnt = trainer.learn(TrainingOrder(name, asked, paid, version, rows, champion, late))
     if learnt.stored is None:
         assert rival  # noqa: S101 - without a rival the verdict is to install
         stays = replace(rival, last_contest=learnt.facts)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 import skops.io
@@ -69,6 +69,17 @@ def test_a_target_that_names_its_event_as_the_source_does_meets_the_same_baselin
     target = TARGET.model_copy(update={"event": "_monetization.purchase"})
     found = service.train(lake, store, "churn", target, ("_monetization.purchase", "amount"), "code")
     assert {"recency", "frequency", "past_spend"} <= {test["contender"] for test in found.contest["tests"]}
+
+
+def test_the_card_says_how_late_outcomes_come_and_what_waits_for_them(lake, store, tmp_path):
+    put(lake, rows(cutoffs=7))
+    on_time = train(lake, store).stored.card
+    put(lake, rows(cutoffs=9), late=timedelta(days=45))
+    late = train(lake, FolderStore(tmp_path / "late")).stored.card
+    assert "outcomes are known within a day" in on_time
+    assert "**Outcomes come late**: all but one in fifty are known 45 days after they happen" in late
+    assert "Cutoffs after 2025-07-17 are left out until theirs are in" in late
+    assert "every outcome was known" not in on_time + late
 
 
 def test_types_that_are_not_on_the_list_are_refused():

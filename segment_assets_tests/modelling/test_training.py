@@ -1,5 +1,6 @@
 """Fitting and choosing: nothing later than a cutoff is used before it, and the same inputs give the same bytes."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 from segment_assets.modelling import artefact
 from segment_assets.modelling.calibration import line, maximum_likelihood, sigmoid
-from segment_assets.modelling.training import TrainingError, backtest, final, fit, loss, split
+from segment_assets.modelling.cutoffs import split
+from segment_assets.modelling.training import TrainingError, backtest, final, fit, loss
 from segment_assets_tests.modelling.synthetic import FIRST, HORIZON, rows, task
 
 
@@ -25,6 +27,15 @@ def test_a_split_uses_only_horizons_that_had_ended():
     assert found.calibrate + HORIZON <= before
     assert all(c + HORIZON <= found.calibrate for c in found.fit)
     assert split(weekly[:5], HORIZON, weekly[4]) is None
+
+
+def test_what_comes_late_is_not_used_before_it_came():
+    late = replace(task(), late=HORIZON)
+    model = fit(rows(cutoffs=7), late, "logistic", FIRST + 6 * HORIZON)
+    assert model is not None
+    assert model.trained_until == FIRST + 6 * HORIZON
+    assert fit(rows(cutoffs=7), late, "logistic", FIRST + 2 * HORIZON) is None
+    assert fit(rows(cutoffs=7), task(), "logistic", FIRST + 2 * HORIZON) is not None
 
 
 @pytest.mark.parametrize("kind", ["event", "value"])
