@@ -95,7 +95,9 @@ def loads(content: bytes, where: str) -> Model:
         plain = skops.io.loads(content, trusted=TRUSTED)
         parts = {name: Part(**part) for name, part in plain["parts"].items()}
         until = date.fromisoformat(plain["trained_until"])
-        return Model(plain["recipe"], plain["kind"], parts["chance"], parts.get("amount"), until)
+        if ("amount" if plain["kind"] == "value" else "chance") not in parts:
+            raise ValueError("a part is missing")
+        return Model(plain["recipe"], plain["kind"], parts.get("chance"), parts.get("amount"), until)
     except UntrustedTypesFoundException as untrusted:
         raise ModelError(f"{where}: {_why(untrusted)}; only types on the fixed list are loaded") from untrusted
     except (BadZipFile, UnsupportedTypeException, KeyError, TypeError, ValueError) as bad:

@@ -9,6 +9,7 @@ from segment_assets.modelling.model import Model
 from segment_assets.modelling.promotion import Verdict
 
 _RECIPES = {LOGISTIC: "Logistic regression", "boosting": "Boosted trees (HistGradientBoosting)"}
+_AMOUNTS = {LOGISTIC: "a gamma regression with a log link", "boosting": "boosted trees of gamma deviance"}
 _LOSSES = {"log_loss": "log loss", "mae": "mean absolute error"}
 
 
@@ -49,7 +50,7 @@ def card(subject: Subject, model: Model, measured: list[Measured], verdict: Verd
 
 **Who is scored.** Customers for whom `{subject.population}` holds at the cutoff.
 
-**What it is.** {_RECIPES[model.recipe]}, version `{subject.version}`, with {versions}; \
+**What it is.** {_halves(model)}, version `{subject.version}`, with {versions}; \
 {len(model.features)} features. Fitted on earlier cutoffs and calibrated on the latest.
 
 **Data.** {subject.training_rows:,} examples at cutoffs from {subject.first} to {subject.last}. \
@@ -66,6 +67,15 @@ by then. 95 % intervals by bootstrap over customers.
 price or assortment is not in it. It predicts, and says nothing of what a message would change: that is what a \
 segment's holdout is for. Reasons say what moved the score, not what causes the behaviour.
 """
+
+
+def _halves(model: Model) -> str:
+    recipe, amount = _RECIPES[model.recipe], _AMOUNTS[model.recipe]
+    if model.amount is None:
+        return recipe
+    if model.chance is None:
+        return f"{amount[0].upper()}{amount[1:]} for how much; whether is not asked, for everybody fitted on had some"
+    return f"A hurdle: {recipe[0].lower()}{recipe[1:]} for whether there is any, times {amount} for how much"
 
 
 def _known(subject: Subject, model: Model) -> str:

@@ -63,10 +63,11 @@ def fit(rows: pa.Table, task: Task, recipe: str, before: date) -> Model | None:
     fitting, calibrating = _at(rows, parts.fit), _at(rows, [parts.calibrate])
     fitting = _thinned(fitting, task.seed)
     happened = pc.greater(fitting["label"], 0)
-    if pc.any(happened).as_py() == pc.all(happened).as_py():
-        return None  # everybody or nobody: nothing to learn
+    everybody = pc.all(happened).as_py()
+    if not pc.any(happened).as_py() or (everybody and task.kind == "event"):
+        return None  # nobody, or everybody: nothing to learn, but how much
     with one_thread():
-        first = _fit_chance(fitting, calibrating, task, recipe)
+        first = None if everybody else _fit_chance(fitting, calibrating, task, recipe)
         second = _fit_amount(fitting, calibrating, task, recipe) if task.kind == "value" else None
     return Model(recipe, task.kind, first, second, parts.calibrate + task.known_after)
 
@@ -89,9 +90,10 @@ def backtest(rows: pa.Table, task: Task) -> pa.Table:
             if len(fitted) == len(RECIPES):
                 tested.append(_said(rows, task, cutoff, fitted))
     if not tested:
+        both = "somebody who has a value" if task.kind == "value" else "customers of both outcomes"
         raise TrainingError(
             f"{task.target}: a model needs at least three cutoffs, each {task.horizon.days} days or more after the one "
-            f"before, with customers of both outcomes; there are {len(cutoffs)} cutoffs in training_examples. "
+            f"before, with {both}; there are {len(cutoffs)} cutoffs in training_examples. "
             f"Wait for more data, or shorten targets.{task.target}.horizon or cutoffs in segmentation.yaml."
         )
     return pa.concat_tables(reversed(tested)).combine_chunks()
@@ -121,7 +123,8 @@ def final(rows: pa.Table, task: Task, recipe: str) -> Model:
     """
     model = fit(rows, task, recipe, _cutoffs(rows)[-1] + task.known_after)
     if model is None:
-        raise TrainingError(f"{task.target}: the training examples have one outcome only; a model needs both")
+        needs = "nobody with a value" if task.kind == "value" else "one outcome only; a model needs both"
+        raise TrainingError(f"{task.target}: the training examples have {needs}")
     return model
 
 

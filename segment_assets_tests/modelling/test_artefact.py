@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pyarrow.compute as pc
 import pytest
 import skops.io
 from sklearn.calibration import CalibratedClassifierCV
@@ -12,13 +13,15 @@ from sklearn.linear_model import LogisticRegression
 
 from segment_assets.lake import FolderStore
 from segment_assets.modelling import artefact, service
+from segment_assets.modelling.card import Subject, card
 from segment_assets.modelling.contest import hold
+from segment_assets.modelling.promotion import Evidence, decide
 from segment_assets.modelling.tables import backtest, customer_scores
 from segment_assets.modelling.training import final
 from segment_assets.segmentation import Target
 from segment_assets_tests.modelling import small_world
 from segment_assets_tests.modelling.small_world import Event
-from segment_assets_tests.modelling.synthetic import put, rows, task
+from segment_assets_tests.modelling.synthetic import FIRST, put, rows, task
 
 TARGET = Target.model_validate({"kind": "absence", "event": "purchase", "horizon": "28d"})
 
@@ -80,6 +83,19 @@ def test_the_card_says_how_late_outcomes_come_and_what_waits_for_them(lake, stor
     assert "**Outcomes come late**: all but one in fifty are known 45 days after they happen" in late
     assert "Cutoffs after 2025-07-17 are left out until theirs are in" in late
     assert "every outcome was known" not in on_time + late
+
+
+@pytest.mark.parametrize("recipe", ["logistic", "boosting"])
+def test_the_card_of_amounts_says_both_halves(recipe):
+    subject = Subject("worth", "Expected sum.", "TRUE", FIRST, FIRST, 10, "v1", {})
+    verdict = decide(Evidence({}, None, None))
+    hurdle = card(subject, final(rows("value"), task("value"), recipe), [], verdict, [FIRST])
+    always = rows("value").set_column(2, "label", pc.add(rows("value")["label"], 5.0))
+    amount = card(subject, final(always, task("value"), recipe), [], verdict, [FIRST])
+    first, second = ("logistic", "a gamma") if recipe == "logistic" else ("boosted trees", "boosted trees of gamma")
+    assert f"**What it is.** A hurdle: {first}" in hurdle
+    assert f"for whether there is any, times {second}" in hurdle
+    assert "whether is not asked, for everybody fitted on had some" in amount
 
 
 def test_types_that_are_not_on_the_list_are_refused():

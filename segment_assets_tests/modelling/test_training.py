@@ -93,6 +93,26 @@ def test_one_outcome_only_is_no_model():
         final(same, task(), "boosting")
 
 
+@pytest.mark.parametrize("recipe", ["logistic", "boosting"])
+def test_where_everybody_buys_the_amount_alone_is_learnt(recipe):
+    table = rows("value")
+    always = table.set_column(2, "label", pc.add(table["label"], 5.0))
+    model = final(always, task("value"), recipe)
+    assert model.chance is None
+    assert model.score(always).sum() == pytest.approx(pc.sum(always["label"]).as_py(), rel=0.1)
+    base, parts = model.explain(always)
+    assert base + parts.sum(axis=1) == pytest.approx(model.score(always), abs=1e-6)
+    again = artefact.loads(artefact.dumps(model), "here")
+    assert again.score(always).tobytes() == model.score(always).tobytes()
+    assert backtest(always, task("value"))["logistic"].null_count == 0
+
+
+def test_nobody_with_a_value_is_no_model():
+    none = rows("value").set_column(2, "label", pa.array([0.0] * 1800))
+    with pytest.raises(TrainingError, match="nobody with a value"):
+        final(none, task("value"), "boosting")
+
+
 def test_calibration_recovers_the_line_that_made_the_labels():
     draw = np.random.default_rng(1)
     raw = draw.normal(size=20_000) * 2
