@@ -95,9 +95,10 @@ def _evidence(tested: pa.Table, task: Task, champion: Model | None, measured: li
         if not len(fair):
             # Its own predictions of outcomes it was trained on would flatter it.
             how = "by its recipe trained again before each test cutoff, for it was trained on all of these outcomes"
-    metric = "calibration_ratio" if task.kind == "value" else "calibration_slope"
-    calibration = next((m.interval for m in measured if (m.contender, m.metric) == (MODEL, metric)), None)
-    return Evidence({b: gain(b) for b in task.baselines}, over_champion, calibration, how)
+    mine_is = {m.metric: m.interval for m in measured if m.contender == MODEL}
+    slope, ratio = mine_is.get("calibration_slope"), mine_is.get("calibration_ratio")
+    calibration, level = (ratio, None) if task.kind == "value" else (slope, ratio)
+    return Evidence({b: gain(b) for b in task.baselines}, over_champion, calibration, how, level)
 
 
 def _numbers(tested: pa.Table, column: str) -> Floats:

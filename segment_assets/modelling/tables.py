@@ -57,7 +57,7 @@ def model_evaluation(target: str) -> Table:
                     "metric",
                     _TEXT,
                     "Events: roc_auc, average_precision, log_loss, brier, lift_5, lift_10, lift_20, calibration_slope, "
-                    "calibration_intercept, calibration_error. Values: mae, spearman, value_share_10, "
+                    "calibration_intercept, calibration_error. Values: mae, spearman, value_share_10. Both: "
                     "calibration_ratio",
                     required=True,
                 ),
