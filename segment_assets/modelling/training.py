@@ -152,7 +152,9 @@ def _part(fitting: pa.Table, calibrating: pa.Table, task: Task, recipe: str, *, 
     data = frame(fitting, numeric, categorical)
     # Its two steps one by one: the mean of what the second is fitted on is needed to explain a linear model.
     encoded = np.asarray(pipeline[0].fit_transform(data))
-    pipeline[-1].fit(encoded, label if of_amount else label > 0)
+    # A step too far overflows where amounts span many powers of ten; the solver takes a shorter one by itself.
+    with np.errstate(all="ignore"):
+        pipeline[-1].fit(encoded, label if of_amount else label > 0)
     background = encoded.mean(axis=0).tolist() if recipe == LOGISTIC else []
     part = Part(pipeline, numeric, categorical, 1.0, 0.0, background)
     if calibrating.num_rows == 0:

@@ -107,6 +107,16 @@ def test_where_everybody_buys_the_amount_alone_is_learnt(recipe):
     assert backtest(always, task("value"))["logistic"].null_count == 0
 
 
+def test_amounts_that_span_many_powers_of_ten_are_learnt_without_a_warning():
+    table, place = rows("value"), rows().column_names.index("purchase_amount_84d")
+    one, early = np.arange(1800) % 300 == 0, np.arange(1800) < 900
+    spent = np.where(one, 4e13, table["purchase_amount_84d"].to_numpy())
+    label = np.where(one & early, 9e12, table["label"].to_numpy())
+    table = table.set_column(place, "purchase_amount_84d", pa.array(spent)).set_column(2, "label", pa.array(label))
+    model = final(table, task("value"), "logistic")
+    assert np.isfinite(model.score(table)).all()
+
+
 def test_nobody_with_a_value_is_no_model():
     none = rows("value").set_column(2, "label", pa.array([0.0] * 1800))
     with pytest.raises(TrainingError, match="nobody with a value"):
