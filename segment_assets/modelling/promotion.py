@@ -60,7 +60,10 @@ def decide(evidence: Evidence) -> Verdict:
         level, about_level = _calibration(evidence.level, "level", " outcomes predicted for each that came")
         calibrated, about_calibration = calibrated and level, f"{about_calibration} {about_level}"
     if evidence.gain_over_champion is None:
-        first = "Installed because there was no model before it; from now on a challenger has to earn its place."
+        first = (
+            "Installed because there was no model before it that could still score; from now on a challenger has to "
+            "earn its place."
+        )
         return Verdict(True, beats, [first, against_baselines, about_calibration])
     holds, against_champion = _against_champion(evidence.gain_over_champion, evidence.champion)
     install = beats and holds and calibrated

@@ -104,8 +104,10 @@ def train(
     if stored and stored.last_contest["version"] == version and lake.state(backtest(name)).rows:
         artefact.load(store, stored)
         return Training(stored, stored.last_contest)
-    # A champion that this scikit-learn can't read has no say, nor has the challenger itself.
-    rival = stored if stored and artefact.readable(stored) and stored.version != version else None
+    # A champion that this scikit-learn can't read, or whose features are gone, has no say, nor has the challenger
+    # itself.
+    able = stored and artefact.readable(stored) and not scoring.outgrown(rows, stored.features)
+    rival = stored if stored and able and stored.version != version else None
     champion = artefact.read(store, rival) if rival else None
     trainer, named = trainer or InProcess(), partial(_as_in_features, lake)
     asked = target.model_copy(update={"event": named(target.event)})
@@ -136,7 +138,7 @@ def score(lake: Lake, store: ObjectStore, name: str, target: Target, trainer: Tr
 
     Raises:
         ModelError: its file is missing, was tampered with, or was trained with another scikit-learn.
-        ScoringError: too many of its features are gone.
+        OutgrownError: too many of its features are gone.
         TargetError: `eligible` names no feature, or compares what does not fit.
     """
     stored = _in_service(store, name)
