@@ -67,12 +67,13 @@ on_changed_data_of_one_mapping: Condition = (
 ).with_label("on changed data, of one mapping")
 
 
-def when_stale_or_outgrown(scores: dg.AssetKey) -> Condition:
-    """For a model: stale and changed, or a check of its scores fails because the features it reads are gone.
+def when_stale_or_outgrown(check: dg.AssetCheckKey) -> Condition:
+    """For a model: stale and changed, or the check of its scores fails that says that the features it reads are gone.
 
-    Such a check asks once, and again whenever the examples changed: what could not be learnt from may be enough then.
+    It asks once, and again whenever the examples changed: what could not be learnt from may be enough then.
     """
-    failed: Condition = _AC.asset_matches(scores, _AC.any_checks_match(_AC.check_failed()))
+    this = dg.AssetSelection.checks(check)  # and no other one of the scores, such as their age
+    failed: Condition = _AC.asset_matches(check.asset_key, _AC.any_checks_match(_AC.check_failed()).allow(this))
     outgrown = failed.newly_true().since_last_handled() | (failed & _changed_version)
     stale = _AC.freshness_failed() & _changed_version
     label = "stale and changed, features that are gone, or new code"

@@ -44,7 +44,7 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
         owners=OWNERS,
         code_version=code,
         freshness_policy=fresh_within(config.policy.retrain_after),
-        automation_condition=when_stale_or_outgrown(dg.AssetKey(["customer_scores", name])),
+        automation_condition=when_stale_or_outgrown(dg.AssetCheckKey(dg.AssetKey(["customer_scores", name]), THERE)),
         metadata=spec_metadata(table),
         description=(
             f"The model that predicts {name}: chosen and tested out of time, beside simple baselines.\n\n"
