@@ -77,6 +77,7 @@ def _facts(held: Contest, version: str, kind: Kind) -> dict[str, Any]:
         "losses": held.losses,
         "candidates": card.candidates(held.losses, held.recipe, kind),
         "test_cutoffs": [str(c) for c in held.cutoffs],
+        "gains": {baseline: asdict(gain) for baseline, gain in held.gains.items()},
         "tests": [{"contender": m.contender, "metric": m.metric} | asdict(m.interval) for m in held.measured],
     }
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from segment_assets.first_party.tables import ARRIVAL_DAYS
 from segment_assets.lake import Lake, ObjectStore
 from segment_assets.modelling import artefact, evaluation, scoring, targets, vocabulary
+from segment_assets.modelling.bootstrap import Interval
 from segment_assets.modelling.embedded import InProcess
 from segment_assets.modelling.learning import kind_of
 from segment_assets.modelling.matrix import examples, lateness, scoring_rows
@@ -127,10 +128,15 @@ def evaluate(lake: Lake, store: ObjectStore, name: str, target: Target) -> Evalu
     rows = lake.read(backtest(name))
     present = [c for c in rows.column_names if rows[c].null_count < rows.num_rows]
     measured = evaluation.evaluate(rows.select(present), kind_of(target))
+    metric = f"{evaluation.PRIMARY[kind_of(target)]}{evaluation.GAIN}"
+    gains = [
+        evaluation.Measured(evaluation.POOLED, baseline, metric, Interval(**gain), rows.num_rows)
+        for baseline, gain in contest.get("gains", {}).items()
+    ]
     reasons = "\n".join(f"- {reason}" for reason in contest["reasons"])
     serving = f"{stored.version}{'' if contest['installed'] else ' (the champion; `model` below is the challenger)'}"
     text = f"In service: {serving}\n\n{evaluation.markdown(measured)}\n\n{reasons}"
-    return Evaluation(evaluation.table(measured), text, contest["beats_baselines"], reasons, stored.version)
+    return Evaluation(evaluation.table(measured + gains), text, contest["beats_baselines"], reasons, stored.version)
 
 
 def score(lake: Lake, store: ObjectStore, name: str, target: Target, trainer: Trainer | None = None) -> Scored:

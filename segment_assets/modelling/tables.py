@@ -58,7 +58,7 @@ def model_evaluation(target: str) -> Table:
                     _TEXT,
                     "Events: roc_auc, average_precision, log_loss, brier, lift_5, lift_10, lift_20, calibration_slope, "
                     "calibration_intercept, calibration_error. Values: mae, spearman, value_share_10. Both: "
-                    "calibration_ratio",
+                    "calibration_ratio. log_loss_gain, mae_gain: a baseline's loss less the model's",
                     required=True,
                 ),
                 column("value", pa.float64(), "The metric", required=True),

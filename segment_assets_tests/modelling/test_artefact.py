@@ -182,6 +182,15 @@ def test_the_same_examples_hold_no_second_contest(lake, store):
     assert again.stored == first.stored
 
 
+def test_an_evaluation_holds_the_comparison_that_promotion_judged(lake, store):
+    put(lake, rows(cutoffs=7))
+    contest = train(lake, store).contest
+    found = service.evaluate(lake, store, "churn", TARGET).rows.to_pylist()
+    gains = {r["contender"]: (r["value"], r["low"], r["high"]) for r in found if r["metric"] == "log_loss_gain"}
+    assert gains
+    assert gains == {b: tuple(round(v, 9) for v in gain.values()) for b, gain in contest["gains"].items()}
+
+
 def test_a_champion_that_stays_keeps_its_file_and_says_why(lake, store):
     put(lake, rows(cutoffs=7))
     old = train(lake, store).stored
