@@ -55,9 +55,6 @@ on_changed_data: Condition = ((_missing | _changed_or_will | _new_code) & _ready
 on_changed_data_once_a_day: Condition = (
     (_missing | ((_changed_or_will | _new_code) & _not_today)) & _ready
 ).with_label("on changed data, at most once a day")
-when_stale_and_changed: Condition = (
-    (_missing | (_AC.freshness_failed() & _changed_version) | _new_code) & _ready
-).with_label("stale and changed, or new code")
 # What is sent rests on events, however far below them: between a new mapping and the last day that it made again the
 # inputs of a hand-off look as they should, and are not.
 _one_mapping = _AC.asset_matches(
@@ -68,6 +65,19 @@ _one_mapping = _AC.asset_matches(
 on_changed_data_of_one_mapping: Condition = (
     (_missing | _changed_or_will | _new_code) & _ready & _one_mapping
 ).with_label("on changed data, of one mapping")
+
+
+def when_stale_or_outgrown(check: dg.AssetCheckKey) -> Condition:
+    """For a model: stale and changed, or the check of its scores fails that says that the features it reads are gone.
+
+    It asks once, and again whenever the examples changed: what could not be learnt from may be enough then.
+    """
+    this = dg.AssetSelection.checks(check)  # and no other one of the scores, such as their age
+    failed: Condition = _AC.asset_matches(check.asset_key, _AC.any_checks_match(_AC.check_failed()).allow(this))
+    outgrown = failed.newly_true().since_last_handled() | (failed & _changed_version)
+    stale = _AC.freshness_failed() & _changed_version
+    label = "stale and changed, features that are gone, or new code"
+    return ((_missing | stale | outgrown.with_label("its features are gone") | _new_code) & _ready).with_label(label)
 
 
 def on_change_of(*keys: dg.AssetKey) -> Condition:

@@ -13,6 +13,7 @@ from segment_assets.dashboards.verdict import (
     CANDIDATES,
     CHAMPION,
     CONTENDERS,
+    GAIN,
     METRICS,
     MODEL,
     Estimate,
@@ -50,7 +51,9 @@ def target(reader: Reader, name: str, spec: Target) -> dict[str, DataSet]:
     verdicts: list[Row] = []
     for judged in (metric, second):
         estimates = [Estimate(r["contender"], r["value"], r["low"], r["high"]) for r in pooled if r["metric"] == judged]
-        text, tone = verdict(estimates, judged)
+        gain = f"{judged}{GAIN}"
+        gains = [Estimate(r["contender"], r["value"], r["low"], r["high"]) for r in pooled if r["metric"] == gain]
+        text, tone = verdict(estimates, judged, gains)
         verdicts += [{"text": text, "tone": tone}] if estimates else []
     headline = sorted(
         (r for r in pooled if r["metric"] == metric),

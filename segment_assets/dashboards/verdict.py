@@ -23,6 +23,8 @@ METRICS: dict[str, tuple[str, bool]] = {
 }
 
 
+# Behind a loss's name: how much lower the model's is than a baseline's on the same customers.
+GAIN = "_gain"
 CALIBRATION = {
     "calibration_slope": "Slope: 1 is right, below 1 the predictions are too extreme",
     "calibration_intercept": "Intercept: 0 is right, above 0 the predictions are too low",
@@ -78,11 +80,16 @@ def is_linear(estimates: Sequence[Estimate]) -> bool:
     return MODEL in numbers and numbers[MODEL] == numbers.get(LOGISTIC)
 
 
-def verdict(estimates: Sequence[Estimate], metric: str) -> tuple[str, Tone]:
-    """Whether the model beats the best baseline, judged by whether the intervals overlap.
+def verdict(estimates: Sequence[Estimate], metric: str, gains: Sequence[Estimate] = ()) -> tuple[str, Tone]:
+    """Whether the model beats the best baseline: by the interval of the difference, as promotion judges it.
 
-    Non-overlapping 95 % intervals are a stricter test than a 95 % interval of the difference, so `unclear` may hide a
-    small gain; it never hides a loss as a gain.
+    Where there is none, by whether the two intervals overlap. That is a stricter test, so `unclear` may hide a small
+    gain; it never hides a loss as a gain.
+
+    Args:
+        estimates: every contender's.
+        metric: its name.
+        gains: by baseline, how much lower the model's loss is on the same customers; none for other metrics.
     """
     label, more = METRICS[metric]
     model = next((e for e in estimates if e.contender == MODEL), None)
@@ -94,6 +101,8 @@ def verdict(estimates: Sequence[Estimate], metric: str) -> tuple[str, Tone]:
     rival = CONTENDERS.get(best.contender, best.contender)
     who = "model (the linear model)" if is_linear(estimates) else "model"
     numbers = f"{label}: {who} {model}, best baseline ({rival}) {best}."
+    if gains:
+        return _paired(numbers, gains)
     if None in (model.low, model.high, best.low, best.high):
         return f"{numbers} Without both intervals nothing can be said about the difference.", "unclear"
     if _above(model, best) if more else _above(best, model):
@@ -107,6 +116,19 @@ def verdict(estimates: Sequence[Estimate], metric: str) -> tuple[str, Tone]:
         f"{numbers} The intervals overlap: this data does not show that the model is better than {rival}.",
         "unclear",
     )
+
+
+def _paired(numbers: str, gains: Sequence[Estimate]) -> tuple[str, Tone]:
+    """Better only where it is better than every baseline, each by its own interval."""
+    hardest = min(gains, key=lambda gain: (-1.0 if gain.low is None else gain.low, gain.contender))
+    rival = CONTENDERS.get(hardest.contender, hardest.contender)
+    low, high = hardest.low, hardest.high
+    found = f"{numbers} On the same customers its loss is lower than that of {rival} by {hardest}:"
+    if low is not None and low > 0:
+        return f"{found} the model is better than the best baseline.", "good"
+    if high is not None and high < 0:
+        return f"{found} the model is worse.", "bad"
+    return f"{found} this data does not show that the model is better.", "unclear"
 
 
 def _above(one: Estimate, other: Estimate) -> bool:

@@ -39,7 +39,7 @@ class Stored:
         sha256: of the model file.
         libraries: versions it was trained with.
         features: what it reads.
-        trained_until: every outcome it was trained on was known by this day.
+        trained_until: nearly every outcome it was trained on was known by this day.
         training_rows: how many examples it was trained and calibrated on.
         won: the contest in which it was installed: test results, losses, reasons.
         last_contest: the latest contest, which it won or survived.
@@ -95,7 +95,9 @@ def loads(content: bytes, where: str) -> Model:
         plain = skops.io.loads(content, trusted=TRUSTED)
         parts = {name: Part(**part) for name, part in plain["parts"].items()}
         until = date.fromisoformat(plain["trained_until"])
-        return Model(plain["recipe"], plain["kind"], parts["chance"], parts.get("amount"), until)
+        if ("amount" if plain["kind"] == "value" else "chance") not in parts:
+            raise ValueError("a part is missing")
+        return Model(plain["recipe"], plain["kind"], parts.get("chance"), parts.get("amount"), until)
     except UntrustedTypesFoundException as untrusted:
         raise ModelError(f"{where}: {_why(untrusted)}; only types on the fixed list are loaded") from untrusted
     except (BadZipFile, UnsupportedTypeException, KeyError, TypeError, ValueError) as bad:

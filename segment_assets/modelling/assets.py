@@ -99,7 +99,8 @@ def _training_examples(config: Segmentation, name: str, target: Target) -> dg.As
         metadata=spec_metadata(table),
         description=(
             f"What {name} turned out to be for every customer who could have been scored: examples to learn from.\n\n"
-            f"{_meaning(target)} Only past days whose whole horizon has ended. Docs: docs/features.md."
+            f"{_meaning(target)} Only past days whose whole horizon has ended, and whose outcomes are in. "
+            "Docs: docs/features.md."
         ),
         check_specs=[
             blocking("can_be_trained", key, "Enough cutoffs, and enough of either outcome, to learn from"),
@@ -128,6 +129,8 @@ def _training_examples(config: Segmentation, name: str, target: Target) -> dg.As
                 dg.AssetCheckResult(check_name="keys_unique", passed=True, metadata={"rows": written.rows}),
             ],
             base_rate=built.evidence.positives / max(1, built.evidence.examples),
+            outcomes_known_after_days=built.evidence.late.days,
+            cutoffs_that_wait_for_outcomes=", ".join(str(c) for c in built.waiting) or "none",
         )
 
     return examples

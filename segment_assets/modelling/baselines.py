@@ -33,22 +33,42 @@ def columns(names: list[str], event: str, spend: tuple[str, str] | None) -> dict
 def predict(kind: Kind, baseline: str, known: pa.ChunkedArray, label: Floats, asked: pa.ChunkedArray) -> Floats:
     """Fit a line through one feature on the known rows, and read it off for the rows asked about.
 
-    Events: a logistic regression on asinh of the feature. Values: least squares, not below zero.
+    Events: a logistic regression on asinh of the feature. Values: least squares that keep the feature's order (more
+    events, more spend and less time ago mean more), so that a baseline ranks customers as sorting by it does.
     """
     x, ask = _numbers(known), _numbers(asked)
     # Never seen is the longest ago of all; never counted is none.
     never = (np.nanmax(x) if np.isfinite(x).any() else 0.0) + 1.0 if baseline == RECENCY else 0.0
     x, ask = np.nan_to_num(x, nan=never), np.nan_to_num(ask, nan=never)
     if kind == "value":
-        spread = float(x.var())
-        slope = float(((x - x.mean()) * (label - label.mean())).mean()) / spread if spread else 0.0
-        found: Floats = np.maximum(label.mean() + slope * (ask - x.mean()), 0.0)
-        return found
+        if baseline == RECENCY:  # counted from the longest ago, so that more means more
+            x, ask = never - x, never - ask
+        return _rising(x, label, ask)
     x, ask = np.arcsinh(x), np.arcsinh(ask)
     # The line keeps a positive slope: turn the feature so that more means more likely.
     turn = -1.0 if float(((x - x.mean()) * (label - label.mean())).sum()) < 0 else 1.0
     slope, intercept = line(turn * x, label)
     return sigmoid(slope * turn * ask + intercept)
+
+
+def _rising(x: Floats, label: Floats, ask: Floats) -> Floats:
+    """The best line that rises and starts at zero or above, read off where asked.
+
+    A line left free fell where a few amounts of a heavy tail lay with customers who had spent little, and one that
+    starts below zero gives many customers the same zero: both lose the order that the baseline stands for.
+    """
+    x, ask = x - min(x.min(), 0.0), ask - min(x.min(), 0.0)
+    spread, together = float(x.var()), float(((x - x.mean()) * (label - label.mean())).mean())
+    if spread == 0.0:
+        return np.full(len(ask), label.mean())
+    slope = together / spread
+    start = label.mean() - slope * x.mean()
+    if start < 0:
+        slope, start = float((x * label).mean() / (x * x).mean()), 0.0
+    elif slope <= 0:
+        slope, start = float(label.mean() / x.mean()), 0.0
+    found: Floats = np.maximum(start + slope * ask, 0.0)
+    return found
 
 
 def _numbers(values: pa.ChunkedArray) -> Floats:

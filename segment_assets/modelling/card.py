@@ -1,7 +1,7 @@
 """The model card: what a model is for, what it rests on, how good it is beside simple baselines, and where it ends."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from segment_assets.modelling.candidates import LOGISTIC
 from segment_assets.modelling.evaluation import PRIMARY, Measured, markdown
@@ -9,6 +9,7 @@ from segment_assets.modelling.model import Model
 from segment_assets.modelling.promotion import Verdict
 
 _RECIPES = {LOGISTIC: "Logistic regression", "boosting": "Boosted trees (HistGradientBoosting)"}
+_AMOUNTS = {LOGISTIC: "a gamma regression with a log link", "boosting": "boosted trees of gamma deviance"}
 _LOSSES = {"log_loss": "log loss", "mae": "mean absolute error"}
 
 
@@ -25,6 +26,7 @@ class Subject:
         training_rows: examples.
         version: of the model.
         libraries: what it was trained with.
+        late: how many days later than they happen outcomes are known; 0 for within a day.
     """
 
     target: str
@@ -35,6 +37,7 @@ class Subject:
     training_rows: int
     version: str
     libraries: dict[str, str]
+    late: int = 0
 
 
 def card(subject: Subject, model: Model, measured: list[Measured], verdict: Verdict, cutoffs: list[date]) -> str:
@@ -47,11 +50,11 @@ def card(subject: Subject, model: Model, measured: list[Measured], verdict: Verd
 
 **Who is scored.** Customers for whom `{subject.population}` holds at the cutoff.
 
-**What it is.** {_RECIPES[model.recipe]}, version `{subject.version}`, with {versions}; \
+**What it is.** {_halves(model)}, version `{subject.version}`, with {versions}; \
 {len(model.features)} features. Fitted on earlier cutoffs and calibrated on the latest.
 
-**Data.** {subject.training_rows:,} examples at cutoffs from {subject.first} to {subject.last}; every outcome was \
-known by {model.trained_until}.
+**Data.** {subject.training_rows:,} examples at cutoffs from {subject.first} to {subject.last}. \
+{_known(subject, model)}
 
 **How good it is.** Out of time: trained before each of {len(cutoffs)} test cutoffs ({cutoff_text}) on outcomes known \
 by then. 95 % intervals by bootstrap over customers.
@@ -64,6 +67,25 @@ by then. 95 % intervals by bootstrap over customers.
 price or assortment is not in it. It predicts, and says nothing of what a message would change: that is what a \
 segment's holdout is for. Reasons say what moved the score, not what causes the behaviour.
 """
+
+
+def _halves(model: Model) -> str:
+    recipe, amount = _RECIPES[model.recipe], _AMOUNTS[model.recipe]
+    if model.amount is None:
+        return recipe
+    if model.chance is None:
+        return f"{amount[0].upper()}{amount[1:]} for how much; whether is not asked, for everybody fitted on had some"
+    return f"A hurdle: {recipe[0].lower()}{recipe[1:]} for whether there is any, times {amount} for how much"
+
+
+def _known(subject: Subject, model: Model) -> str:
+    ended = f"The last of their horizons ended by {model.trained_until - timedelta(days=subject.late)}"
+    if not subject.late:
+        return f"{ended}; outcomes are known within a day, but for one in fifty at most."
+    return (
+        f"{ended}. **Outcomes come late**: all but one in fifty are known {subject.late} days after they happen, so "
+        f"they were counted on {model.trained_until}. Cutoffs after {subject.last} are left out until theirs are in."
+    )
 
 
 def candidates(losses: dict[str, float], recipe: str, kind: str) -> str:

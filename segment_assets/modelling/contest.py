@@ -29,6 +29,7 @@ class Contest:
         verdict: whether it is installed, and why.
         measured: pooled metrics of every contender.
         model: the challenger fitted on everything known; None where the champion stays.
+        gains: baseline -> its loss minus the challenger's, customer by customer.
     """
 
     backtest: pa.Table
@@ -37,6 +38,7 @@ class Contest:
     verdict: Verdict
     measured: list[Measured]
     model: Model | None
+    gains: dict[str, Interval]
 
     @property
     def cutoffs(self) -> list[date]:
@@ -63,9 +65,10 @@ def hold(rows: pa.Table, task: Task, champion: Model | None) -> Contest:
     tested = tested.append_column(CHAMPION, _champion(rows, tested, champion))
     measured = evaluate(tested, task.kind, by_cutoff=False)
     with one_thread():
-        verdict = decide(_evidence(tested, task, champion, measured))
+        evidence = _evidence(tested, task, champion, measured)
+    verdict = decide(evidence)
     model = final(rows, task, recipe) if verdict.install else None
-    return Contest(tested, losses, recipe, verdict, measured, model)
+    return Contest(tested, losses, recipe, verdict, measured, model, evidence.gain_over_baselines)
 
 
 def _champion(rows: pa.Table, tested: pa.Table, champion: Model | None) -> pa.Array:
@@ -95,9 +98,10 @@ def _evidence(tested: pa.Table, task: Task, champion: Model | None, measured: li
         if not len(fair):
             # Its own predictions of outcomes it was trained on would flatter it.
             how = "by its recipe trained again before each test cutoff, for it was trained on all of these outcomes"
-    metric = "calibration_ratio" if task.kind == "value" else "calibration_slope"
-    calibration = next((m.interval for m in measured if (m.contender, m.metric) == (MODEL, metric)), None)
-    return Evidence({b: gain(b) for b in task.baselines}, over_champion, calibration, how)
+    mine_is = {m.metric: m.interval for m in measured if m.contender == MODEL}
+    slope, ratio = mine_is.get("calibration_slope"), mine_is.get("calibration_ratio")
+    calibration, level = (ratio, None) if task.kind == "value" else (slope, ratio)
+    return Evidence({b: gain(b) for b in task.baselines}, over_champion, calibration, how, level)
 
 
 def _numbers(tested: pa.Table, column: str) -> Floats:

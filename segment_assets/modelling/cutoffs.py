@@ -1,6 +1,7 @@
 """The days features are built as of, and which age of an event falls into which window."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -44,6 +45,29 @@ def all_cutoffs(targets: Iterable[Target], first: date | None, clock: date) -> l
     """Every target's past cutoffs, and the scoring cutoff."""
     past = {c for target in targets for c in past_cutoffs(target.cutoffs, first, clock)}
     return sorted(past | {scoring_cutoff(clock)})
+
+
+@dataclass(frozen=True)
+class Split:
+    """Cutoffs to fit on and the later one to calibrate on."""
+
+    fit: list[date]
+    calibrate: date
+
+
+def split(cutoffs: Iterable[date], horizon: timedelta, before: date, late: timedelta = timedelta(0)) -> Split | None:
+    """What may be used before a day; None where it is not enough.
+
+    Args:
+        cutoffs: that have examples.
+        horizon: from a cutoff to the end of what is predicted.
+        before: the day.
+        late: how much later than they happen outcomes are known. Of what is fitted and calibrated all must be known
+            before the day; between the two it is enough that their horizons do not overlap.
+    """
+    known = [c for c in sorted(cutoffs) if c + horizon + late <= before]
+    earlier = [c for c in known if c + horizon <= known[-1]]
+    return Split(earlier, known[-1]) if earlier else None
 
 
 def windows(targets: Iterable[Target]) -> tuple[int, ...]:

@@ -31,8 +31,8 @@ def packed(order: TrainingOrder) -> dict[str, bytes]:
         name: f"{value.days}d" if isinstance(value, timedelta) else value
         for name, value in order.definition.model_dump().items()
     }
-    told = json.dumps({"definition": definition, "spend": order.spend}, sort_keys=True).encode()
-    files = {_EXAMPLES: to_parquet(order.rows), _ORDER: told}
+    told = {"definition": definition, "spend": order.spend, "late": order.late.days}
+    files = {_EXAMPLES: to_parquet(order.rows), _ORDER: json.dumps(told, sort_keys=True).encode()}
     return files if order.champion is None else files | {_CHAMPION: order.champion}
 
 
@@ -51,6 +51,7 @@ def unpacked(files: Files, told: Mapping[str, str]) -> TrainingOrder:
         version=told["version"],
         rows=from_parquet(files[_EXAMPLES]),
         champion=files.get(_CHAMPION),
+        late=timedelta(days=order["late"]),
     )
 
 

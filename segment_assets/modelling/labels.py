@@ -1,12 +1,14 @@
 """From features and events in the lake to a target's training examples."""
 
 from dataclasses import dataclass
+from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS, ENGAGEMENT_EVENTS
 from segment_assets.lake import Lake, Table
-from segment_assets.modelling import matrix, targets, vocabulary
+from segment_assets.modelling import lateness, matrix, targets, vocabulary
 from segment_assets.modelling.features import clock_of
 from segment_assets.modelling.tables import FEATURES, training_examples
 from segment_assets.segmentation import Target
@@ -22,12 +24,14 @@ class Examples:
         rows: one per eligible customer and past cutoff.
         evidence: how much there is.
         refusal: why the target can't be trained on them; None if it can.
+        waiting: cutoffs whose horizon has ended, and whose outcomes are not all in yet: they have no examples.
     """
 
     table: Table
     rows: pa.Table
     evidence: targets.Evidence
     refusal: str | None
+    waiting: list[date]
 
 
 def build(lake: Lake, name: str, target: Target) -> Examples:
@@ -40,11 +44,23 @@ def build(lake: Lake, name: str, target: Target) -> Examples:
     clock = clock_of(lake)
     event = targets.event_of(name, target, vocabulary.read(lake, clock))
     condition = targets.eligible(name, target, matrix.feature_names(lake))
-    days = targets.cutoffs(target, event.first_known, clock)
+    late = lateness.measure(lake, target.event, event.first_known, clock)
+    days = targets.cutoffs(target, event.first_known, clock, late)
+    waiting = [c for c in targets.cutoffs(target, event.first_known, clock) if c not in days]
     given = {"horizons": targets.horizons(days, target.horizon)}
     with lake.connect(FEATURES, ENGAGEMENT_EVENTS, CUSTOMER_ENDPOINTS, **given) as db, targets.asking(name, target):
         outcomes = db.sql(to_duckdb(targets.query(target, condition))).to_arrow_table()
     table = training_examples(name)
-    rows = table.conform(targets.label(target, outcomes))
-    found = targets.evidence(rows, event.first_known, clock, len(days))
-    return Examples(table, rows, found, targets.refusal(name, target, found))
+    rows = table.conform(targets.label(target, outcomes, late))
+    found = targets.Evidence(
+        first=event.first_known,
+        clock=clock,
+        past=len(days),
+        cutoffs=len(rows["cutoff"].unique()),
+        examples=rows.num_rows,
+        positives=pc.sum(pc.greater(rows["label"], 0)).as_py() or 0,
+        testable=targets.cutoffs_to_test(target, rows, late),
+        late=late,
+        waiting=len(waiting),
+    )
+    return Examples(table, rows, found, targets.refusal(name, target, found), waiting)

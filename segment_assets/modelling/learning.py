@@ -33,7 +33,7 @@ def learn(order: TrainingOrder, where: str) -> Learnt:
     champion = artefact.loads(order.champion, f"the champion of {name}") if order.champion is not None else None
     numeric, categorical = feature_columns(order.rows)
     known = baselines.columns([*numeric, *categorical], target.event, order.spend)
-    held = hold(order.rows, Task(name, kind, target.horizon, target.seed, known), champion)
+    held = hold(order.rows, Task(name, kind, target.horizon, target.seed, known, order.late), champion)
     facts, tested = _facts(held, order.version, kind), _complete(held.backtest, name)
     if held.model is None:
         return Learnt(facts, tested, None, None, where)
@@ -51,7 +51,7 @@ def _stored(order: TrainingOrder, held: Contest, facts: dict[str, Any], content:
     days = pc.min_max(order.rows["cutoff"]).as_py()
     subject = card.Subject(
         order.target, _meaning(order.target, order.definition), order.definition.eligible, days["min"], days["max"],
-        order.rows.num_rows, order.version, artefact.libraries(),
+        order.rows.num_rows, order.version, artefact.libraries(), order.late.days,
     )  # fmt: skip
     return artefact.Stored(
         target=order.target,
@@ -77,6 +77,7 @@ def _facts(held: Contest, version: str, kind: Kind) -> dict[str, Any]:
         "losses": held.losses,
         "candidates": card.candidates(held.losses, held.recipe, kind),
         "test_cutoffs": [str(c) for c in held.cutoffs],
+        "gains": {baseline: asdict(gain) for baseline, gain in held.gains.items()},
         "tests": [{"contender": m.contender, "metric": m.metric} | asdict(m.interval) for m in held.measured],
     }
 

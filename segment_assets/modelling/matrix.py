@@ -1,5 +1,7 @@
 """Features as the matrix a model is fitted on, or asked about. Columns are in alphabetical order."""
 
+from datetime import timedelta
+
 import duckdb
 import pyarrow as pa
 
@@ -25,6 +27,15 @@ def examples(lake: Lake, target: str) -> pa.Table:
             FROM {labels.short_name} AS t JOIN features AS f ON f.customer_id = t.customer_id AND f.cutoff = t.cutoff
             ORDER BY t.cutoff, t.customer_id"""
         return db.sql(to_duckdb(parse(text))).to_arrow_table()
+
+
+def lateness(lake: Lake, target: str) -> timedelta:
+    """How much later than they happened the outcomes of the examples were known; zero where the table can't tell."""
+    table = training_examples(target)
+    text = f"SELECT MAX(DATEDIFF(known_by, label_until)) AS days FROM {table.short_name}"
+    with lake.connect(table) as db:
+        [days] = db.sql(to_duckdb(parse(text))).to_arrow_table()["days"].to_pylist()
+    return timedelta(days=days or 0)
 
 
 def scoring_rows(lake: Lake, eligible: str) -> pa.Table:

@@ -171,6 +171,7 @@ EVENT_METRICS: dict[str, Metric] = {
     "calibration_slope": calibration_slope,
     "calibration_intercept": calibration_intercept,
     "calibration_error": calibration_error,
+    "calibration_ratio": calibration_ratio,
 }
 VALUE_METRICS: dict[str, Metric] = {
     "mae": mean_absolute_error,

@@ -88,26 +88,26 @@ class Model:
     Attributes:
         recipe: `logistic` or `boosting`.
         kind: `event` scores are probabilities, `value` scores are expected amounts (chance times amount).
-        chance: does it happen.
+        chance: does it happen; None for amounts of which everybody has one.
         amount: how much, given that there is any; None for events.
-        trained_until: every outcome it was fitted or calibrated on was known by this day.
+        trained_until: nearly every outcome it was fitted or calibrated on was known by this day.
     """
 
     recipe: str
     kind: Kind
-    chance: Part
+    chance: Part | None
     amount: Part | None
     trained_until: date
 
     @property
     def features(self) -> list[str]:
         """Every feature it reads, by name."""
-        return sorted({*self.chance.features, *(self.amount.features if self.amount else [])})
+        return sorted({name for part in (self.chance, self.amount) if part for name in part.features})
 
     def score(self, rows: pa.Table) -> Floats:
         """Probability, or expected value, per row; 9 decimals."""
         with one_thread():
-            score = sigmoid(self.chance.calibrated(rows))
+            score = sigmoid(self.chance.calibrated(rows)) if self.chance else np.ones(rows.num_rows)
             if self.amount:
                 score = score * np.exp(self.amount.calibrated(rows))
         return np.round(score, DECIMALS)
@@ -121,14 +121,18 @@ class Model:
         values, (p - p0)(m + m0)/2 and (m - m0)(p + p0)/2: again an exact sum.
         """
         with one_thread():
-            base, log_odds = self.chance.explained(rows)
-            spread = _placed(log_odds, self.chance.features, self.features)
-            if self.amount is None:
-                return base, spread
-            base_log, logs = self.amount.explained(rows)
-        p, p0, p_parts = _through(sigmoid, base, spread)
-        m, m0, m_parts = _through(np.exp, base_log, _placed(logs, self.amount.features, self.features))
-        return p0 * m0, p_parts * ((m + m0) / 2)[:, None] + m_parts * ((p + p0) / 2)[:, None]
+            chance, amount = (part and self._spread(part, rows) for part in (self.chance, self.amount))
+        if chance and not amount:
+            return chance
+        p, p0, p_parts = _through(sigmoid, *chance) if chance else (np.ones(()), 1.0, np.zeros(()))
+        assert amount  # noqa: S101 - for the type checker: a model has a chance, an amount, or both
+        m, m0, m_parts = _through(np.exp, *amount)
+        return p0 * m0, p_parts * ((m + m0) / 2)[:, None] + m_parts * ((p + p0) / 2)[..., None]
+
+    def _spread(self, part: Part, rows: pa.Table) -> tuple[float, Floats]:
+        """A part's base, and its contributions in the order of `features`."""
+        base, parts = part.explained(rows)
+        return base, _placed(parts, part.features, self.features)
 
 
 def _through(link: Callable[[Floats], Floats], base: float, parts: Floats) -> tuple[Floats, float, Floats]:

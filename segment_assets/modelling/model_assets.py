@@ -8,9 +8,9 @@ from segment_assets.automation import (
     fresh_within,
     on_change_of,
     on_changed_data,
-    when_stale_and_changed,
+    when_stale_or_outgrown,
 )
-from segment_assets.lake import Lake, ObjectStore
+from segment_assets.lake import Lake, ObjectStore, Written
 from segment_assets.modelling.port import Trainer
 from segment_assets.modelling.tables import FEATURES, backtest, customer_scores, model_evaluation, training_examples
 from segment_assets.reporting import Result, blocking, report, spec_metadata
@@ -18,6 +18,8 @@ from segment_assets.segmentation import Segmentation, Target
 
 # scikit-learn takes two seconds to import, and the definitions are loaded by every process: bodies import `service`.
 _LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy")
+# The check of scores whose failing makes the model learn anew.
+THERE = "features_there"
 _FEATURES_KEY = dg.AssetKey("features")
 
 
@@ -42,7 +44,7 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
         owners=OWNERS,
         code_version=code,
         freshness_policy=fresh_within(config.policy.retrain_after),
-        automation_condition=when_stale_and_changed,
+        automation_condition=when_stale_or_outgrown(dg.AssetCheckKey(dg.AssetKey(["customer_scores", name]), THERE)),
         metadata=spec_metadata(table),
         description=(
             f"The model that predicts {name}: chosen and tested out of time, beside simple baselines.\n\n"
@@ -154,6 +156,9 @@ def _customer_scores(config: Segmentation, name: str, target: Target) -> dg.Asse
             blocking("scores_in_range", key, "Every score is finite; probabilities lie in 0 to 1, values not below 0"),
             blocking("one_row_per_eligible_customer", key, "Everyone eligible is scored, and no one else"),
             blocking("keys_unique", key, "One score per customer"),
+            dg.AssetCheckSpec(
+                THERE, asset=key, description="Of the features the model reads, three quarters are there"
+            ),
         ],
     )
     def scores(
@@ -162,13 +167,16 @@ def _customer_scores(config: Segmentation, name: str, target: Target) -> dg.Asse
         models: dg.ResourceParam[ObjectStore],
         trainer: dg.ResourceParam[Trainer],
     ) -> Result:
-        from segment_assets.modelling import service
+        from segment_assets.modelling import scoring, service
 
-        scored = service.score(lake, models, name, target, trainer)
+        try:
+            scored = service.score(lake, models, name, target, trainer)
+        except scoring.OutgrownError as outgrown:
+            return _kept(lake.state(table), outgrown)
         written = lake.write(table, scored.rows, context.run.run_id, as_of=lake.as_of(FEATURES))
         return report(
             written,
-            checks=[dg.AssetCheckResult(check_name=c, passed=p) for c, p in scored.checks.items()],
+            checks=[dg.AssetCheckResult(check_name=c, passed=p) for c, p in (scored.checks | {THERE: True}).items()],
             model_version=scored.stored.version,
             sha256=scored.stored.sha256,
             mean_score=scored.mean,
@@ -177,6 +185,23 @@ def _customer_scores(config: Segmentation, name: str, target: Target) -> dg.Asse
         )
 
     return scores
+
+
+def _kept(earlier: Written, outgrown: Exception) -> Result:
+    """The scores of an earlier day stay until the model has learnt anew: who has left is told meanwhile.
+
+    Raises:
+        OutgrownError: there are none.
+    """
+    if not earlier.rows:
+        raise outgrown
+    kept = f"The scores as of {earlier.as_of} were kept, which passed."
+    names = ("scores_in_range", "one_row_per_eligible_customer", "keys_unique")
+    why = dg.AssetCheckResult(
+        check_name=THERE, passed=False, severity=dg.AssetCheckSeverity.WARN, description=str(outgrown)
+    )
+    passed = [dg.AssetCheckResult(check_name=name, passed=True, description=kept) for name in names]
+    return report(earlier, checks=[*passed, why], why_no_new_scores=str(outgrown))
 
 
 def _spend(config: Segmentation) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ What crosses this port is rows and files; what comes back is the same, byte for 
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -31,6 +32,7 @@ class TrainingOrder:
         version: the challenger's: hash of rows, configuration, code and libraries.
         rows: training examples with features, from `matrix.examples`.
         champion: model file of the rival in service; None without one.
+        late: how much later than they happen outcomes are known.
     """
 
     target: str
@@ -39,6 +41,7 @@ class TrainingOrder:
     version: str
     rows: pa.Table
     champion: bytes | None
+    late: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True)

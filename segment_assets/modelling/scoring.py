@@ -1,6 +1,6 @@
 """Today's customers scored, ranked, and told apart by what moved their score."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 
 import numpy as np
@@ -20,25 +20,35 @@ PART = 50_000
 MOST_MISSING = 0.25
 
 
-class ScoringError(Exception):
-    """Why customers can't be scored, and how to mend it."""
+class OutgrownError(Exception):
+    """The model in service reads features that are no longer there: one sentence that says which."""
+
+
+def gone(rows: pa.Table, features: Collection[str]) -> list[str]:
+    """Features of a model that rows lack."""
+    numeric, categorical = feature_columns(rows)
+    return sorted(set(features) - {*numeric, *categorical})
+
+
+def outgrown(rows: pa.Table, features: Collection[str]) -> bool:
+    """So many features of a model are gone that what it says would mean something else."""
+    return len(gone(rows, features)) > MOST_MISSING * len(features)
 
 
 def missing_features(rows: pa.Table, model: Model, target: str) -> list[str]:
     """Features of the model that today's rows lack, to be read as not known.
 
     Raises:
-        ScoringError: more than a quarter are gone, so the scores would mean something else.
+        OutgrownError: more than a quarter are gone, so the scores would mean something else.
     """
-    numeric, categorical = feature_columns(rows)
-    gone = sorted(set(model.features) - {*numeric, *categorical})
-    if len(gone) > MOST_MISSING * len(model.features):
-        raise ScoringError(
-            f"customer_scores/{target}: {len(gone)} of the model's {len(model.features)} features are no longer among "
-            f"the features ({', '.join(gone[:5])}{', ...' if len(gone) > 5 else ''}); materialise "
-            f"trained_model/{target} so that it learns without them, or bring their events back"
+    lost = gone(rows, model.features)
+    if outgrown(rows, model.features):
+        raise OutgrownError(
+            f"customer_scores/{target}: {len(lost)} of the model's {len(model.features)} features are no longer among "
+            f"the features ({', '.join(lost[:5])}{', ...' if len(lost) > 5 else ''}); trained_model/{target} learns "
+            "without them by itself, as soon as its examples pass their checks; or bring their events back"
         )
-    return gone
+    return lost
 
 
 def scores(rows: pa.Table, model: Model, version: str) -> pa.Table:

@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from segment_assets.first_party.tables import ARRIVAL_DAYS
 from segment_assets.lake import Lake, ObjectStore
 from segment_assets.modelling import artefact, evaluation, scoring, targets, vocabulary
+from segment_assets.modelling.bootstrap import Interval
 from segment_assets.modelling.embedded import InProcess
 from segment_assets.modelling.learning import kind_of
-from segment_assets.modelling.matrix import examples, scoring_rows
+from segment_assets.modelling.matrix import examples, lateness, scoring_rows
 from segment_assets.modelling.port import ScoringOrder, Trainer, TrainingOrder
 from segment_assets.modelling.tables import backtest
 from segment_assets.segmentation import Target
@@ -98,19 +99,21 @@ def train(
         TrainingError: the examples do not carry a model.
         ModelError: the champion's file is not what its pointer says.
     """
-    rows = examples(lake, name)
-    version = artefact.version_of(rows, code)
+    rows, late = examples(lake, name), lateness(lake, name)
+    version = artefact.version_of(rows, f"{code} {late.days}" if late else code)
     stored = artefact.current(store, name)
     if stored and stored.last_contest["version"] == version and lake.state(backtest(name)).rows:
         artefact.load(store, stored)
         return Training(stored, stored.last_contest)
-    # A champion that this scikit-learn can't read has no say, nor has the challenger itself.
-    rival = stored if stored and artefact.readable(stored) and stored.version != version else None
+    # A champion that this scikit-learn can't read, or whose features are gone, has no say, nor has the challenger
+    # itself.
+    able = stored and artefact.readable(stored) and not scoring.outgrown(rows, stored.features)
+    rival = stored if stored and able and stored.version != version else None
     champion = artefact.read(store, rival) if rival else None
     trainer, named = trainer or InProcess(), partial(_as_in_features, lake)
     asked = target.model_copy(update={"event": named(target.event)})
     paid = (named(spend[0]), spend[1]) if spend else None
-    learnt = trainer.learn(TrainingOrder(name, asked, paid, version, rows, champion))
+    learnt = trainer.learn(TrainingOrder(name, asked, paid, version, rows, champion, late))
     if learnt.stored is None:
         assert rival  # noqa: S101 - without a rival the verdict is to install
         stays = replace(rival, last_contest=learnt.facts)
@@ -125,10 +128,15 @@ def evaluate(lake: Lake, store: ObjectStore, name: str, target: Target) -> Evalu
     rows = lake.read(backtest(name))
     present = [c for c in rows.column_names if rows[c].null_count < rows.num_rows]
     measured = evaluation.evaluate(rows.select(present), kind_of(target))
+    metric = f"{evaluation.PRIMARY[kind_of(target)]}{evaluation.GAIN}"
+    gains = [
+        evaluation.Measured(evaluation.POOLED, baseline, metric, Interval(**gain), rows.num_rows)
+        for baseline, gain in contest.get("gains", {}).items()
+    ]
     reasons = "\n".join(f"- {reason}" for reason in contest["reasons"])
     serving = f"{stored.version}{'' if contest['installed'] else ' (the champion; `model` below is the challenger)'}"
     text = f"In service: {serving}\n\n{evaluation.markdown(measured)}\n\n{reasons}"
-    return Evaluation(evaluation.table(measured), text, contest["beats_baselines"], reasons, stored.version)
+    return Evaluation(evaluation.table(measured + gains), text, contest["beats_baselines"], reasons, stored.version)
 
 
 def score(lake: Lake, store: ObjectStore, name: str, target: Target, trainer: Trainer | None = None) -> Scored:
@@ -136,7 +144,7 @@ def score(lake: Lake, store: ObjectStore, name: str, target: Target, trainer: Tr
 
     Raises:
         ModelError: its file is missing, was tampered with, or was trained with another scikit-learn.
-        ScoringError: too many of its features are gone.
+        OutgrownError: too many of its features are gone.
         TargetError: `eligible` names no feature, or compares what does not fit.
     """
     stored = _in_service(store, name)

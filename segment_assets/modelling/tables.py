@@ -21,7 +21,7 @@ FEATURES = Table(
 
 
 def training_examples(target: str) -> Table:
-    """One row per eligible customer and past cutoff whose horizon has ended."""
+    """One row per eligible customer and past cutoff whose horizon has ended, and whose outcomes are in."""
     return Table(
         f"modelling.training_examples_{target}",
         f"What {target} turned out to be, for every customer who could have been scored at each past cutoff.",
@@ -30,6 +30,7 @@ def training_examples(target: str) -> Table:
                 column("customer_id", _TEXT, "Customer", required=True),
                 column("cutoff", pa.date32(), "Features are as of this day", required=True),
                 column("label_until", pa.date32(), "End of the horizon, exclusive", required=True),
+                column("known_by", pa.date32(), "The same, and as many days more as outcomes come late"),
                 column("label", pa.float64(), "1 or 0 for events, the sum for values", required=True),
             ]
         ),
@@ -56,8 +57,8 @@ def model_evaluation(target: str) -> Table:
                     "metric",
                     _TEXT,
                     "Events: roc_auc, average_precision, log_loss, brier, lift_5, lift_10, lift_20, calibration_slope, "
-                    "calibration_intercept, calibration_error. Values: mae, spearman, value_share_10, "
-                    "calibration_ratio",
+                    "calibration_intercept, calibration_error. Values: mae, spearman, value_share_10. Both: "
+                    "calibration_ratio. log_loss_gain, mae_gain: a baseline's loss less the model's",
                     required=True,
                 ),
                 column("value", pa.float64(), "The metric", required=True),

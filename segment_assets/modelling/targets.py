@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from segment_assets.modelling.cutoffs import WARM_UP, past_cutoffs, scoring_cutoff
+from segment_assets.modelling.cutoffs import WARM_UP, past_cutoffs, scoring_cutoff, split
 from segment_assets.modelling.vocabulary import Event, Vocabulary
 from segment_assets.segmentation import ConfigError, Target, nearest
 from segment_assets.sql import SqlError, bind, load, parse, predicate
@@ -32,10 +32,13 @@ class Evidence:
     Attributes:
         first: the day the target's event was first known; None for never.
         clock: the last day of the data.
-        past: past cutoffs whose horizon has ended, whether or not anybody was eligible.
+        past: past cutoffs whose horizon has ended and whose outcomes are in, whether or not anybody was eligible.
         cutoffs: those of them with at least one example.
         examples: examples in all.
         positives: examples with a label above 0.
+        testable: cutoffs before which a model could have been fitted and calibrated.
+        late: how much later than they happen outcomes are known.
+        waiting: cutoffs whose horizon has ended, and whose outcomes are not all in.
     """
 
     first: date | None
@@ -44,6 +47,9 @@ class Evidence:
     cutoffs: int
     examples: int
     positives: int
+    testable: int
+    late: timedelta = timedelta(0)
+    waiting: int = 0
 
 
 def event_of(name: str, target: Target, seen: Vocabulary) -> Event:
@@ -93,9 +99,17 @@ def asking(name: str, target: Target) -> Iterator[None]:
         raise TargetError(f"segmentation.yaml: targets.{name}.eligible: {bad}") from None
 
 
-def cutoffs(target: Target, first: date | None, clock: date) -> list[date]:
-    """Past days to learn from: only those whose whole horizon has ended by the clock's evening."""
-    return [c for c in past_cutoffs(target.cutoffs, first, clock) if c + target.horizon <= scoring_cutoff(clock)]
+def cutoffs(target: Target, first: date | None, clock: date, late: timedelta = timedelta(0)) -> list[date]:
+    """Past days to learn from: only those whose whole horizon has ended by the clock's evening, with its outcomes in.
+
+    Args:
+        target: with its horizon, and how far cutoffs lie apart.
+        first: the day its event was first known; None for never.
+        clock: the last day of the data.
+        late: how late its outcomes come, from `lateness`.
+    """
+    known_after = target.horizon + late
+    return [c for c in past_cutoffs(target.cutoffs, first, clock) if c + known_after <= scoring_cutoff(clock)]
 
 
 def horizons(days: Iterable[date], horizon: timedelta) -> pa.Table:
@@ -123,21 +137,40 @@ def query(target: Target, condition: exp.Expr) -> exp.Select:
     return tree
 
 
-def label(target: Target, outcomes: pa.Table) -> pa.Table:
-    """Outcomes as labels: 1 where an absence held or an event came, else 0; for a value its sum."""
+def label(target: Target, outcomes: pa.Table, late: timedelta = timedelta(0)) -> pa.Table:
+    """Outcomes as labels: 1 where an absence held or an event came, else 0; for a value its sum.
+
+    Columns: `customer_id`, `cutoff`, `label_until`, `known_by` (so much later as outcomes come late), `label`.
+    """
     if target.kind == "value":
         values = outcomes["total"].cast(pa.float64())
     elif target.kind == "absence":
         values = pc.equal(outcomes["events"], 0).cast(pa.float64())
     else:
         values = pc.greater(outcomes["events"], 0).cast(pa.float64())
-    return outcomes.select(["customer_id", "cutoff", "label_until"]).append_column("label", values)
+    known_by = pc.add(outcomes["label_until"], pa.scalar(late, pa.duration("us"))).cast(pa.date32())
+    labelled = outcomes.select(["customer_id", "cutoff", "label_until"]).append_column("known_by", known_by)
+    return labelled.append_column("label", values)
 
 
-def evidence(examples: pa.Table, first: date | None, clock: date, past: int) -> Evidence:
-    """Count what there is."""
-    positives = pc.sum(pc.greater(examples["label"], 0)).as_py() or 0
-    return Evidence(first, clock, past, len(examples["cutoff"].unique()), examples.num_rows, positives)
+def cutoffs_to_test(target: Target, examples: pa.Table, late: timedelta) -> int:
+    """Cutoffs before which there was enough to fit a model on, and a later cutoff to calibrate it on.
+
+    What is fitted needs both outcomes; amounts need somebody who has one, for everybody may.
+    """
+    happened = pc.greater(examples["label"], 0).cast(pa.int64())
+    counts = pa.table({"cutoff": examples["cutoff"], "happened": happened})
+    grouped = counts.group_by("cutoff").aggregate([("happened", "sum"), ("happened", "count")]).to_pylist()
+    positives = {row["cutoff"]: row["happened_sum"] for row in grouped}
+    others = {row["cutoff"]: row["happened_count"] - row["happened_sum"] for row in grouped}
+
+    def carries(cutoff: date) -> bool:
+        parts = split(positives, target.horizon, cutoff, late)
+        fitted = parts.fit if parts else []
+        some, rest = (any(outcomes[c] for c in fitted) for outcomes in (positives, others))
+        return some and (rest or target.kind == "value")
+
+    return sum(carries(cutoff) for cutoff in positives)
 
 
 def refusal(name: str, target: Target, found: Evidence) -> str | None:
@@ -157,7 +190,7 @@ def refusal(name: str, target: Target, found: Evidence) -> str | None:
         return (
             f"{place}: needs {FEWEST_CUTOFFS} past cutoffs whose horizon of {horizon} days has ended, and there are "
             f"{found.cutoffs} ({there}, cutoffs lie {target.cutoffs.days} days apart, and the first {WARM_UP.days} "
-            "days only fill the features); set cutoffs or horizon shorter, or wait for more data."
+            f"days only fill the features{_tardy(found)}); set cutoffs or horizon shorter, or wait for more data."
         )
     negatives = found.examples - found.positives
     if found.positives < FEWEST_OUTCOMES or (target.kind != "value" and negatives < FEWEST_OUTCOMES):
@@ -166,7 +199,20 @@ def refusal(name: str, target: Target, found: Evidence) -> str | None:
             f"{found.cutoffs} cutoffs {found.positives} are positive and {negatives} are not; widen eligible, "
             "change the horizon, or wait for more data."
         )
+    if not found.testable:
+        both = "somebody who has a value" if target.kind == "value" else "customers of both outcomes"
+        return (
+            f"{place}: a model is fitted on cutoffs with {both}, calibrated on a later one and tested on another, each "
+            f"{horizon} days or more after the one before, and the {found.cutoffs} cutoffs hold no such three "
+            f"({there}{_tardy(found)}); set horizon shorter, or wait for more data."
+        )
     return None
+
+
+def _tardy(found: Evidence) -> str:
+    if not found.late:
+        return ""
+    return f", and its outcomes come up to {found.late.days} days late: {found.waiting} cutoffs still wait for theirs"
 
 
 def _hint(word: str, choices: list[str]) -> str:

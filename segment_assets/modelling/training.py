@@ -1,7 +1,7 @@
 """Fit, calibrate and try candidates out of time.
 
-The one rule about time: a row may be used before a day only if its whole horizon had ended by that day. Calibration
-uses the latest such cutoff, fitting the cutoffs whose horizon had ended by that one.
+The one rule about time: a row may be used before a day only if its whole horizon had ended by that day, and its
+outcome was in. Calibration uses the latest such cutoff, fitting the cutoffs whose horizon had ended by that one.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from segment_assets.modelling import baselines
 from segment_assets.modelling.calibration import Floats, line
 from segment_assets.modelling.candidates import LOGISTIC, RECIPES, amount, chance, frame
+from segment_assets.modelling.cutoffs import split
 from segment_assets.modelling.matrix import feature_columns
 from segment_assets.modelling.model import DECIMALS, Kind, Model, Part, one_thread
 
@@ -38,6 +39,7 @@ class Task:
         horizon: from a cutoff to the end of its outcome.
         seed: for whatever draws at random.
         baselines: baseline -> the feature it reads.
+        late: how much later than they happen outcomes are known.
     """
 
     target: str
@@ -45,37 +47,29 @@ class Task:
     horizon: timedelta
     seed: int
     baselines: dict[str, str]
+    late: timedelta = timedelta(0)
 
-
-@dataclass(frozen=True)
-class Split:
-    """Cutoffs to fit on and the later one to calibrate on."""
-
-    fit: list[date]
-    calibrate: date
-
-
-def split(cutoffs: list[date], horizon: timedelta, before: date) -> Split | None:
-    """What may be used before a day; None where it is not enough."""
-    known = [c for c in sorted(cutoffs) if c + horizon <= before]
-    earlier = [c for c in known if c + horizon <= known[-1]]
-    return Split(earlier, known[-1]) if earlier else None
+    @property
+    def known_after(self) -> timedelta:
+        """From a cutoff to the day on which its outcome may be used."""
+        return self.horizon + self.late
 
 
 def fit(rows: pa.Table, task: Task, recipe: str, before: date) -> Model | None:
     """Fit and calibrate one recipe on what was known before a day; None where labels or cutoffs do not carry it."""
-    parts = split(_cutoffs(rows), task.horizon, before)
+    parts = split(_cutoffs(rows), task.horizon, before, task.late)
     if parts is None:
         return None
     fitting, calibrating = _at(rows, parts.fit), _at(rows, [parts.calibrate])
     fitting = _thinned(fitting, task.seed)
     happened = pc.greater(fitting["label"], 0)
-    if pc.any(happened).as_py() == pc.all(happened).as_py():
-        return None  # everybody or nobody: nothing to learn
+    everybody = pc.all(happened).as_py()
+    if not pc.any(happened).as_py() or (everybody and task.kind == "event"):
+        return None  # nobody, or everybody: nothing to learn, but how much
     with one_thread():
-        first = _fit_chance(fitting, calibrating, task, recipe)
+        first = None if everybody else _fit_chance(fitting, calibrating, task, recipe)
         second = _fit_amount(fitting, calibrating, task, recipe) if task.kind == "value" else None
-    return Model(recipe, task.kind, first, second, parts.calibrate + task.horizon)
+    return Model(recipe, task.kind, first, second, parts.calibrate + task.known_after)
 
 
 def backtest(rows: pa.Table, task: Task) -> pa.Table:
@@ -96,9 +90,10 @@ def backtest(rows: pa.Table, task: Task) -> pa.Table:
             if len(fitted) == len(RECIPES):
                 tested.append(_said(rows, task, cutoff, fitted))
     if not tested:
+        both = "somebody who has a value" if task.kind == "value" else "customers of both outcomes"
         raise TrainingError(
             f"{task.target}: a model needs at least three cutoffs, each {task.horizon.days} days or more after the one "
-            f"before, with customers of both outcomes; there are {len(cutoffs)} cutoffs in training_examples. "
+            f"before, with {both}; there are {len(cutoffs)} cutoffs in training_examples. "
             f"Wait for more data, or shorten targets.{task.target}.horizon or cutoffs in segmentation.yaml."
         )
     return pa.concat_tables(reversed(tested)).combine_chunks()
@@ -126,9 +121,10 @@ def final(rows: pa.Table, task: Task, recipe: str) -> Model:
     Raises:
         TrainingError: the rows do not carry a model.
     """
-    model = fit(rows, task, recipe, _cutoffs(rows)[-1] + task.horizon)
+    model = fit(rows, task, recipe, _cutoffs(rows)[-1] + task.known_after)
     if model is None:
-        raise TrainingError(f"{task.target}: the training examples have one outcome only; a model needs both")
+        needs = "nobody with a value" if task.kind == "value" else "one outcome only; a model needs both"
+        raise TrainingError(f"{task.target}: the training examples have {needs}")
     return model
 
 
@@ -156,7 +152,9 @@ def _part(fitting: pa.Table, calibrating: pa.Table, task: Task, recipe: str, *, 
     data = frame(fitting, numeric, categorical)
     # Its two steps one by one: the mean of what the second is fitted on is needed to explain a linear model.
     encoded = np.asarray(pipeline[0].fit_transform(data))
-    pipeline[-1].fit(encoded, label if of_amount else label > 0)
+    # A step too far overflows where amounts span many powers of ten; the solver takes a shorter one by itself.
+    with np.errstate(all="ignore"):
+        pipeline[-1].fit(encoded, label if of_amount else label > 0)
     background = encoded.mean(axis=0).tolist() if recipe == LOGISTIC else []
     part = Part(pipeline, numeric, categorical, 1.0, 0.0, background)
     if calibrating.num_rows == 0:
@@ -195,7 +193,7 @@ def _strongest(rows: pa.Table, names: list[str]) -> list[str]:
 
 
 def _baselines(rows: pa.Table, asked: pa.Table, task: Task, before: date) -> dict[str, Floats]:
-    known = _at(rows, [c for c in _cutoffs(rows) if c + task.horizon <= before])
+    known = _at(rows, [c for c in _cutoffs(rows) if c + task.known_after <= before])
     label = _label(known)
     return {
         name: baselines.predict(task.kind, name, known[column], label, asked[column])

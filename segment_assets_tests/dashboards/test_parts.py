@@ -97,6 +97,22 @@ def test_the_verdict_says_what_the_intervals_say(metric, model, baseline, tone, 
     assert (heard, says in text) == (tone, True)
 
 
+@pytest.mark.parametrize(
+    ("gain", "tone", "says"),
+    [
+        ((0.0233, 0.0128, 0.0338), "good", "by 0.023 (0.013 to 0.034): the model is better than the best baseline"),
+        ((-0.02, -0.03, -0.01), "bad", "the model is worse"),
+        ((0.01, -0.01, 0.03), "unclear", "does not show that the model is better"),
+    ],
+)
+def test_a_loss_is_judged_on_the_same_customers_though_the_intervals_overlap(gain, tone, says):
+    overlapping = estimates((0.30, 0.28, 0.32), (0.32, 0.30, 0.34))
+    beaten = Estimate("recency", 0.1, 0.09, 0.11)
+    text, heard = verdict(overlapping, "log_loss", [beaten, Estimate("frequency", *gain)])
+    assert (heard, says in text) == (tone, True)
+    assert "overlap" not in text
+
+
 def test_the_linear_model_is_no_baseline_whether_it_was_chosen_or_not():
     logistic = (0.838, 0.814, 0.861)
     text, tone = verdict([*estimates(logistic, (0.7, 0.68, 0.72)), Estimate("logistic", *logistic)], "roc_auc")

@@ -52,7 +52,7 @@ def rows(
     )
 
 
-def put(lake: Lake, table: pa.Table, target: str = "churn") -> None:
+def put(lake: Lake, table: pa.Table, target: str = "churn", late: timedelta = timedelta(0)) -> None:
     """The examples as the tables that come before a model, with the last cutoff still open: today's customers."""
     newest = max(table["cutoff"].to_pylist())
     features = table.drop_columns(["label"])
@@ -62,5 +62,7 @@ def put(lake: Lake, table: pa.Table, target: str = "churn") -> None:
     lake.write(FEATURES.with_columns(*extra), features, "test", as_of=newest)
     closed = table.filter(pa.array([c < newest for c in table["cutoff"].to_pylist()]))
     until = pa.array([c + HORIZON for c in closed["cutoff"].to_pylist()], pa.date32())
+    known = pa.array([c + HORIZON + late for c in closed["cutoff"].to_pylist()], pa.date32())
     examples = closed.select(["customer_id", "cutoff", "label"]).append_column("label_until", until)
+    examples = examples.append_column("known_by", known)
     lake.write(training_examples(target), examples, "test", as_of=newest)

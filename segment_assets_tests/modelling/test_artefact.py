@@ -3,8 +3,9 @@
 import hashlib
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import pyarrow.compute as pc
 import pytest
 import skops.io
 from sklearn.calibration import CalibratedClassifierCV
@@ -12,13 +13,15 @@ from sklearn.linear_model import LogisticRegression
 
 from segment_assets.lake import FolderStore
 from segment_assets.modelling import artefact, service
+from segment_assets.modelling.card import Subject, card
 from segment_assets.modelling.contest import hold
+from segment_assets.modelling.promotion import Evidence, decide
 from segment_assets.modelling.tables import backtest, customer_scores
 from segment_assets.modelling.training import final
 from segment_assets.segmentation import Target
 from segment_assets_tests.modelling import small_world
 from segment_assets_tests.modelling.small_world import Event
-from segment_assets_tests.modelling.synthetic import put, rows, task
+from segment_assets_tests.modelling.synthetic import FIRST, put, rows, task
 
 TARGET = Target.model_validate({"kind": "absence", "event": "purchase", "horizon": "28d"})
 
@@ -69,6 +72,30 @@ def test_a_target_that_names_its_event_as_the_source_does_meets_the_same_baselin
     target = TARGET.model_copy(update={"event": "_monetization.purchase"})
     found = service.train(lake, store, "churn", target, ("_monetization.purchase", "amount"), "code")
     assert {"recency", "frequency", "past_spend"} <= {test["contender"] for test in found.contest["tests"]}
+
+
+def test_the_card_says_how_late_outcomes_come_and_what_waits_for_them(lake, store, tmp_path):
+    put(lake, rows(cutoffs=7))
+    on_time = train(lake, store).stored.card
+    put(lake, rows(cutoffs=9), late=timedelta(days=45))
+    late = train(lake, FolderStore(tmp_path / "late")).stored.card
+    assert "outcomes are known within a day" in on_time
+    assert "**Outcomes come late**: all but one in fifty are known 45 days after they happen" in late
+    assert "Cutoffs after 2025-07-17 are left out until theirs are in" in late
+    assert "every outcome was known" not in on_time + late
+
+
+@pytest.mark.parametrize("recipe", ["logistic", "boosting"])
+def test_the_card_of_amounts_says_both_halves(recipe):
+    subject = Subject("worth", "Expected sum.", "TRUE", FIRST, FIRST, 10, "v1", {})
+    verdict = decide(Evidence({}, None, None))
+    hurdle = card(subject, final(rows("value"), task("value"), recipe), [], verdict, [FIRST])
+    always = rows("value").set_column(2, "label", pc.add(rows("value")["label"], 5.0))
+    amount = card(subject, final(always, task("value"), recipe), [], verdict, [FIRST])
+    first, second = ("logistic", "a gamma") if recipe == "logistic" else ("boosted trees", "boosted trees of gamma")
+    assert f"**What it is.** A hurdle: {first}" in hurdle
+    assert f"for whether there is any, times {second}" in hurdle
+    assert "whether is not asked, for everybody fitted on had some" in amount
 
 
 def test_types_that_are_not_on_the_list_are_refused():
@@ -153,6 +180,15 @@ def test_the_same_examples_hold_no_second_contest(lake, store):
     again = service.train(lake, store, "churn", TARGET, None, "code")
     assert again.backtest is None
     assert again.stored == first.stored
+
+
+def test_an_evaluation_holds_the_comparison_that_promotion_judged(lake, store):
+    put(lake, rows(cutoffs=7))
+    contest = train(lake, store).contest
+    found = service.evaluate(lake, store, "churn", TARGET).rows.to_pylist()
+    gains = {r["contender"]: (r["value"], r["low"], r["high"]) for r in found if r["metric"] == "log_loss_gain"}
+    assert gains
+    assert gains == {b: tuple(round(v, 9) for v in gain.values()) for b, gain in contest["gains"].items()}
 
 
 def test_a_champion_that_stays_keeps_its_file_and_says_why(lake, store):

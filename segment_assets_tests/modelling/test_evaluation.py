@@ -11,6 +11,7 @@ from scipy import stats
 from sklearn import metrics as reference
 
 from segment_assets.modelling import evaluation
+from segment_assets.modelling.baselines import predict
 from segment_assets.modelling.bootstrap import Interval, Resampling, interval
 from segment_assets.modelling.contest import hold
 from segment_assets.modelling.metrics import EVENT_METRICS, VALUE_METRICS, Prepared, Weighted
@@ -62,6 +63,23 @@ def test_a_target_without_a_baseline_is_not_said_to_beat_one():
     assert not verdict.beats_baselines
     assert not verdict.install
     assert "no baseline" in verdict.reasons[1]
+
+
+@pytest.mark.parametrize("baseline", ["recency", "frequency", "past_spend"])
+def test_a_baseline_of_values_ranks_as_its_feature_does_whatever_a_few_amounts_say(baseline):
+    feature = pa.chunked_array([[1.0, 2.0, 3.0, 4.0, 50.0]])
+    # One huge amount with a customer at the wrong end: a free line would turn round.
+    wrong_end = np.array([9e6, 5.0, 6.0, 7.0, 8.0] if baseline != "recency" else [8.0, 7.0, 6.0, 5.0, 9e6])
+    said = predict("value", baseline, feature, wrong_end, feature)
+    order = np.argsort(said)[::-1] if baseline == "recency" else np.argsort(said)
+    assert order.tolist() == [0, 1, 2, 3, 4]
+    assert (said >= 0).all()
+
+
+def test_a_line_through_past_spend_is_least_squares_where_that_rises():
+    spend = pa.chunked_array([[0.0, 10.0, 20.0, 30.0]])
+    said = predict("value", "past_spend", spend, np.array([5.0, 6.0, 9.0, 10.0]), spend)
+    assert said == pytest.approx([4.8, 6.6, 8.4, 10.2])
 
 
 def test_value_metrics_equal_scipys():
@@ -175,6 +193,34 @@ def test_the_first_model_is_installed_and_says_what_it_is_worth():
 def test_a_challenger_must_pass_every_test(over_baseline, over_champion, calibration, installed):
     verdict = decide(Evidence({"frequency": over_baseline}, over_champion, calibration, "on 10 outcomes"))
     assert verdict.install is installed
+
+
+@pytest.mark.parametrize(
+    ("calibration", "said", "passes"),
+    [
+        (Interval(1.1, 0.7, 1.4), "Its calibration passes: 1.1 (0.7 to 1.4)", True),
+        (Interval(1.262, 0, 20), "Its calibration can't be told, which counts as not passed: 1.262 (0 to 20)", False),
+        (Interval(0.6, 0.1, 0.9), "can't be told", False),
+        (Interval(3.0, 1.3, 9.0), "Its calibration fails", False),
+    ],
+)
+def test_an_interval_too_wide_to_tell_is_no_pass(calibration, said, passes):
+    verdict = decide(Evidence({"frequency": BETTER}, BETTER, calibration, "on 10 outcomes"))
+    assert verdict.install is passes
+    assert said in verdict.reasons[-1]
+    assert decide(Evidence({"frequency": BETTER}, None, calibration)).install
+
+
+def test_probabilities_of_the_right_order_and_the_wrong_size_are_not_promoted():
+    verdict = decide(Evidence({"frequency": BETTER}, BETTER, CALIBRATED, "on 10 outcomes", level=OFF))
+    assert not verdict.install
+    assert "Its level fails: 0.2 (0.1 to 0.3) outcomes predicted for each that came" in verdict.reasons[-1]
+
+
+def test_a_loss_that_is_higher_is_called_so():
+    reasons = decide(Evidence({"frequency": WORSE}, WORSE, CALIBRATED, "on 10 outcomes")).reasons
+    assert "It is worse than the best baseline, frequency alone: loss higher by 0.1 (0.05 to 0.15)." in reasons
+    assert "It is worse than the champion (on 10 outcomes): loss higher by 0.1 (0.05 to 0.15)." in reasons
 
 
 def test_with_random_labels_a_champion_is_hardly_ever_replaced():

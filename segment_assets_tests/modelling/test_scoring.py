@@ -9,13 +9,13 @@ import pyarrow as pa
 import pytest
 
 from segment_assets.lake import FolderStore
-from segment_assets.modelling import scoring
+from segment_assets.modelling import scoring, service
 from segment_assets.modelling.calibration import logit, sigmoid
 from segment_assets.modelling.contributions import _shapley
 from segment_assets.modelling.embedded import InProcess
 from segment_assets.modelling.model import Model, Part
 from segment_assets.modelling.model_assets import model_assets
-from segment_assets.modelling.tables import backtest, customer_scores, model_evaluation
+from segment_assets.modelling.tables import FEATURES, backtest, customer_scores, model_evaluation
 from segment_assets.modelling.training import final
 from segment_assets.segmentation import Segmentation
 from segment_assets_tests.modelling.synthetic import put, rows, task
@@ -114,8 +114,80 @@ def test_features_that_are_gone_are_not_known_of_anybody():
 
 def test_a_model_whose_features_are_mostly_gone_does_not_score():
     model = final(rows(), task(), "boosting")
-    with pytest.raises(scoring.ScoringError, match=r"2 of the model's 5 features.*materialise trained_model/churn"):
+    with pytest.raises(scoring.OutgrownError, match=r"2 of the model's 5 features.*trained_model/churn learns"):
         scoring.missing_features(rows().drop_columns(["age_band", "purchase_count_84d"]), model, "churn")
+
+
+GONE = ["age_band", "purchase_amount_84d"]
+
+
+def build(instance, resources, *kinds):
+    made = [a for a in model_assets(CONFIG) if a.key.path[0] in kinds]
+    above = [dg.AssetSpec("features"), dg.AssetSpec(["training_examples", "churn"])]
+    return dg.materialize([*made, *above], resources=resources, instance=instance, raise_on_error=False)
+
+
+def test_while_a_model_is_outgrown_the_scores_stay_and_it_learns_anew_without_a_click(lake, tmp_path):
+    resources = {"lake": lake, "models": FolderStore(tmp_path / "models"), "trainer": InProcess()}
+    above = [dg.AssetSpec("features"), dg.AssetSpec(["training_examples", "churn"])]
+    model, scores = dg.AssetKey(["trained_model", "churn"]), dg.AssetKey(["customer_scores", "churn"])
+
+    @dg.asset_check(asset=scores)
+    def data_age():  # fails all the time, and is nothing that learning could mend
+        return dg.AssetCheckResult(passed=False)
+
+    defs = dg.Definitions([*model_assets(CONFIG), *above], asset_checks=[data_age], resources=resources)
+    cursor = None
+
+    def asked(instance):
+        nonlocal cursor
+        found = dg.evaluate_automation_conditions(defs, instance, cursor=cursor)
+        cursor = found.cursor
+        return {key for key in (model, scores) if found.get_num_requested(key)}
+
+    def landed(instance):
+        # The labels stay as they are: only what is known of customers has other names.
+        for spec, version in zip(above, (lake.state(FEATURES).version, "labels"), strict=True):
+            event = dg.AssetMaterialization(spec.key, tags={"dagster/data_version": version})
+            instance.report_runless_asset_event(event)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        put(lake, rows(cutoffs=7))
+        landed(instance)
+        old = dg.AssetCheckEvaluation(asset_key=scores, check_name="data_age", passed=False, metadata={})
+        assert build(instance, resources, "trained_model", "customer_scores").success
+        instance.report_runless_asset_event(old)
+        asked(instance)
+        earlier = lake.read(customer_scores("churn"))
+        put(lake, rows(cutoffs=7, seed=1).drop_columns(GONE))
+        landed(instance)
+        assert asked(instance) == {scores}
+        kept = build(instance, resources, "customer_scores")
+        assert kept.success
+        assert lake.read(customer_scores("churn")).equals(earlier)
+        [why] = [c for c in kept.get_asset_check_evaluations() if not c.passed]
+        assert (why.check_name, why.severity) == ("features_there", dg.AssetCheckSeverity.WARN)
+        assert model in asked(instance)
+        assert build(instance, resources, "trained_model").success
+        assert asked(instance) == {scores}
+        healed = build(instance, resources, "customer_scores")
+        assert all(c.passed for c in healed.get_asset_check_evaluations())
+        assert not lake.read(customer_scores("churn")).equals(earlier)
+        assert asked(instance) == set()
+        assert asked(instance) == set()
+
+
+def test_an_outgrown_model_without_earlier_scores_says_what_is_gone(lake, tmp_path):
+    store = FolderStore(tmp_path / "models")
+    put(lake, rows(cutoffs=7))
+    target = CONFIG.targets["churn"]
+    service.train(lake, store, "churn", target, None, "code").commit(store)
+    put(lake, rows(cutoffs=7, seed=1).drop_columns(GONE))
+    with pytest.raises(scoring.OutgrownError, match=r"no longer among the features \(age_band, purchase_amount_84d\)"):
+        service.score(lake, store, "churn", target)
+    again = service.train(lake, store, "churn", target, None, "code")
+    assert again.contest["installed"]
+    assert not set(GONE) & set(again.stored.features)
 
 
 def test_checks_bite():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS, ENGAGEMENT_EVENTS
 from segment_assets.lake import Lake, content_hash
-from segment_assets.modelling import features, labels, matrix, targets, vocabulary
+from segment_assets.modelling import features, labels, lateness, matrix, targets, vocabulary
 from segment_assets.modelling.cutoffs import WARM_UP, ages, buckets, past_cutoffs, scoring_cutoff
 from segment_assets.modelling.tables import FEATURES, training_examples
 from segment_assets.modelling.targets import Evidence, TargetError
@@ -153,8 +153,73 @@ def test_a_target_for_which_too_few_are_eligible_is_not_told_to_wait(lake: Lake)
     assert "wait" not in said
 
 
+def sold(day: int, late: int) -> list[Event]:
+    """Fifty customers of whom ten buy on a day; it is known so many days later."""
+    at = days_before(CLOCK, day)
+    return [Event(f"c{day}-{n}", "purchase", at, received=at + timedelta(days=late)) for n in range(10)]
+
+
+def test_a_cutoff_counts_only_when_outcomes_that_come_late_are_in(lake: Lake):
+    known = [event for day in range(250, 30, -1) for event in sold(day, late=30)]
+    on_time = [event for day in range(250, 0, -1) for event in sold(day, late=1)]
+    found = {name: cutoffs_of(lake, events) for name, events in {"late": known, "on_time": on_time}.items()}
+    assert max(found["on_time"].rows["cutoff"].to_pylist()) == CUTOFF
+    assert found["on_time"].waiting == []
+    assert max(found["late"].rows["cutoff"].to_pylist()) == CUTOFF - timedelta(days=28)
+    assert found["late"].waiting == [CUTOFF]
+    newest = found["late"].rows.to_pylist()[-1]
+    assert newest["known_by"] - newest["label_until"] == timedelta(days=30)
+
+
+def cutoffs_of(lake: Lake, events: list[Event]) -> labels.Examples:
+    fill(lake, events)
+    built = features.build(lake, config(t=CHURN))
+    lake.write(built.table, built.rows, "test")
+    return labels.build(lake, "t", config(t=CHURN).targets["t"])
+
+
+@pytest.mark.parametrize(
+    ("counts", "days"),
+    [
+        ({0: 90, 1: 10}, 0),  # the night after is on time
+        ({0: 97, 3: 2, 400: 1}, 3),
+        ({0: 98, 3: 1, 400: 1}, 0),  # two stragglers in a hundred are too few to wait for
+        ({0: 3, 200: 1}, 0),  # and so is one, however few there are
+        ({45: 10}, 45),
+        ({}, 0),
+    ],
+)
+def test_the_wait_ends_when_all_but_two_in_a_hundred_outcomes_were_known(counts: dict[int, int], days: int):
+    table = pa.table({"days": pa.array(counts.keys(), pa.int64()), "n": pa.array(counts.values(), pa.int64())})
+    assert lateness.wait(table) == timedelta(days=days)
+
+
+def test_lateness_is_seen_on_events_whose_stragglers_had_time_to_come():
+    year = timedelta(days=365)
+    assert lateness.window(CLOCK - 3 * year, CLOCK) == (CLOCK - timedelta(days=84 + 365), CLOCK - timedelta(days=84))
+    short = CLOCK - timedelta(days=100)
+    assert lateness.window(short, CLOCK) == (short, CLOCK - timedelta(days=50))
+
+
+def test_a_target_can_be_trained_where_what_is_fitted_has_both_outcomes():
+    def can(labels_at: dict[int, list[float]], kind: str = "presence", late: int = 0) -> bool:
+        rows = [(GRID + timedelta(days=day), label) for day, outcomes in labels_at.items() for label in outcomes]
+        table = pa.table({"cutoff": pa.array([c for c, _ in rows], pa.date32()), "label": [label for _, label in rows]})
+        metric = {"metric": "amount"} if kind == "value" else {}
+        target = Target.model_validate(CHURN | {"kind": kind} | metric)
+        return targets.cutoffs_to_test(target, table, timedelta(days=late)) > 0
+
+    assert can({0: [0, 1], 14: [1], 28: [1]})
+    assert not can({0: [0, 1], 14: [1], 28: [1]}, late=7)
+    assert can({0: [0, 1], 14: [1], 42: [1]}, late=7)
+    assert not can({0: [0, 1], 7: [0, 1], 14: [0, 1]})
+    assert not can({0: [1], 14: [0, 1], 28: [0, 1]})
+    assert can({0: [1], 14: [2], 28: [3]}, "value")
+    assert not can({0: [0], 14: [2], 28: [3]}, "value")
+
+
 def refused(**found: Any) -> str | None:
-    enough = Evidence(first=date(2025, 1, 1), clock=date(2025, 12, 31), past=9, cutoffs=9, examples=900, positives=90)
+    enough = Evidence(date(2025, 1, 1), date(2025, 12, 31), past=9, cutoffs=9, examples=900, positives=90, testable=4)
     return targets.refusal("t", Target.model_validate(CHURN), Evidence(**(enough.__dict__ | found)))
 
 
@@ -171,6 +236,11 @@ def test_data_that_carry_a_target_are_not_refused():
         ({"past": 2, "cutoffs": 2}, "needs 3 past cutoffs whose horizon of 14 days has ended, and there are 2"),
         ({"first": date(2025, 12, 25)}, '14 days is longer than the data ("purchase" is known for 7 days'),
         ({"first": None}, "is known for 0 days"),
+        ({"testable": 0}, "14 days or more after the one before, and the 9 cutoffs hold no such three"),
+        (
+            {"past": 2, "cutoffs": 2, "late": timedelta(days=45), "waiting": 2},
+            "and its outcomes come up to 45 days late: 2 cutoffs still wait for theirs",
+        ),
     ],
 )
 def test_a_refusal_says_what_is_missing_and_what_is_there(found: dict[str, Any], says: str):

@@ -1,5 +1,6 @@
 """Fitting and choosing: nothing later than a cutoff is used before it, and the same inputs give the same bytes."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 from segment_assets.modelling import artefact
 from segment_assets.modelling.calibration import line, maximum_likelihood, sigmoid
-from segment_assets.modelling.training import TrainingError, backtest, final, fit, loss, split
+from segment_assets.modelling.cutoffs import split
+from segment_assets.modelling.training import TrainingError, backtest, final, fit, loss
 from segment_assets_tests.modelling.synthetic import FIRST, HORIZON, rows, task
 
 
@@ -25,6 +27,15 @@ def test_a_split_uses_only_horizons_that_had_ended():
     assert found.calibrate + HORIZON <= before
     assert all(c + HORIZON <= found.calibrate for c in found.fit)
     assert split(weekly[:5], HORIZON, weekly[4]) is None
+
+
+def test_what_comes_late_is_not_used_before_it_came():
+    late = replace(task(), late=HORIZON)
+    model = fit(rows(cutoffs=7), late, "logistic", FIRST + 6 * HORIZON)
+    assert model is not None
+    assert model.trained_until == FIRST + 6 * HORIZON
+    assert fit(rows(cutoffs=7), late, "logistic", FIRST + 2 * HORIZON) is None
+    assert fit(rows(cutoffs=7), task(), "logistic", FIRST + 2 * HORIZON) is not None
 
 
 @pytest.mark.parametrize("kind", ["event", "value"])
@@ -80,6 +91,36 @@ def test_one_outcome_only_is_no_model():
     assert fit(same, task(), "boosting", FIRST + 6 * HORIZON) is None
     with pytest.raises(TrainingError, match="one outcome only"):
         final(same, task(), "boosting")
+
+
+@pytest.mark.parametrize("recipe", ["logistic", "boosting"])
+def test_where_everybody_buys_the_amount_alone_is_learnt(recipe):
+    table = rows("value")
+    always = table.set_column(2, "label", pc.add(table["label"], 5.0))
+    model = final(always, task("value"), recipe)
+    assert model.chance is None
+    assert model.score(always).sum() == pytest.approx(pc.sum(always["label"]).as_py(), rel=0.1)
+    base, parts = model.explain(always)
+    assert base + parts.sum(axis=1) == pytest.approx(model.score(always), abs=1e-6)
+    again = artefact.loads(artefact.dumps(model), "here")
+    assert again.score(always).tobytes() == model.score(always).tobytes()
+    assert backtest(always, task("value"))["logistic"].null_count == 0
+
+
+def test_amounts_that_span_many_powers_of_ten_are_learnt_without_a_warning():
+    table, place = rows("value"), rows().column_names.index("purchase_amount_84d")
+    one, early = np.arange(1800) % 300 == 0, np.arange(1800) < 900
+    spent = np.where(one, 4e13, table["purchase_amount_84d"].to_numpy())
+    label = np.where(one & early, 9e12, table["label"].to_numpy())
+    table = table.set_column(place, "purchase_amount_84d", pa.array(spent)).set_column(2, "label", pa.array(label))
+    model = final(table, task("value"), "logistic")
+    assert np.isfinite(model.score(table)).all()
+
+
+def test_nobody_with_a_value_is_no_model():
+    none = rows("value").set_column(2, "label", pa.array([0.0] * 1800))
+    with pytest.raises(TrainingError, match="nobody with a value"):
+        final(none, task("value"), "boosting")
 
 
 def test_calibration_recovers_the_line_that_made_the_labels():

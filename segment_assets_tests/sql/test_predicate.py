@@ -54,3 +54,11 @@ def test_anything_else_is_refused(attack):
 def test_an_unknown_column_names_the_nearest_one():
     with pytest.raises(SqlError, match=r'no column is named "spend_48d" \(did you mean "spend_84d"\?\)'):
         predicate("spend_48d > 0", COLUMNS)
+
+
+def test_the_nearest_of_columns_that_differ_in_their_numbers_is_the_nearest_number():
+    columns = [f"purchase_count_{n}d" for n in (7, 14, 28, 56, 84, 365)]
+    with pytest.raises(SqlError, match=r'"purchase_count_90d" \(did you mean "purchase_count_84d"\?\)'):
+        predicate("purchase_count_90d > 0", columns)
+    with pytest.raises(SqlError, match=r'did you mean "purchase_count_84d"'):
+        predicate("purchase_count_84 > 0", columns)
