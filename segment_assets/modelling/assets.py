@@ -7,7 +7,7 @@ import dagster as dg
 from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data
 from segment_assets.lake import Lake
 from segment_assets.modelling import features as features_of
-from segment_assets.modelling import labels, leakage, matrix
+from segment_assets.modelling import labels, leakage, left_out, matrix
 from segment_assets.modelling.model_assets import model_assets
 from segment_assets.modelling.tables import FEATURES, training_examples
 from segment_assets.reporting import Result, blocking, report, spec_metadata
@@ -49,6 +49,9 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
             blocking("no_feature_after_cutoff", FEATURES_KEY, "No row rests on anything known at or after its cutoff"),
             blocking("only_timed_sources", FEATURES_KEY, "Every column comes from facts with a known time"),
             blocking("keys_unique", FEATURES_KEY, "One row per customer and cutoff"),
+            dg.AssetCheckSpec(
+                "every_value_is_summed", asset=FEATURES_KEY, description="No value is too large for sums"
+            ),
         ],
     )
     def features(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
@@ -56,7 +59,7 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
 
         One row per customer and cutoff. Docs: docs/features.md.
         """
-        built = features_of.build(lake, config)
+        built, too_large = features_of.build(lake, config), left_out.warnings(lake)
         untimed = leakage.untimed_sources(built.trace.values, made_by)
         written = lake.write(built.table, built.rows, context.run.run_id, as_of=features_of.as_of(lake, config))
         return report(
@@ -76,6 +79,12 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
                 ),
                 # Lake.write refuses repeated keys, and writes nothing then.
                 dg.AssetCheckResult(check_name="keys_unique", passed=True, metadata={"rows": written.rows}),
+                dg.AssetCheckResult(
+                    check_name="every_value_is_summed",
+                    passed=not too_large,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description=". ".join(too_large) or None,
+                ),
             ],
             cutoffs=len(built.rows["cutoff"].unique()),
             features=len(built.table.schema) - len(FEATURES.schema),

@@ -13,7 +13,6 @@ from rich.console import Console
 from segment_assets import deployment, segmentation
 from segment_assets.lake import ObjectStore, garbage
 from segment_assets.lake.workers import keep_what_is_loaded, peak_memory_mb
-from segment_assets.modelling import left_out
 from segment_assets.operations import held_back, quarantined
 from segment_assets.operations.dagster_share import seconds_in_assets
 from segment_assets.operations.failures import Failure, blocked, failures, warned
@@ -26,7 +25,6 @@ from segment_assets.operations.turn import dev_is_open, turn
 from segment_assets.operations.words import counted
 from segment_assets.segmentation import Segmentation
 
-FEATURES_KEY = dg.AssetKey("features")
 DAEMON = "A daemon is awake on this instance and builds what the new data asks for: watch the UI."
 
 
@@ -80,9 +78,6 @@ def build(console: Console, config: Segmentation, home: Path, next_steps: str = 
         checks = sorted(defs.resolve_asset_graph().asset_check_keys)
         for sentence in chain(quarantined.warnings(resources["lake"], config.landing), warned(instance, checks)):
             console.print(sentence, style="yellow", markup=False, soft_wrap=True)
-        if any(FEATURES_KEY in run.keys for run in runs):  # it looks at every event
-            for sentence in left_out.warnings(resources["lake"]):
-                console.print(sentence, style="yellow", markup=False, soft_wrap=True)
         wrong = list(dict.fromkeys(_failures(defs, instance, runs)))
         _tell_failures(console, wrong)
         if refreshed.untold:

@@ -37,7 +37,7 @@ def test_features_and_examples_are_built_checked_and_described(lake: Lake):
     result = materialize(lake, some_months())
     assert result.success
     assert all(e.passed for e in checks(result).values())
-    assert len(checks(result)) == 6
+    assert len(checks(result)) == 7
     [made] = result.asset_materializations_for_node("features")
     lineage = made.metadata["dagster/column_lineage"].value
     assert (
@@ -45,6 +45,15 @@ def test_features_and_examples_are_built_checked_and_described(lake: Lake):
     )
     assert made.metadata["dagster/row_count"].value == lake.state(FEATURES).rows
     assert lake.state(training_examples("churn")).rows > 100
+
+
+def test_a_value_that_no_sum_holds_warns_and_stops_nothing(lake: Lake):
+    absurd = Event("c1", "purchase", days_before(GRID, 20), metrics={"amount": 1e308})
+    result = materialize(lake, [*some_months(), absurd])
+    assert result.success
+    told = checks(result)["features.every_value_is_summed"]
+    assert (told.passed, told.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert (told.description or "").startswith("1 value of amount of purchase events is 10^15 or more in size")
 
 
 def test_the_same_data_give_the_same_data_version(lake: Lake):
