@@ -56,13 +56,33 @@ _ARRAYS = {
 }  # fmt: skip
 ALL = _WIDE
 NOISY = "COUNT, COUNT DISTINCT, SUM, AVG or STDDEV"
-# With a constant among their arguments they answer a question about the column, as `=` does.
-DECIDING = (
-    exp.Nullif, exp.Nvl2, exp.DecodeCase, exp.StrPosition, exp.RegexpReplace, exp.RegexpExtract, exp.RegexpSubstr,
-    exp.RegexpCount, exp.RegexpInstr, exp.RegexpSplit, exp.Replace, exp.ArrayContains, exp.ArrayPosition,
-    exp.ArrayRemove, exp.Greatest, exp.Least, exp.Levenshtein, exp.StartsWith, exp.EndsWith, exp.Contains, exp.Bracket,
-    exp.Sign, exp.Translate, exp.WidthBucket,
+# Combined with a constant or another column they decide nothing: what they give is of the same value, in another form.
+_TRANSFORMS = (
+    exp.Cast, exp.TryCast, exp.TsOrDsToDate, exp.StrToTime, exp.Encode, exp.Decode, exp.TimestampAdd, exp.TsOrDsAdd,
+    exp.DateAdd, exp.AddMonths, exp.DateDiff, exp.MonthsBetween, exp.TimestampTrunc, exp.DateTrunc, exp.Extract,
+    exp.StrToUnix, exp.UnixToStr, exp.TimeToStr, exp.SHA2, exp.Log, exp.Pow, exp.Mod, exp.Concat, exp.ConcatWs,
+    exp.ArrayToString, exp.JSONFormat,
 )  # fmt: skip
+_TRANSFORM_NAMES = {"XXHASH64", "HASH", "DATE_PART", "TRUNC"}
+# So do these where constants say how; a text of constants from which a column chooses is a question to the column.
+_OF_THEIR_FIRST = (exp.Substring, exp.Left, exp.Right, exp.Pad, exp.Round, exp.Ceil, exp.Floor)
+_CHOICES = (exp.Case, exp.If, exp.Coalesce, exp.Connector)  # mixtures.py judges their values, comparisons.py the rest
+
+
+def decides_between(node: exp.Expr) -> list[exp.Expr]:
+    """The arguments of a call that are compared with one another; none where it is known to decide nothing.
+
+    With a constant among its arguments a function answers a question about a column, as `=` does, unless it is one of
+    those that are known not to: a function that nobody thought of is a comparison.
+    """
+    if not isinstance(node, exp.Func | exp.Bracket) or isinstance(node, (exp.AggFunc, *_CHOICES, *_TRANSFORMS)):
+        return []
+    if isinstance(node, exp.Anonymous) and written(node) in _TRANSFORM_NAMES:
+        return []
+    arguments = [a for a in node.iter_expressions() if not isinstance(a, exp.Var)]
+    if isinstance(node, _OF_THEIR_FIRST) and not any(a.find(exp.Column) for a in arguments if a is not node.this):
+        return []
+    return arguments
 
 
 def check(node: exp.Expr, *, narrow: bool, private: bool, final: bool = False) -> Finding | None:
