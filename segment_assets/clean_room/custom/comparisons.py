@@ -30,7 +30,11 @@ _ARITHMETIC = (
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Pow, exp.Neg, exp.Abs, exp.Ceil, exp.Exp, exp.Floor,
     exp.Ln, exp.Log, exp.Round, exp.Sign, exp.Sqrt,
 )  # fmt: skip
-_CONVERSIONS = (exp.Cast, exp.TsOrDsToDate, exp.StrToTime, exp.StrToUnix, exp.Unhex, exp.FromBase64)
+_CONVERSIONS = (
+    exp.Cast, exp.TsOrDsToDate, exp.StrToTime, exp.StrToUnix, exp.Unhex, exp.FromBase64, exp.Extract, exp.DateTrunc,
+    exp.TimestampTrunc, exp.TimestampAdd, exp.TsOrDsAdd, exp.DateDiff,
+)  # fmt: skip
+_TOGETHER = (exp.Concat, exp.ConcatWs, exp.DPipe, exp.Substring, exp.Pad)
 _CONNECTORS = (exp.And, exp.Or, exp.Not, exp.Paren)
 _CHOICES = (exp.Coalesce, exp.Case, exp.If)  # one of their branches is the condition
 _NO_ORIGIN = Origin()
@@ -75,10 +79,10 @@ def _calculated(query: Query, resolution: Resolution, identities: set[Source]) -
 
 def _is_composed(node: exp.Expr, resolution: Resolution) -> bool:
     """A conversion of what was put together: whether `CONCAT('2026-01-', id)` is a day asks for some ids."""
-    if not isinstance(node, _CONVERSIONS) or (isinstance(node, exp.Cast) and node.to.is_type(*exp.DataType.TEXT_TYPES)):
+    to_text = isinstance(node, exp.Cast) and node.to.is_type(*exp.DataType.TEXT_TYPES, exp.DType.BINARY)
+    if to_text or not isinstance(node, _CONVERSIONS):
         return False
-    put_together = node.this.find(exp.Concat, exp.ConcatWs, exp.DPipe, exp.Substring, exp.Pad) is not None
-    return put_together or any(resolution.origin(c).computed for c in node.this.find_all(exp.Column))
+    return node.find(*_TOGETHER) is not None or any(resolution.origin(c).computed for c in node.find_all(exp.Column))
 
 
 def _reached(every: list[tuple[exp.Expr, list[Origin]]], literal: dict[Source, str]) -> Iterator[Finding]:

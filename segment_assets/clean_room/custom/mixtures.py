@@ -1,9 +1,9 @@
 """A literal, or another column, in the place of a column: by UNION, COALESCE, CASE, or the default of LAG.
 
 Where equal values of such a mixture come together, each is compared with the literal: `SELECT 'P42' UNION SELECT id`
-has one row less where P42 is among the ids. So it is judged as a comparison where rows are grouped, made distinct or
-ranked by it. A sum, an average or a count only adds it up: zeros that pad the branches of UNION ALL stay legal, and NULL
-names nobody. Of an identity column a set operation with a literal is refused whatever comes after: nothing honest does it.
+has a row less where P42 is among the ids. So it is judged as a comparison where rows are grouped, made distinct or
+ranked by it. A sum, an average or a count only adds it up: zeros that pad the branches of UNION ALL stay legal, and
+NULL names nobody. Of an identity column a set operation with a literal is refused whatever comes after.
 """
 
 from collections.abc import Iterator, Mapping
@@ -44,7 +44,7 @@ def check(
 
 
 def stacked(resolution: Resolution, identities: set[Source]) -> Iterator[tuple[exp.Expr, list[Origin]]]:
-    """Columns that stand in each other's place in a set operation, of which a literal that asks for one asks for all."""
+    """Columns in each other's place in a set operation: a literal that asks for one of them asks for all."""
     for query in resolution.queries:
         for branch, other in _positions(query):
             if not branch.constant and not other.constant and (branch.compared | other.compared) & identities:

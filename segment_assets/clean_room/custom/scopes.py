@@ -27,7 +27,7 @@ class Origin:
         constant: it rests on literals alone, or a literal can stand in its place (COALESCE, CASE, a branch of UNION).
         computed: it is an expression over columns, and neither a column nor an aggregate of one.
         null: it is NULL in every row, which names nobody.
-        mixed: the base columns in whose place a literal can stand: beside it in COALESCE or CASE, or in a branch of UNION.
+        mixed: the base columns in whose place a literal can stand, by COALESCE, by CASE, or in a branch of UNION.
         stacked: the base columns in whose place another one can stand, in a branch of UNION.
     """
 
