@@ -56,7 +56,9 @@ def make_groups(tree: exp.Select) -> None:
     before = tree.args.get("where")
     nothing = exp.EQ(this=exp.Literal.number(1), expression=exp.Literal.number(0))
     tree.set("where", exp.Where(this=exp.and_(before.this, nothing) if before else nothing))
-    tree.set("group", exp.Group(expressions=[plain(item).copy() for item in tree.expressions]))
+    order = tree.args.get("order")
+    shown = [*tree.expressions, *(term.this for term in (order.expressions if order else ()))]
+    tree.set("group", exp.Group(expressions=[plain(item).copy() for item in shown]))
 
 
 def _minimum(item: exp.Expr, label: str, rule: Custom) -> int:

@@ -59,6 +59,10 @@ def tables(
         elif node.db or not _is_cte(node):
             names = [n for n, t in collaboration.tables.items() if t.rule]
             message = f'no configured table is named "{node.name}" {nearest(node.name.lower(), names)}'
+            if node.db:
+                qualifier = ".".join(part.name for part in node.parts[:-1])
+                message = f'a configured table has no qualifier: write "{node.name}" without "{qualifier}."'
+                message += "" if node.name.lower() in names else f", and none is named so {nearest(node.name, names)}"
             wrong.append(at(node, "TABLE_NOT_ASSOCIATED", message))
     if not known and not wrong:
         wrong.append(at(tree, "NO_TABLE", "the query names no configured table"))

@@ -58,7 +58,8 @@ def parse(text: str) -> Program | Finding:
     except errors.ParseError as bad:
         place = bad.errors[0] if bad.errors else {}
         return Finding("PARSE_ERROR", "this is not Spark SQL", int(place.get("line") or 0), int(place.get("col") or 0))
-    except errors.SqlglotError:
+    except (errors.SqlglotError, AttributeError, IndexError, TypeError, ValueError):
+        # It trips over some calls with too few arguments: MAP(x), DATE_TRUNC().
         return Finding("PARSE_ERROR", "this is not Spark SQL")
     finally:
         logger.disabled = before
@@ -71,6 +72,8 @@ def parse(text: str) -> Program | Finding:
         return Finding("PARSE_ERROR", "this is not Spark SQL")
     if not isinstance(last, exp.Select | exp.SetOperation | exp.Subquery):
         return at(last, "NOT_SELECT", "only SELECT is allowed")
+    if any(call.error_messages() for statement in statements for call in statement.find_all(exp.Func)):
+        return Finding("PARSE_ERROR", "this is not Spark SQL: a function lacks an argument")
     cached = tuple((s.this.name.lower(), s.expression) for s in first)
     return Program(last, cached, (*_caching(first), *_twice(statements), *_tokens(text)))
 

@@ -12,12 +12,17 @@ from sqlglot import exp
 from segment_assets.clean_room import spark_functions
 from segment_assets.clean_room.names import Resolved
 
-# Exact, so that the same rows give the same sum however many threads add them.
-_MONEY = "DECIMAL(38, 6)"
+# Exact, so that the same rows give the same sum however many threads add them. A sum has ten digits more: of values
+# with 38 digits it may overflow, and whether a query fails would tell of one person's value.
+MONEY = "DECIMAL(28, 6)"
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg)
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 _TEXT_FUNCTIONS = (exp.Lower, exp.Upper, exp.Trim, exp.Substring, exp.Like)
 _NUMBER_FUNCTIONS = (exp.Abs, exp.Ceil, exp.Floor, exp.Round, exp.Sqrt, exp.Ln, exp.Log)
+_MAY_RAISE = (exp.Func, exp.Binary, exp.Unary, exp.Escape)
+_RAISE_NOTHING = (
+    exp.AggFunc, exp.Connector, exp.Not, exp.Paren, *_COMPARISONS, exp.Is, exp.TryCast, exp.Try,
+)  # fmt: skip
 _TIMES = {"date": "DATE", "time": "TIMESTAMP"}
 
 
@@ -43,7 +48,21 @@ def to_duckdb(tree: exp.Select, query: Resolved, as_of: date | None) -> exp.Expr
     for node in reversed(list(tree.walk(bfs=False))):
         if node is not tree and node.parent is not None and (mended := mend(node)) is not node:
             node.replace(mended)
+    _try(tree)
     return tree
+
+
+def _try(tree: exp.Expr) -> None:
+    """Null in the place of whatever raises on a value: whether a query fails would tell that there is such a value.
+
+    Level by level, so that a key of GROUP BY is found again inside what is computed of it. Custom queries that compute
+    with aggregates are taken apart elsewhere (custom/flat.py).
+    """
+    for node in reversed(list(tree.walk(bfs=False))):
+        may_raise = isinstance(node, _MAY_RAISE) and not isinstance(node, _RAISE_NOTHING)
+        may_raise = may_raise and not isinstance(node.parent, exp.Case | exp.Escape)  # a WHEN, a LIKE with its ESCAPE
+        if may_raise and node.parent is not None and not node.find(exp.AggFunc):
+            node.replace(exp.Try(this=node.copy()))
 
 
 def kind(node: exp.Expr, query: Resolved) -> str:
@@ -72,7 +91,7 @@ def kind(node: exp.Expr, query: Resolved) -> str:
         return "date" if sides != {"date"} else "null"
     if isinstance(node, (*_ARITHMETIC, *_NUMBER_FUNCTIONS, exp.AggFunc, exp.Extract)):
         return "number"
-    return "text" if isinstance(node, (*_TEXT_FUNCTIONS, exp.DPipe)) else "null"
+    return "text" if isinstance(node, (*_TEXT_FUNCTIONS, exp.DPipe, exp.Left)) else "null"
 
 
 def _kind_by_name(node: exp.Anonymous, query: Resolved) -> str:
@@ -114,9 +133,7 @@ def _arithmetic(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr
         if isinstance(node, exp.Div):
             node.set("safe", False)
             node.this.replace(spark_functions.converted(node.this, "DOUBLE"))
-    # What is too large raises: whether a query fails would tell that there is such a value. Custom queries that compute
-    # with aggregates are taken apart elsewhere (custom/flat.py).
-    return node if node.find(exp.AggFunc) else exp.Try(this=node.copy())
+    return node
 
 
 def _cast(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
@@ -130,7 +147,7 @@ def _aggregate(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     types = query.table(argument).columns[argument.name] if isinstance(argument, exp.Column) else "DOUBLE"
     whole = types in ("BIGINT", "INT")
     if not whole:
-        argument.replace(spark_functions.converted(argument, _MONEY))
+        argument.replace(spark_functions.converted(argument, MONEY))
     if isinstance(node, exp.Avg):
         return node
     return spark_functions.converted(node, "BIGINT" if whole else types if types.startswith("DECIMAL") else "DOUBLE")

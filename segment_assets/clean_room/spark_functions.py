@@ -12,7 +12,12 @@ TRUNC_UNITS = {
     "YEAR": "year", "YYYY": "year", "YY": "year", "QUARTER": "quarter", "MONTH": "month", "MM": "month", "MON": "month",
     "WEEK": "week",
 }  # fmt: skip
+LONGEST = 10_000  # characters that a function makes longer: more would grow with each CTE that is put on it
 _WHOLE = (exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT)
+_LENGTHENING: tuple[type[exp.Expr], ...] = (
+    exp.Concat, exp.ConcatWs, exp.DPipe, exp.Replace, exp.RegexpReplace, exp.Hex, exp.ToBase64, exp.JSONFormat,
+    exp.ArrayToString,
+)  # fmt: skip
 _OF_DAYS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
 
 
@@ -49,7 +54,9 @@ def trunc(node: exp.Expr, kind: Kind) -> exp.Expr | None:
 
 
 def _cast(node: exp.Expr, kind: Kind) -> exp.Expr:
-    """To a whole number: Spark cuts the fraction off, DuckDB rounds."""
+    """To a whole number: Spark cuts the fraction off, DuckDB rounds. To BINARY: Spark reads no escapes."""
+    if node.args["to"].is_type(exp.DType.BINARY):
+        return exp.func("ENCODE", converted(node.this, "TEXT"), dialect="duckdb")
     if not node.args["to"].is_type(*_WHOLE):
         return node
     of = kind(node.this)
@@ -144,10 +151,29 @@ def _logarithm(node: exp.Expr, kind: Kind) -> exp.Expr:
 
 
 def _like(node: exp.Expr, kind: Kind) -> exp.Expr:
-    """A backslash escapes what follows it."""
+    """A backslash escapes what follows it. At the end it escapes nothing: Spark refuses it, and no TRY holds DuckDB."""
     pattern = node.expression
     escaped = isinstance(pattern, exp.Literal) and "\\" in pattern.name and not isinstance(node.parent, exp.Escape)
+    if escaped and (len(pattern.name) - len(pattern.name.rstrip("\\"))) % 2:
+        return converted(exp.Null(), "BOOLEAN")
     return exp.Escape(this=node.copy(), expression=exp.Literal.string("\\")) if escaped else node
+
+
+def _cut(node: exp.Expr, kind: Kind) -> exp.Expr:
+    return exp.Left(this=node.copy(), expression=exp.Literal.number(LONGEST))
+
+
+def _moments(node: exp.Expr, kind: Kind) -> exp.Expr:
+    """The third and fourth power of what is larger have no place in a DOUBLE: an error in DuckDB."""
+    value = converted(node.this, "DOUBLE")
+    small = exp.LT(this=exp.Abs(this=value.copy()), expression=exp.Literal.number("1e60"))
+    node.set("this", exp.Case(ifs=[exp.If(this=small, true=value)]))
+    return node
+
+
+def _truth(node: exp.Expr, kind: Kind) -> exp.Expr:
+    node.set("this", converted(node.this, "BOOLEAN"))
+    return node
 
 
 def _by_name(node: exp.Expr, kind: Kind) -> exp.Expr:
@@ -175,5 +201,8 @@ _MENDS: list[tuple[tuple[type[exp.Expr], ...], _Mend]] = [
     ((exp.Upper,), _upper),
     ((exp.Ln, exp.Log), _logarithm),
     ((exp.Like,), _like),
+    (_LENGTHENING, _cut),
+    ((exp.Skewness, exp.Kurtosis), _moments),
+    ((exp.LogicalAnd, exp.LogicalOr, exp.CountIf), _truth),
     ((exp.Anonymous,), _by_name),
 ]

@@ -18,6 +18,7 @@ from segment_assets.audience_config import (
 )
 from segment_assets.people.addresses import looks_like_an_address
 from segment_assets.third_party import bands
+from segment_assets.third_party.formats import Nested
 
 Value = str | date | bool | None
 
@@ -49,7 +50,7 @@ def reader(attribute: Attribute) -> Reader:
     """Reads an attribute's texts; what was read before is remembered, because values repeat."""
     read = _reader(attribute)
 
-    @lru_cache(maxsize=8192)
+    @lru_cache(maxsize=8192, typed=True)  # the same text is another one where it came as several values
     def remembered(text: str | None) -> Read:
         return NOTHING if text is None else read(text)
 
@@ -59,8 +60,7 @@ def reader(attribute: Attribute) -> Reader:
 def _reader(attribute: Attribute) -> Callable[[str], Read]:
     match attribute:
         case TextAttribute():
-            # A readable address stays in the partner's place, whatever column it was put into.
-            return lambda text: Read(None, False) if looks_like_an_address(text) else Read(text, True)
+            return _text
         case CategoryAttribute():
             return _category(attribute)
         case BandAttribute():
@@ -71,6 +71,11 @@ def _reader(attribute: Attribute) -> Callable[[str], Read]:
             meant = {folded(t): True for t in attribute.when_true} | {folded(f): False for f in attribute.when_false}
             return lambda text: _known(meant.get(folded(text)))
     assert_never(attribute)
+
+
+def _text(text: str) -> Read:
+    # A readable address stays in the partner's place, whatever column it was put into; several values are no text.
+    return Read(None, False) if isinstance(text, Nested) or looks_like_an_address(text) else Read(text, True)
 
 
 def _category(attribute: CategoryAttribute) -> Callable[[str], Read]:

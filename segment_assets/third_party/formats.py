@@ -70,6 +70,10 @@ def opened(key: str, content: bytes, names: Sequence[str]) -> Opened:
     return _csv(key, content, names) if name.endswith(".csv") else _json_lines(content)
 
 
+class Nested(str):
+    """Several values where a column has one, as JSON: a list of purposes can be read so, and no attribute is."""
+
+
 def text_of(value: Any) -> str | None:
     """A value as text, written one way whatever file it came in; empty, NaN and infinity are null."""
     if type(value) is str:
@@ -88,7 +92,7 @@ def text_of(value: Any) -> str | None:
         except UnicodeDecodeError:
             return None
     if isinstance(value, dict | list):
-        return json.dumps(value, sort_keys=True, ensure_ascii=False)
+        return Nested(json.dumps(value, sort_keys=True, ensure_ascii=False))
     return str(value).strip() or None
 
 

@@ -98,6 +98,7 @@ NOTHING = {
     "identity as a group": "SELECT person, COUNT(*) AS n FROM counted GROUP BY person",
     "distinct identities": "SELECT DISTINCT person, state FROM counted",
     "limit": "SELECT person FROM counted LIMIT 1",
+    "order by what is not shown": "SELECT state FROM counted ORDER BY spend + 1, state",
     "small group": "SELECT COUNT(*) AS n FROM counted WHERE state = 'small'",
     "branch": "SELECT state, COUNT(*) AS n FROM open GROUP BY state UNION ALL SELECT person, 1 FROM counted",
     "window": "SELECT state, COUNT(*) OVER (PARTITION BY person) AS n FROM counted",
@@ -270,6 +271,24 @@ def test_free_sql_runs_with_windows_ctes_and_cached_tables(offered, room):
     )
     found = sorted(ask(text, offered, room), key=lambda row: row["r"])
     assert found == [{"state": "large", "n": MINIMUM, "r": 1}, {"state": "small", "n": MINIMUM - 1, "r": 2}]
+
+
+def test_a_column_that_using_made_one_of_two_is_the_left_ones(offered, room):
+    text = "SELECT person, COUNT(*) AS n FROM open JOIN masked USING (person) GROUP BY person ORDER BY person LIMIT 1"
+    assert ask(text, offered, room) == [{"person": "large-0", "n": 4}]
+
+
+def test_what_is_computed_of_a_window_or_a_subquery_is_run_where_it_can_not_raise(offered, room):
+    share = "SELECT s FROM (SELECT spend / SUM(spend) OVER (PARTITION BY person) AS s FROM open) q LIMIT 1"
+    assert ask(share, offered, room) == [{"s": 0.5}]
+    with pytest.raises(QueryFailedError, match="compute these in a CTE"):
+        ask("SELECT SUBSTRING(state, RANK() OVER (ORDER BY spend), 1) AS s FROM open", offered, room)
+
+
+def test_a_text_that_grows_with_every_cte_is_cut(offered, room):
+    doubled = [f"t{i} AS (SELECT CONCAT(s, s) AS s FROM t{i - 1})" for i in range(1, 30)]
+    text = f"WITH t0 AS (SELECT state AS s FROM open), {', '.join(doubled)} SELECT MAX(LENGTH(s)) AS n FROM t29"
+    assert ask(text, offered, room) == [{"n": 10_000}]
 
 
 def test_a_failing_cast_prints_no_value(offered, room):

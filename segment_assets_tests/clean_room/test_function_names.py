@@ -11,7 +11,7 @@ from segment_assets.clean_room.custom.function_names import NAMES
 from segment_assets.clean_room.dialect import SPARK, CleanRoomsSpark, written
 
 
-def _names_by_class() -> dict[type[exp.Expr], set[str]]:
+def names_by_class() -> dict[type[exp.Expr], set[str]]:
     """Every class that the parser makes of a call by a plain name, with the names it makes it of."""
     found = defaultdict(set)
     parser = CleanRoomsSpark.Parser
@@ -26,7 +26,7 @@ def _names_by_class() -> dict[type[exp.Expr], set[str]]:
 
 
 def test_where_the_parser_makes_one_of_many_names_the_list_says_which_are_sparks():
-    many = {kind: names for kind, names in _names_by_class().items() if len(names) > 1 and kind in functions.ALL}
+    many = {kind: names for kind, names in names_by_class().items() if len(names) > 1 and kind in functions.ALL}
     assert len(many) > 40
     assert {kind.__name__ for kind in many} - {kind.__name__ for kind in NAMES} == set()
 

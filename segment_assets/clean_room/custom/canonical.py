@@ -16,6 +16,7 @@ from segment_assets.clean_room.conditions import is_literal, plain
 from segment_assets.clean_room.custom import clauses, disallowed
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.custom.resolve import Resolver
+from segment_assets.clean_room.custom.scopes import Resolution, walk
 from segment_assets.clean_room.dialect import SPARK
 
 
@@ -76,18 +77,44 @@ def one_tree(accepted: Accepted) -> exp.Query:
     Raises:
         NotCanonicalError: it is no SELECT.
     """
-    tree = accepted.program.final.copy()
+    tree = _shared_named(accepted.program.final, accepted.resolution)
     while isinstance(tree, exp.Subquery) and not tree.args.get("with_"):
         tree = tree.this
     if not isinstance(tree, exp.Query):
         raise NotCanonicalError("the query is no SELECT")
     if cached := accepted.program.cached:
-        made = [exp.CTE(this=q.copy(), alias=exp.TableAlias(this=exp.to_identifier(n))) for n, q in cached]
+        queries = [(n, _shared_named(q, accepted.resolution)) for n, q in cached]
+        made = [exp.CTE(this=q, alias=exp.TableAlias(this=exp.to_identifier(n))) for n, q in queries]
         own = tree.args.get("with_")
         tree.set("with_", exp.With(expressions=[*made, *(own.expressions if own else ())]))
     for select in tree.find_all(exp.Select):
         select.set("hint", None)
     return tree
+
+
+def _shared_named(tree: exp.Expr, resolution: Resolution) -> exp.Expr:
+    """A copy in which a column that INNER or LEFT made one of two by USING is the left one's, as it was judged.
+
+    The library takes the first of the two that is not null, and so a column that may not be shown.
+    """
+    made = tree.copy()
+    for select, copied in zip(tree.find_all(exp.Select), made.find_all(exp.Select), strict=True):
+        query = resolution.within.get(id(select))
+        joins = select.args.get("joins") or ()
+        if query is None or not query.shared or any(j.side in ("RIGHT", "FULL") for j in joins):
+            continue
+        owners = {n: next(r.alias for r in query.relations.values() if n in r.columns) for n in query.shared}
+        ordered = copied.args.get("order")
+        renamed = {item.alias.lower() for item in copied.expressions if isinstance(item, exp.Alias)}
+        for place in [*copied.expressions, *(copied.args.get(c) for c in ("where", "group", "having", "order"))]:
+            for column in [n for n in walk(place) if isinstance(n, exp.Column)] if place is not None else ():
+                name = column.name.lower()
+                means_output = place is ordered and name in renamed
+                if not column.table and name in owners and not means_output:
+                    named_so = isinstance(column.parent, exp.Select)
+                    qualified = exp.column(column.this.copy(), table=owners[name])
+                    column.replace(exp.alias_(qualified, column.name) if named_so else qualified)
+    return made
 
 
 def _checked(tree: exp.Query, accepted: Accepted) -> None:

@@ -2,7 +2,8 @@
 
 A value that is a condition is compared with a literal: `WHERE flag`, `NOT CAST(spend - 5 AS BOOLEAN)`.
 "Indirect literal comparisons" are followed: a literal that comes through a CTE, VALUES, a parameter or a scalar
-subquery is a literal, and a function that answers a question about a column (NULLIF, INSTR, REGEXP_REPLACE) compares.
+subquery is a literal, a function that answers a question about a column (NULLIF, INSTR, REGEXP_REPLACE) compares, and
+so does a set operation that puts a literal in the column's place (mixtures.py).
 A literal that another column of the query is compared with reaches what that column is compared with:
 `p.person = a.person AND a.person = 'U1'` asks for one person of `p`.
 An identity column is never compared with a literal, controls or not. GROUP BY is not restricted (a switch in AWS's
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from segment_assets.clean_room.collaboration import Collaboration
-from segment_assets.clean_room.custom import clauses, functions
+from segment_assets.clean_room.custom import clauses, functions, mixtures
 from segment_assets.clean_room.custom.scopes import Origin, Query, Resolution, Source, nested
 from segment_assets.clean_room.custom_rule import Custom
 from segment_assets.clean_room.reasons import Finding, at
@@ -25,7 +26,15 @@ _PREDICATES = (
 )  # fmt: skip
 # Functions that answer yes or no, whose arguments are judged as those of `=`.
 _ANSWERS = (exp.StartsWith, exp.EndsWith, exp.Contains, exp.ArrayContains, exp.Exists)
-_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Pow)
+_ARITHMETIC = (
+    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Pow, exp.Neg, exp.Abs, exp.Ceil, exp.Exp, exp.Floor,
+    exp.Ln, exp.Log, exp.Round, exp.Sign, exp.Sqrt,
+)  # fmt: skip
+_CONVERSIONS = (
+    exp.Cast, exp.TsOrDsToDate, exp.StrToTime, exp.StrToUnix, exp.Unhex, exp.FromBase64, exp.Extract, exp.DateTrunc,
+    exp.TimestampTrunc, exp.TimestampAdd, exp.TsOrDsAdd, exp.DateDiff,
+)  # fmt: skip
+_TOGETHER = (exp.Concat, exp.ConcatWs, exp.DPipe, exp.Substring, exp.Pad)
 _CONNECTORS = (exp.And, exp.Or, exp.Not, exp.Paren)
 _CHOICES = (exp.Coalesce, exp.Case, exp.If)  # one of their branches is the condition
 _NO_ORIGIN = Origin()
@@ -53,7 +62,8 @@ def check(resolution: Resolution, collaboration: Collaboration) -> Iterator[Find
     every = [comparison for query in selects for comparison in _comparisons(query, resolution)]
     for node, sides in every:
         yield from _judge(node, sides, literal, column)
-    yield from _reached(every, literal)
+    yield from mixtures.check(resolution, identities, literal, column)
+    yield from _reached([*every, *mixtures.stacked(resolution, identities)], literal)
     for query in selects:
         yield from _calculated(query, resolution, identities)
 
@@ -61,10 +71,18 @@ def check(resolution: Resolution, collaboration: Collaboration) -> Iterator[Find
 def _calculated(query: Query, resolution: Resolution, identities: set[Source]) -> Iterator[Finding]:
     """Identities as numbers: `COUNT(1 / (id - 7))` asks for one person, and nothing honest calculates with a name."""
     for node in clauses.own_nodes(query) if identities else ():
-        if isinstance(node, _ARITHMETIC):
+        if isinstance(node, _ARITHMETIC) or _is_composed(node, resolution):
             for table, column in sorted(resolution.origin(node).compared & identities):
                 message = f'"{column}" of {table} identifies people, and is nothing to calculate with'
                 yield at(node, "LITERAL_COMPARISON_NOT_ALLOWED", message, rule=f"{table}.aggregationThresholds")
+
+
+def _is_composed(node: exp.Expr, resolution: Resolution) -> bool:
+    """A conversion of what was put together: whether `CONCAT('2026-01-', id)` is a day asks for some ids."""
+    to_text = isinstance(node, exp.Cast) and node.to.is_type(*exp.DataType.TEXT_TYPES, exp.DType.BINARY)
+    if to_text or not isinstance(node, _CONVERSIONS):
+        return False
+    return node.find(*_TOGETHER) is not None or any(resolution.origin(c).computed for c in node.find_all(exp.Column))
 
 
 def _reached(every: list[tuple[exp.Expr, list[Origin]]], literal: dict[Source, str]) -> Iterator[Finding]:
@@ -97,8 +115,10 @@ def _judge(
     node: exp.Expr, sides: list[Origin], literal: dict[Source, str], column: dict[Source, str]
 ) -> Iterator[Finding]:
     named = [side.compared for side in sides]
-    if any(side.constant for side in sides):
-        for source in sorted({s for found in named for s in found if s in literal}):
+    asked = {s for found in named for s in found} if any(side.constant for side in sides) else set()
+    asked |= {s for side in sides for s in side.mixed}
+    if asked:
+        for source in sorted(asked & literal.keys()):
             message = f'"{source[1]}" of {source[0]} may not be compared with a literal, directly or indirectly'
             yield at(node, "LITERAL_COMPARISON_NOT_ALLOWED", message, rule=literal[source])
     # A literal that came as a column of VALUES is compared as a column too.
@@ -124,15 +144,16 @@ def _comparisons(query: Query, resolution: Resolution) -> Iterator[tuple[exp.Exp
         elif isinstance(node, exp.Case) and node.this is not None:
             whens = [w.this for w in node.args["ifs"]]
             yield node, [side for part in (node.this, *whens) for side in _sides(part, resolution)]
-        elif isinstance(node, functions.DECIDING):
-            parts = [p for p in node.iter_expressions() if not isinstance(p, exp.Var)]
-            sides = [side for part in parts for side in _sides(part, resolution)]
-            # NVL2 and SIGN ask without naming a constant.
-            yield node, [*sides, _LITERAL] if isinstance(node, exp.Nvl2 | exp.Sign) else sides
         elif isinstance(node, exp.Cast) and node.to.is_type(exp.DType.BOOLEAN):
             yield node, [resolution.origin(node), _LITERAL]  # whether a value is zero, or the word "true"
-        elif is_condition(node):
-            yield node, [resolution.origin(node), _LITERAL]
+        else:
+            sides = [side for part in functions.decides_between(node) for side in _sides(part, resolution)]
+            # NVL2, SIGN and ISNULL ask without naming a constant.
+            asks = isinstance(node, exp.Nvl2 | exp.Sign | exp.IsNan)
+            if asks or len(sides) > 1:
+                yield node, [*sides, _LITERAL] if asks else sides
+            if is_condition(node):
+                yield node, [resolution.origin(node), _LITERAL]
     yield from _shared_columns(query)
 
 

@@ -11,6 +11,9 @@ from segment_assets.clean_room.names import Resolved
 # Beside what list and aggregation rules allow.
 _MORE = (exp.Min, exp.Max, exp.Case, exp.If)
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg)
+_RAISE_NOTHING = (
+    exp.AggFunc, exp.Connector, exp.Cast, exp.TryCast, exp.Coalesce, exp.Case, exp.If, exp.Round, exp.Ceil, exp.Floor,
+)  # fmt: skip
 
 
 def resolved(accepted: Accepted, collaboration: Collaboration) -> Resolved | None:
@@ -30,8 +33,8 @@ def resolved(accepted: Accepted, collaboration: Collaboration) -> Resolved | Non
     for node in tree.walk(prune=lambda n: isinstance(n, exp.Hint)):
         if type(node) not in surface.ALLOWED and not isinstance(node, (*_MORE, exp.Hint, exp.Star)):
             return None
-    if any(n.find(exp.AggFunc) for n in tree.find_all(*_ARITHMETIC)):
-        return None  # it may overflow, and TRY takes no aggregate: it is computed around the groups
+    if any(n.find(exp.AggFunc) for n in tree.find_all(exp.Func, *_ARITHMETIC) if not isinstance(n, _RAISE_NOTHING)):
+        return None  # it may raise, and TRY takes no aggregate: it is computed around the groups
     found, wrong = names.resolve(tree, collaboration)
     return None if wrong else found
 

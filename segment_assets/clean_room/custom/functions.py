@@ -47,7 +47,7 @@ _WIDE: set[type[exp.Expr]] = _NARROW | {
     exp.Cot, exp.Acos, exp.Asin, exp.Atan, exp.Atan2, exp.Reverse, exp.Translate, exp.RegexpCount, exp.RegexpInstr,
     exp.SplitPart, exp.Ascii, exp.Chr, exp.Soundex, exp.IsNan, exp.Nanvl, exp.WidthBucket,
 }  # fmt: skip
-_NARROW_NAMES = {"XXHASH64", "TRUNC", "BTRIM", "GETDATE", "NOW", "CARDINALITY", "ARRAY_UNION", "DATE_PART", "CONV"}
+_NARROW_NAMES = {"XXHASH64", "TRUNC", "BTRIM", "GETDATE", "NOW", "CARDINALITY", "DATE_PART", "CONV"}
 _WIDE_NAMES = _NARROW_NAMES | {"HASH", "SOME", "EVERY", "ISNULL", "ISNOTNULL", "MAKE_DATE"}
 _ARRAYS = {
     exp.Array, exp.ArrayAgg, exp.ArrayUniqueAgg, exp.ArrayContains, exp.ArrayDistinct, exp.ArrayIntersect,
@@ -55,14 +55,41 @@ _ARRAYS = {
     exp.RegexpSplit, exp.VarMap, exp.Map,
 }  # fmt: skip
 ALL = _WIDE
+LONGEST_PADDING = 1000
+LONGEST_ADDED = 100
+MOST_PARTS = 100
+_ADDED: dict[type[exp.Expr], tuple[str, ...]] = {
+    exp.Pad: ("fill_pattern",), exp.Replace: ("replacement",), exp.RegexpReplace: ("replacement",),
+    exp.ArrayToString: ("expression", "null"),
+}  # fmt: skip
 NOISY = "COUNT, COUNT DISTINCT, SUM, AVG or STDDEV"
-# With a constant among their arguments they answer a question about the column, as `=` does.
-DECIDING = (
-    exp.Nullif, exp.Nvl2, exp.DecodeCase, exp.StrPosition, exp.RegexpReplace, exp.RegexpExtract, exp.RegexpSubstr,
-    exp.RegexpCount, exp.RegexpInstr, exp.RegexpSplit, exp.Replace, exp.ArrayContains, exp.ArrayPosition,
-    exp.ArrayRemove, exp.Greatest, exp.Least, exp.Levenshtein, exp.StartsWith, exp.EndsWith, exp.Contains, exp.Bracket,
-    exp.Sign, exp.Translate, exp.WidthBucket,
+# Combined with a constant or another column they decide nothing: what they give is of the same value, in another form.
+_TRANSFORMS = (
+    exp.Cast, exp.TryCast, exp.TsOrDsToDate, exp.StrToTime, exp.Encode, exp.Decode, exp.TimestampAdd, exp.TsOrDsAdd,
+    exp.DateAdd, exp.AddMonths, exp.DateDiff, exp.MonthsBetween, exp.TimestampTrunc, exp.DateTrunc, exp.Extract,
+    exp.StrToUnix, exp.UnixToStr, exp.TimeToStr, exp.SHA2, exp.Log, exp.Pow, exp.Mod, exp.Concat, exp.ConcatWs,
+    exp.ArrayToString, exp.JSONFormat,
 )  # fmt: skip
+_TRANSFORM_NAMES = {"XXHASH64", "HASH", "DATE_PART", "TRUNC"}
+# So do these where constants say how; a text of constants from which a column chooses is a question to the column.
+_OF_THEIR_FIRST = (exp.Substring, exp.Left, exp.Right, exp.Pad, exp.Round, exp.Ceil, exp.Floor)
+_CHOICES = (exp.Case, exp.If, exp.Coalesce, exp.Connector)  # mixtures.py judges their values, comparisons.py the rest
+
+
+def decides_between(node: exp.Expr) -> list[exp.Expr]:
+    """The arguments of a call that are compared with one another; none where it is known to decide nothing.
+
+    With a constant among its arguments a function answers a question about a column, as `=` does, unless it is one of
+    those that are known not to: a function that nobody thought of is a comparison.
+    """
+    if not isinstance(node, exp.Func | exp.Bracket) or isinstance(node, (exp.AggFunc, *_CHOICES, *_TRANSFORMS)):
+        return []
+    if isinstance(node, exp.Anonymous) and written(node) in _TRANSFORM_NAMES:
+        return []
+    arguments: list[exp.Expr] = [a for a in node.iter_expressions() if not isinstance(a, exp.Var)]
+    if isinstance(node, _OF_THEIR_FIRST) and not any(a.find(exp.Column) for a in arguments if a is not node.this):
+        return []
+    return arguments
 
 
 def check(node: exp.Expr, *, narrow: bool, private: bool, final: bool = False) -> Finding | None:
@@ -87,7 +114,40 @@ def check(node: exp.Expr, *, narrow: bool, private: bool, final: bool = False) -
         return at(node, "FUNCTION_NOT_ALLOWED", f"{name} is not on the list of functions {where}")
     if private and type(node) in _ARRAYS:
         return at(node, "FUNCTION_NOT_ALLOWED", f"{name}: differential privacy has no arrays and maps")
+    wrong = _unbounded(node)
+    return at(node, "FUNCTION_NOT_ALLOWED", f"{name} {wrong}") if wrong else None
+
+
+def _unbounded(node: exp.Expr) -> str | None:
+    """What makes a text as long as the query pleases: 2 GB of padding end the process, whatever the memory limit is."""
+    if isinstance(node, exp.Pad) and not _is_up_to(node.expression, LONGEST_PADDING):
+        return f"takes a length that is a whole number up to {LONGEST_PADDING:,}"
+    added = [node.args.get(name) for name in _ADDED.get(type(node), ())]
+    if any(text is not None and not _is_short(text) for text in added):
+        return f"takes a literal of up to {LONGEST_ADDED} characters for what it puts in"
+    if isinstance(node, exp.ArraySize | exp.Max | exp.Min) and (node.args.get("expression") or node.expressions):
+        return "takes one argument"
+    if isinstance(node, exp.Log) and written(node) in ("LOG2", "LOG10") and node.args.get("expression") is None:
+        return "takes one argument"
+    if isinstance(node, exp.Concat | exp.ConcatWs) and len(node.expressions) > MOST_PARTS:
+        return f"takes up to {MOST_PARTS} values"
     return None
+
+
+def _is_up_to(node: exp.Expr | None, most: int) -> bool:
+    value = _literal(node)
+    return value is not None and not value.is_string and value.name.isdigit() and int(value.name) <= most
+
+
+def _is_short(node: exp.Expr) -> bool:
+    value = _literal(node)
+    return value is not None and len(value.name) <= LONGEST_ADDED
+
+
+def _literal(node: exp.Expr | None) -> exp.Literal | None:
+    while isinstance(node, exp.Cast | exp.Paren):  # a parameter is a literal of its type
+        node = node.this
+    return node if isinstance(node, exp.Literal) else None
 
 
 def _is_of_spark(node: exp.Expr, name: str, *, narrow: bool) -> bool:

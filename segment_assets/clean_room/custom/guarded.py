@@ -1,7 +1,8 @@
 """Spark's null where DuckDB raises: an error is an answer, for it tells that there is a row with such a value.
 
-`WHERE CASE WHEN spend > 100 THEN state = 1 END` ends well or not by one person's spend. So every expression over
-columns stands in TRY, and no conversion raises.
+`WHERE CASE WHEN spend > 100 THEN state = 1 END` ends well or not by one person's spend. So every expression stands in
+TRY, also one of constants: it raises for the rows that come to it. Where TRY is not allowed, over windows and
+subqueries, what may raise is computed as DOUBLE, which has no overflow, or not run.
 """
 
 import re
@@ -12,9 +13,17 @@ from sqlglot import exp
 from segment_assets.clean_room import spark_functions
 from segment_assets.clean_room.conditions import conjuncts
 from segment_assets.clean_room.custom.canonical import NotCanonicalError, types_agree
+from segment_assets.clean_room.spark import MONEY
 
+_MOST_DIGITS = 28  # of what is summed: see spark.MONEY
 _TODAY = (exp.CurrentDate, exp.CurrentTimestamp)
 _WRAPPED = (exp.Binary, exp.Unary, exp.Func, exp.In, exp.Between, exp.Case, exp.Bracket)
+_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg)
+_RAISE_NOTHING = (
+    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ, exp.In, exp.Between,
+    exp.Not, exp.Exists, exp.Case, exp.If, exp.Coalesce, exp.Nullif, exp.TryCast, exp.Try, exp.Greatest, exp.Least,
+    exp.Round, exp.Ceil, exp.Floor, exp.Concat, exp.ConcatWs, exp.Left, exp.Lower, exp.Upper, exp.Replace,
+)  # fmt: skip
 _WHOLE = (exp.Alias, exp.AggFunc, exp.Window, exp.Query, exp.Paren, exp.WithinGroup, exp.And, exp.Or)
 # As sqlglot writes what Spark's pattern says, with the word `strict` where a field has all its digits.
 _FIELDS = re.compile(r"%-?[YymdHIMSBbAap](?:strict)?")
@@ -50,7 +59,7 @@ def guarded(tree: exp.Query, as_of: date | None) -> exp.Query:
             )
         if isinstance(node, _TODAY) or _by_name(node):
             node.replace(_today(node, as_of))
-        elif type(node) is exp.Cast and not isinstance(node.this, exp.Literal):
+        elif type(node) is exp.Cast:
             node.replace(exp.TryCast(this=node.this, to=node.args["to"]))
         elif isinstance(node, exp.Div | exp.Mod) and not isinstance(node.expression, exp.Nullif):
             node.set("expression", exp.Nullif(this=node.expression, expression=exp.Literal.number(0)))
@@ -94,8 +103,13 @@ def _exact(node: exp.Expr) -> None:
     argument = node.this.expressions[0] if isinstance(node.this, exp.Distinct) else node.this
     kind = argument.type
     whole = node.parent if isinstance(node.parent, exp.Window) else node
-    if kind is not None and kind.is_type(*exp.DataType.REAL_TYPES) and not kind.is_type(exp.DType.DECIMAL):
-        argument.replace(spark_functions.converted(argument, "DECIMAL(38, 6)"))
+    if kind is not None and kind.is_type(exp.DType.DECIMAL):
+        if _digits(kind) > _MOST_DIGITS:
+            scale = kind.expressions[1].name if len(kind.expressions) > 1 else "6"
+            argument.replace(spark_functions.converted(argument, f"DECIMAL({_MOST_DIGITS}, {scale})"))
+        return
+    if kind is None or not kind.is_type(*exp.DataType.INTEGER_TYPES):
+        argument.replace(spark_functions.converted(argument, MONEY))
         result = "DOUBLE"
     elif kind is not None and kind.is_type(*exp.DataType.INTEGER_TYPES) and isinstance(node, exp.Sum):
         result = "BIGINT"
@@ -103,6 +117,23 @@ def _exact(node: exp.Expr) -> None:
         return
     if isinstance(node, exp.Sum):
         whole.replace(spark_functions.converted(whole, result))
+
+
+def _converts(node: exp.Expr) -> bool:
+    """Whether a text may be converted to what it stands beside: `LAG(day) OVER (...) = 'x'`."""
+    if isinstance(node, exp.Case):
+        beside = [i.args["true"] for i in node.args["ifs"]] + [node.args.get("default")]
+        beside += [] if node.this is None else [exp.Literal.string(""), node.this]
+    elif isinstance(node, exp.If):
+        beside = [node.args["true"], node.args.get("false")]
+    else:
+        beside = list(node.iter_expressions())
+    kinds = {_kind(n) for n in beside if n is not None and not isinstance(n, exp.Null)}
+    return any(isinstance(n, exp.Literal) and n.is_string for n in beside) and len(kinds) > 1
+
+
+def _digits(kind: exp.DataType) -> int:
+    return int(kind.expressions[0].name) if kind.expressions else 38
 
 
 def _wrap_inside(node: exp.Expr) -> None:
@@ -113,11 +144,31 @@ def _wrap_inside(node: exp.Expr) -> None:
 
 def _wrap(node: exp.Expr) -> None:
     holds = any(isinstance(n, _WHOLE[1:4]) for n in node.walk(prune=lambda n: isinstance(n, exp.Query)))
-    if isinstance(node, _WRAPPED) and not isinstance(node, _WHOLE) and not holds:
-        if node.find(exp.Column) is not None:
+    over = isinstance(node.parent, exp.Window | exp.IgnoreNulls | exp.RespectNulls) and node.arg_key == "this"
+    if isinstance(node, _WRAPPED) and not isinstance(node, _WHOLE) and not over:
+        if not holds:
             node.replace(exp.Try(this=node.copy()))
-    else:
-        _wrap_inside(node)
+            return
+        _total(node)
+    _wrap_inside(node)
+
+
+def _total(node: exp.Expr) -> None:
+    """Make what is computed of a window or a subquery raise on no value.
+
+    Raises:
+        NotCanonicalError: it can't be.
+    """
+    if isinstance(node, _ARITHMETIC) and not {_kind(n) for n in node.iter_expressions()} & {"date", "time", "text"}:
+        for operand in list(node.iter_expressions()):
+            operand.replace(spark_functions.converted(operand, "DOUBLE"))
+        if node.type is not None and node.type.is_type(*exp.DataType.INTEGER_TYPES):
+            node.replace(spark_functions.converted(node, "BIGINT"))
+    elif not isinstance(node, _RAISE_NOTHING) or _converts(node):
+        raise NotCanonicalError(
+            f"{node.key.upper()} of a window or a subquery is not run by the local engine: compute these in a CTE, and "
+            "use its columns"
+        )
 
 
 def _by_name(node: exp.Expr) -> bool:

@@ -41,7 +41,7 @@ class Resolver:
         """A SELECT, a set operation, or one of them in parentheses."""
         node = nested(tree)
         if node is None:
-            return Query(tree, place)
+            return Query(tree, place, outputs=_of_values(tree))
         inside = dict(known)
         # Parentheses around a query may carry a WITH of their own.
         for holder in (tree, node) if tree is not node else (node,):
@@ -109,8 +109,7 @@ class Resolver:
             else:
                 relation = Relation(alias, {}, node=node)
         elif isinstance(node, exp.Values):
-            width = max((len(t.expressions) for t in node.expressions if isinstance(t, exp.Tuple)), default=1)
-            relation = Relation(alias, {f"col{i + 1}": _CONSTANT for i in range(width)}, node=node)
+            relation = Relation(alias, dict(_of_values(node)), node=node)
         else:
             inner = self.query(node, "from", known, None)
             relation = Relation(alias, dict(inner.outputs), query=inner, node=node)
@@ -195,19 +194,21 @@ class Resolver:
                 self.wrong.append(at(column, "COLUMN_UNKNOWN", f'the result has no column "{column.name}"'))
 
 
+def _of_values(tree: exp.Expr) -> list[tuple[str, Origin]]:
+    """The columns of VALUES."""
+    if not isinstance(tree, exp.Values):
+        return []
+    width = max((len(t.expressions) for t in tree.expressions if isinstance(t, exp.Tuple)), default=1)
+    return [(f"col{i + 1}", _CONSTANT) for i in range(width)]
+
+
 def _one_of(left: Origin, right: Origin, side: str) -> Origin:
     """What a column that USING made one of two means: LEFT and INNER the left's, RIGHT the right's, FULL either."""
     if side == "RIGHT":
         return right
     if side != "FULL":
         return left
-    return Origin(
-        left.sources | right.sources,
-        left.compared | right.compared,
-        None,
-        left.constant or right.constant,
-        left.computed or right.computed,
-    )
+    return left.beside(right)
 
 
 def _rename(query: Query, alias: exp.Expr | None) -> None:
@@ -219,13 +220,4 @@ def _rename(query: Query, alias: exp.Expr | None) -> None:
 def _merged(branches: Sequence[Query]) -> Iterator[tuple[str, Origin]]:
     one, other = branches
     for (name, a), (_, b) in zip(one.outputs, other.outputs, strict=False):
-        yield (
-            name,
-            Origin(
-                a.sources | b.sources,
-                a.compared | b.compared,
-                a.direct if a.direct and b.direct and a.direct[1] == b.direct[1] else None,
-                a.constant or b.constant,  # a literal in one branch can stand for any person
-                a.computed or b.computed,
-            ),
-        )
+        yield name, a.beside(b)

@@ -5,7 +5,7 @@ tree for table names, which a CTE of the same name would deceive.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sqlglot import exp
@@ -26,6 +26,9 @@ class Origin:
         direct: the one base column it is, passed through unchanged.
         constant: it rests on literals alone, or a literal can stand in its place (COALESCE, CASE, a branch of UNION).
         computed: it is an expression over columns, and neither a column nor an aggregate of one.
+        null: it is NULL in every row, which names nobody.
+        mixed: the base columns in whose place a literal can stand, by COALESCE, by CASE, or in a branch of UNION.
+        stacked: the base columns in whose place another one can stand, in a branch of UNION.
     """
 
     sources: frozenset[Source] = frozenset()
@@ -33,6 +36,29 @@ class Origin:
     direct: Source | None = None
     constant: bool = False
     computed: bool = False
+    null: bool = False
+    mixed: frozenset[Source] = frozenset()
+    stacked: frozenset[Source] = frozenset()
+
+    @property
+    def literal(self) -> bool:
+        """Whether a literal with a value can stand here."""
+        return self.constant and not self.null
+
+    def beside(self, other: "Origin") -> "Origin":
+        """Of a column that holds values of this and of another: a set operation, or USING of a FULL join."""
+        mixed = (other.compared if self.literal else frozenset()) | (self.compared if other.literal else frozenset())
+        met = self.compared and other.compared and self.compared != other.compared
+        return Origin(
+            self.sources | other.sources,
+            self.compared | other.compared,
+            self.direct if self.direct and other.direct and self.direct[1] == other.direct[1] else None,
+            self.literal or other.literal or (self.null and other.null),  # a literal can stand for any person
+            self.computed or other.computed,
+            self.null and other.null,
+            mixed | self.mixed | other.mixed,
+            (self.compared | other.compared if met else frozenset()) | self.stacked | other.stacked,
+        )
 
 
 @dataclass
@@ -161,9 +187,31 @@ def walk(node: exp.Expr) -> Iterator[exp.Expr]:
 
 def origin(node: exp.Expr, origins: Mapping[int, Origin], within: Mapping[int, Query]) -> Origin:
     """Where the value of an expression comes from."""
+    found = _origin(node, origins, within)
+    mixed, stacked = set(found.mixed), set(found.stacked)
+    for inner in walk(node):
+        if _blunted(inner, node):
+            continue
+        if isinstance(inner, exp.Column) and id(inner) in origins:
+            mixed |= origins[id(inner)].mixed
+            stacked |= origins[id(inner)].stacked
+        elif (query := nested(inner)) is not None and id(query) in within:
+            mixed |= {s for _, o in within[id(query)].outputs for s in o.mixed}
+            stacked |= {s for _, o in within[id(query)].outputs for s in o.stacked}
+        else:
+            values = [_origin(b, origins, within) for b in _branches(inner)]
+            if any(value.literal for value in values):
+                mixed |= {s for value in values for s in value.compared}
+    return replace(found, mixed=frozenset(mixed), stacked=frozenset(stacked))
+
+
+def _origin(node: exp.Expr, origins: Mapping[int, Origin], within: Mapping[int, Query]) -> Origin:
+    """The same without what can stand in its place, which asks this of every part."""
     plain = node
     while isinstance(plain, exp.Alias | exp.Paren):
         plain = plain.this
+    if _is_null(plain):
+        return Origin(constant=True, null=True)
     if isinstance(plain, exp.Column) and id(plain) in origins:
         return origins[id(plain)]
     if (query := nested(plain)) is not None and id(query) in within and len(within[id(query)].outputs) == 1:
@@ -188,8 +236,14 @@ def origin(node: exp.Expr, origins: Mapping[int, Origin], within: Mapping[int, Q
             constant = False
     whole = plain.this if isinstance(plain, exp.Window) else plain
     computed = bool(sources) and not isinstance(whole, exp.AggFunc)
-    constant = constant or any(_is_constant(b, origins, within) for b in _branches(plain))
+    constant = constant or any(_origin(b, origins, within).literal for b in _branches(plain))
     return Origin(frozenset(sources), frozenset(compared), None, constant, computed)
+
+
+def _is_null(node: exp.Expr) -> bool:
+    while isinstance(node, exp.Cast | exp.Paren):
+        node = node.this
+    return isinstance(node, exp.Null)
 
 
 def _branches(node: exp.Expr) -> Iterator[exp.Expr]:
@@ -201,10 +255,8 @@ def _branches(node: exp.Expr) -> Iterator[exp.Expr]:
         yield from filter(None, [node.args.get("default")])
     elif isinstance(node, exp.If | exp.Nvl2):
         yield from filter(None, [node.args.get("true"), node.args.get("false")])
-
-
-def _is_constant(node: exp.Expr, origins: Mapping[int, Origin], within: Mapping[int, Query]) -> bool:
-    return not isinstance(node, exp.Null) and origin(node, origins, within).constant
+    elif isinstance(node, exp.Lag | exp.Lead):
+        yield from filter(None, [node.this, node.args.get("default")])
 
 
 def _blunted(column: exp.Expr, top: exp.Expr) -> bool:

@@ -58,6 +58,7 @@ _OPERATORS: dict[type[exp.Expr], set[str]] = {
     exp.NullSafeEQ: _BINARY,  # IS NOT DISTINCT FROM; the tokens tell `<=>`
     exp.IntDiv: _BINARY,
 }
+_TYPES = surface.TYPES | {exp.DType.BINARY}
 _ROLLED = ("cube", "rollup", "grouping_sets")
 
 
@@ -141,10 +142,21 @@ def _arguments(node: exp.Expr) -> Iterator[Finding]:
         yield at(node, "SYNTAX_NOT_ALLOWED", "t.* stands in SELECT only: COUNT(*) counts rows, COUNT(t.column) values")
     if isinstance(node, exp.Alias) and not isinstance(node.args.get("alias"), exp.Identifier):
         yield at(node, "SYNTAX_NOT_ALLOWED", "an alias is a name")
-    if isinstance(node, exp.DataType) and node.this not in surface.TYPES:
+    if isinstance(node, exp.DataType) and node.this not in _TYPES:
         yield at(node, "SYNTAX_NOT_ALLOWED", "the type is not allowed: only simple types are")
+    if isinstance(node, exp.Escape) and not _is_escaped_well(node):
+        yield at(node, "SYNTAX_NOT_ALLOWED", "LIKE ... ESCAPE takes a literal, whose last character escapes nothing")
     if isinstance(node, exp.Limit | exp.Offset) and not surface.is_size(node.expression):
         yield at(node, "SYNTAX_NOT_ALLOWED", f"{node.key.upper()} takes a whole number up to {surface.MOST_ROWS:,}")
+
+
+def _is_escaped_well(node: exp.Expr) -> bool:
+    """Whether every escape in a pattern is followed by something; where one is not, the engine fails by the row."""
+    pattern, escape = node.this.expression, node.expression
+    if not (isinstance(pattern, exp.Literal) and isinstance(escape, exp.Literal) and len(escape.name) == 1):
+        return False
+    text = pattern.name
+    return (len(text) - len(text.rstrip(escape.name))) % 2 == 0
 
 
 def _narrowed(node: exp.Expr, limits: Limits) -> Iterator[Finding]:

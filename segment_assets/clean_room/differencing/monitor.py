@@ -20,7 +20,7 @@ from sqlglot import exp
 from segment_assets.clean_room import custom_engine, rewrite, runnable
 from segment_assets.clean_room.collaboration import Collaboration, ConfiguredTable
 from segment_assets.clean_room.differencing.nested import Whole
-from segment_assets.clean_room.differencing.populations import Close, Populations, Release
+from segment_assets.clean_room.differencing.populations import EVERYBODY, Close, Populations, Release
 from segment_assets.clean_room.differencing.sketch import Sketch
 from segment_assets.clean_room.differencing.watched import Watched, conditions, watched
 from segment_assets.clean_room.locked import Locked
@@ -143,7 +143,7 @@ class Monitor:
         with self.engine.opened({**offered, "released": numbered}) as db:
             db.execute(pairs)
             people = db.sql("SELECT DISTINCT person FROM released_people WHERE person IS NOT NULL")
-            yield "all", _sketch(people, one.minimum)
+            yield EVERYBODY, _sketch(people, one.minimum)
             for i in range(rows.num_rows) if behind.groups and rows.num_rows <= MOST_ROWS else ():
                 of_row = f"SELECT person FROM released_people WHERE row_number = {i} AND person IS NOT NULL"
                 yield f"row {i + 1} of {rows.num_rows}", _sketch(db.sql(of_row), one.minimum)

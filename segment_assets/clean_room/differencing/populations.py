@@ -7,11 +7,13 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from segment_assets.clean_room.differencing.sketch import Sketch, apart
 from segment_assets.clean_room.sqlite_file import transaction
 
+EVERYBODY = "all"  # the population of a whole result
 _LAST = 2**63 - 1
 MOST_REMEMBERED = 1000  # 25 MB for minimums up to 256
 _SCHEMA = """
@@ -46,12 +48,13 @@ class Close:
     Attributes:
         population: of the new release: `all`, or a row.
         people: in it.
-        other: the earlier query.
+        other: the earlier query; the same one where both are rows of one result.
         other_as_of: day of its data.
         other_population: of the earlier release.
         difference: people who are in one of them alone.
         only_here: conditions of the new query that the earlier one had not.
         only_there: the reverse.
+        one_result: both are rows of one result, by UNION for example.
     """
 
     population: str
@@ -62,6 +65,7 @@ class Close:
     difference: int
     only_here: tuple[str, ...]
     only_there: tuple[str, ...]
+    one_result: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,9 @@ class Populations:
     path: Path
 
     def compared(self, place: str, minimum: int, release: Release, sketches: dict[str, Sketch]) -> list[Close]:
-        """What is too close to an earlier release; remembers the new one, and says the same when it is asked again.
+        """What is too close to an earlier release, or to another row of the new one, which is remembered.
+
+        Says the same when it is asked again.
 
         Args:
             place: collaboration, runner, table and identity.
@@ -88,7 +94,8 @@ class Populations:
                 "SELECT min(id) FROM population WHERE place = ? AND content_key = ?", (place, release.content_key)
             ).fetchone()[0]
             before = _LAST if known is None else int(known)
-            found = [c for n, s in sketches.items() for c in _near(db, place, minimum, release, n, s, before)]
+            found = list(_within(minimum, release, sketches))
+            found += [c for n, s in sketches.items() for c in _near(db, place, minimum, release, n, s, before)]
             if known is None:
                 _remember(db, place, release, sketches)
         return found
@@ -107,6 +114,14 @@ def _remember(db: sqlite3.Connection, place: str, release: Release, sketches: di
         " (SELECT id FROM population WHERE place = ? ORDER BY id DESC LIMIT ?)",
         (place, place, MOST_REMEMBERED),
     )
+
+
+def _within(minimum: int, release: Release, sketches: dict[str, Sketch]) -> Iterator[Close]:
+    """Rows of one result: two queries that UNION puts together tell as much as they do one by one."""
+    rows = [(name, sketch) for name, sketch in sketches.items() if name != EVERYBODY]
+    for (name, sketch), (other, theirs) in combinations(rows, 2):
+        if difference := apart(sketch, theirs, minimum):
+            yield Close(name, sketch.people, release.query, release.as_of, other, difference, (), (), one_result=True)
 
 
 def _near(

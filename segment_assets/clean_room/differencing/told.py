@@ -21,7 +21,9 @@ def sentences(releases: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             for word, conditions in (("the first", close["only_here"]), ("the second", close["only_there"])):
                 if conditions:
                     yield f"  only {word} asks: {'; '.join(conditions)}"
-            if not close["only_here"] and not close["only_there"]:
+            if close.get("one_result"):
+                yield "  both are rows of one result"
+            elif not close["only_here"] and not close["only_there"]:
                 yield "  both ask the same: the data changed in between"
         if row["warnings"] > len(row["close_to"]):
             yield f"  and {row['warnings'] - len(row['close_to']):,} more of {row['query']}"

@@ -124,6 +124,19 @@ def test_nested_queries_are_compared_by_everybody_behind_them_also_with_others(w
     assert told == ({("everybody", older), ("nested", older)} if warned else set())
 
 
+WITHIN = """SELECT 'everybody' AS who, COUNT(*) AS n FROM audience_custom
+UNION ALL SELECT 'younger', COUNT(*) FROM audience_custom WHERE age_band = '19-24'"""
+
+
+@pytest.mark.parametrize(("older", "warned"), [(7, True), (K, False)])
+def test_two_rows_of_one_result_are_compared_with_each_other(world: World, older: int, warned: bool):
+    world.fill(older)
+    shown = world.run(both=WITHIN)
+    assert {r["who"]: r["n"] for r in shown["both"]} == {"everybody": 200, "younger": 200 - older}
+    told = [(c["other"], c["difference"], c["one_result"]) for c in world.warnings()]
+    assert told == ([("both", older, True)] if warned else [])
+
+
 def test_the_same_query_on_data_that_changed_by_a_few_people_is_told(world: World):
     world.fill(older=0, people=200)
     world.run(everybody=OVERLAP.format(where=""))
