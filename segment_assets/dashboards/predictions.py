@@ -13,7 +13,6 @@ from segment_assets.dashboards.verdict import (
     CANDIDATES,
     CHAMPION,
     CONTENDERS,
-    GAIN,
     METRICS,
     MODEL,
     Estimate,
@@ -22,7 +21,7 @@ from segment_assets.dashboards.verdict import (
 )
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Table
-from segment_assets.modelling.tables import customer_scores, model_evaluation
+from segment_assets.modelling.tables import GAIN, customer_scores, model_evaluation
 from segment_assets.segmentation import Target
 from segment_assets.segments.tables import REASONS, predictive_segments
 

@@ -23,8 +23,6 @@ METRICS: dict[str, tuple[str, bool]] = {
 }
 
 
-# Behind a loss's name: how much lower the model's is than a baseline's on the same customers.
-GAIN = "_gain"
 CALIBRATION = {
     "calibration_slope": "Slope: 1 is right, below 1 the predictions are too extreme",
     "calibration_intercept": "Intercept: 0 is right, above 0 the predictions are too low",

@@ -190,7 +190,7 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 "suppressions_name_somebody",
                 asset=EVENTS,
-                description="Who unsubscribed, complained or bounced is told.",
+                description="Every unsubscribe, complaint and bounce names somebody.",
             ),
             *contracts(EVENTS, contract),
         ],

@@ -15,7 +15,6 @@ POOLED = "pooled"
 MODEL, CHAMPION = "model", "champion"
 CONTENDERS = (MODEL, CHAMPION, LOGISTIC, *BASELINES)
 PRIMARY: dict[Kind, str] = {"event": "log_loss", "value": "mae"}
-GAIN = "_gain"  # of a loss: the contender's minus the model's on the same customers, above 0 the model is better
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from segment_assets.modelling.embedded import InProcess
 from segment_assets.modelling.learning import kind_of
 from segment_assets.modelling.matrix import examples, lateness, scoring_rows
 from segment_assets.modelling.port import ScoringOrder, Trainer, TrainingOrder
-from segment_assets.modelling.tables import backtest
+from segment_assets.modelling.tables import GAIN, backtest
 from segment_assets.segmentation import Target
 
 
@@ -128,7 +128,7 @@ def evaluate(lake: Lake, store: ObjectStore, name: str, target: Target) -> Evalu
     rows = lake.read(backtest(name))
     present = [c for c in rows.column_names if rows[c].null_count < rows.num_rows]
     measured = evaluation.evaluate(rows.select(present), kind_of(target))
-    metric = f"{evaluation.PRIMARY[kind_of(target)]}{evaluation.GAIN}"
+    metric = f"{evaluation.PRIMARY[kind_of(target)]}{GAIN}"
     gains = [
         evaluation.Measured(evaluation.POOLED, baseline, metric, Interval(**gain), rows.num_rows)
         for baseline, gain in contest.get("gains", {}).items()

@@ -4,6 +4,9 @@ import pyarrow as pa
 
 from segment_assets.lake import Table, column, utc_timestamp
 
+# Behind the name of a loss in `model_evaluation`: a contender's less the model's on the same customers, so above 0 the
+# model is better.
+GAIN = "_gain"
 _TEXT = pa.string()
 
 FEATURES = Table(

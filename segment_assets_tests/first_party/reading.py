@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from segment_assets.first_party.formats.stream import Kind, Stream
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS
@@ -35,3 +36,9 @@ def said(row: dict[str, Any]) -> dict[str, Any]:
     """The columns that hold something, without those that are the same in every row of a test."""
     same = ("arrival_date", "arrival_hour", "schema_version", "event_id", "source", "raw_uri", "raw_ordinal")
     return {k: v for k, v in row.items() if v not in (None, []) and k not in same}
+
+
+def parquet(**columns):
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue().to_pybytes()
