@@ -15,7 +15,7 @@ from segment_assets.first_party.deliveries import LandingDay
 from segment_assets.first_party.formats.choice import format_of
 from segment_assets.first_party.port import Arrivals
 from segment_assets.first_party.suppression_assets import LANDING_SUPPRESSION
-from segment_assets.first_party.watch import Known, Look
+from segment_assets.first_party.watch import WHY, Known, Look
 from segment_assets.lake import ObjectStore, combined
 from segment_assets.lake.arrivals import fingerprint
 from segment_assets.landing_config import CustomersLanding
@@ -194,11 +194,14 @@ def _told(
 
     An object that can't be read is told in the log when it is found, and beside every tick that has nothing to report.
     """
-    for why in look.refused:
+    for why in look.refused[:WHY]:
         context.log.warning(why)
-    if unread := [why for _, why in look.known.unread.values()]:
+    if len(look.refused) > WHY:
+        context.log.warning(f"{len(look.refused) - WHY:,} more can't be read either")
+    if unread := look.known.unread:
         more = f" (and {len(unread) - 1:,} more)" if len(unread) > 1 else ""
-        nothing += f"; can't be read{more}: {unread[0]}"
+        why = next((why for _, why in unread.values() if why), f"{next(iter(unread))}, as the run of raw_events says")
+        nothing += f"; can't be read{more}: {why}"
     cursor = json.dumps(state, separators=(",", ":"))
     if cursor == context.cursor:
         return dg.SkipReason(nothing)

@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 STRETCH = 10_000  # objects in one look: ten calls of S3
 RECENT = 5  # arrival days that every look sees in a larger place: the newest, and 96 hours for what is late
 READ = 200_000_000  # bytes read in one look of objects whose records tell their days
+WHY = 20  # objects that can't be read of which the reason is kept, and told at once
 LAST = "\U0010ffff"  # comes after every key with the same beginning
 NOTHING = LandingDay(fingerprint(()), 0, 0)
 
@@ -36,7 +37,8 @@ class Known:
         days: arrival day -> its version.
         parts: arrival day -> the beginnings of its objects' keys.
         told: object whose records tell its days -> its etag, its size, and the version of what it holds of each day.
-        unread: of those the ones that can't be read at all -> the mapping that could not, as a hash, and why.
+        unread: of those the ones that can't be read at all -> the mapping that could not, as a hash, and why, which is
+            kept of the first few: a wrong mapping may refuse a hundred thousand.
         place: key that the sweep has come to; empty before it begins, None after its end.
         seen: objects seen by the sweep that is going on, or by the last.
         swept: the day, by the clock on the wall, on which the last sweep ended.
@@ -218,7 +220,8 @@ class Look:
             days = days_of(self.store, self.form, stored)
         except LandingError as unreadable:
             self.refused.append(str(unreadable))
-            self.known.unread[stored.key] = (self._mapping, str(unreadable))
+            why = str(unreadable) if len(self.known.unread) < WHY else ""
+            self.known.unread[stored.key] = (self._mapping, why)
             days = dict.fromkeys(sorted({*before, NO_DAY.isoformat()}), f"unread {stored.etag}")
         self.known.told[stored.key] = (stored.etag, stored.size, days)
         self.touched |= days.keys()

@@ -8,6 +8,7 @@ import pytest
 from segment_assets.first_party import assets, sensors
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_CUSTOMERS, RAW_EVENTS
+from segment_assets.first_party.watch import WHY
 from segment_assets.landing_config import EventsLanding, EventTable
 from segment_assets.segmentation import load
 from segment_assets_tests.first_party.loading import event, put
@@ -213,6 +214,22 @@ def test_of_files_one_that_cannot_be_read_keeps_no_other_waiting_and_is_told_unt
     tables.said.clear()
     tables.listen()
     assert "can't be read" not in " ".join(tables.said)
+
+
+def test_of_many_files_that_cannot_be_read_the_cursor_keeps_few_reasons_and_forgets_none(tables):
+    for number in range(WHY + 5):
+        tables.landing.write(f"events/{number:03}.csv", NO_COLUMN)
+    tables.listen()
+    assert tables.listen() == {}
+    cursor = next(c for c in tables.cursors.values() if "no column" in (c or ""))
+    assert cursor.count("has no column") == WHY
+    assert f"(and {WHY + 4} more)" in " ".join(tables.said)
+    for number in range(WHY):
+        tables.landing.write(f"events/{number:03}.csv", NO_COLUMN.replace(b"wehn", b"when"))
+    tables.listen()
+    tables.said.clear()
+    tables.listen()
+    assert f"(and 4 more): events/{WHY:03}.csv, as the run of raw_events says" in " ".join(tables.said)
 
 
 def test_what_a_file_delivered_stays_while_it_cannot_be_read(tables):
