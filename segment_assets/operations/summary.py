@@ -34,6 +34,7 @@ DECISIONS = {
     "holdout": "held out",
     "suppressed": "suppressed",
     "unreachable": "unreachable",
+    "quarantined": "quarantined",
     "no_consent": "no consent",
     "below_threshold": "below",
     "not_eligible": "not eligible",

@@ -56,7 +56,7 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
             blocking(
                 "may_be_reached",
                 key,
-                "No member is suppressed, or without consent or an address, on a channel of theirs.",
+                "No member is suppressed, or without consent or an address, on a channel of theirs, or in quarantine.",
             ),
             blocking("reasons_sum_to_the_population", key, "Every customer has exactly one reason."),
             blocking("keys_unique", key, "No customer has two decisions."),

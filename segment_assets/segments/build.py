@@ -65,12 +65,13 @@ def wrong_members(lake: Lake, decided: pa.Table, suppressed: pa.Table) -> Mappin
     """Members who may not be written to, by reason, recomputed without the code that decided; empty when all is well.
 
     Args:
-        lake: read for consent and endpoints.
+        lake: read for consent, endpoints and identity.
         decided: the segment's decisions.
         suppressed: `customer_id`, `channel` that must not be written to.
     """
     tree = sql.load("segment_assets.segments", "unreachable_members")
-    with lake.connect(CONSENT_STATE, CUSTOMER_ENDPOINTS, decisions=decided, suppressed=suppressed) as db:
+    tables = (CONSENT_STATE, CUSTOMER_ENDPOINTS, PERSONS, HOUSEHOLDS)
+    with lake.connect(*tables, decisions=decided, suppressed=suppressed) as db:
         return {r["reason"]: r["members"] for r in db.sql(sql.to_duckdb(tree)).to_arrow_table().to_pylist()}
 
 

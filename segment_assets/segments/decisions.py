@@ -5,10 +5,11 @@ The reasons are asked in this order, and the first that applies is the one recor
 1. `suppressed`      no channel is left, and a suppression on one of the segment's channels is among the causes;
 2. `no_consent`      no channel of the segment has the customer's consent;
 3. `unreachable`     there is consent, but no active endpoint with a valid address on a channel that has it;
-4. `not_eligible`    the customer has no score: the target's `eligible` left them out;
-5. `below_threshold` scored, and neither `where` nor `top` asks for them;
-6. `holdout`         asked for, in a control household: never treated;
-7. `in`.
+4. `quarantined`     identity took too many for one person or one household to believe it: nobody of them is sent to;
+5. `not_eligible`    the customer has no score: the target's `eligible` left them out;
+6. `below_threshold` scored, and neither `where` nor `top` asks for them;
+7. `holdout`         asked for, in a control household: never treated;
+8. `in`.
 
 What the person decided comes before what the model thinks: a suppressed customer is suppressed whatever the score. The
 control is drawn last, so `in` and `holdout` differ by the draw alone, and their outcomes can be compared.
@@ -55,7 +56,7 @@ def decide(
     """A decision record for every customer, in the columns of `predictive_segments`.
 
     Args:
-        customers: `customer_id`, `household_id`, `holdout_draw`: the population.
+        customers: `customer_id`, `household_id`, `quarantined`, `holdout_draw`: the population.
         channels: the segment's channels.
         reach: who may be written to where.
         scores: `customer_id`, `score`, `decile` of everyone who was scored.
@@ -74,11 +75,12 @@ def decide(
             ~reachable & np.logical_or.reduce([*suppressed.values()]),
             ~np.logical_or.reduce([*consented.values()]),
             ~reachable,
+            _mask(customers["quarantined"]),
             _mask(pc.is_null(scored)),
             ~_mask(pc.is_in(ids, value_set=asked)),
             _mask(pc.less(customers["holdout_draw"], holdout)),
         ],
-        ["suppressed", "no_consent", "unreachable", "not_eligible", "below_threshold", "holdout"],
+        ["suppressed", "no_consent", "unreachable", "quarantined", "not_eligible", "below_threshold", "holdout"],
         "in",
     )
     return pa.table(

@@ -19,7 +19,9 @@ from segment_assets.people.suppression import listed_query, suppression_query
 from segment_assets.segmentation import Channel
 
 # Every customer has exactly one: the order in which they are asked is in decisions.py.
-REASONS = ("in", "below_threshold", "not_eligible", "no_consent", "suppressed", "unreachable", "holdout")
+REASONS = (
+    "in", "below_threshold", "not_eligible", "no_consent", "suppressed", "unreachable", "quarantined", "holdout",
+)  # fmt: skip
 
 # Under this name a segment keeps the version of the suppression lists that its decisions heeded.
 LISTS = "suppression_lists"

@@ -18,6 +18,7 @@ from segment_assets_tests.segments.world import (
     consent,
     endpoint,
     households,
+    persons,
     scored,
     unsubscribe,
     write,
@@ -120,6 +121,18 @@ def test_who_has_no_address_that_is_one_is_unreachable(lake):
     }
 
 
+def test_nobody_of_a_person_or_household_that_is_too_large_is_sent_to(lake):
+    build(lake)
+    persons(lake, "anna")
+    households(lake, {p: f"hh_{p}" for p in PEOPLE}, "dan")
+    _, decided = materialize(lake)
+    assert {p: decided[p]["reason"] for p in ("anna", "dan", "eve")} == {
+        "anna": "quarantined",
+        "dan": "quarantined",
+        "eve": "in",
+    }
+
+
 def test_without_scores_nobody_is_eligible_and_the_day_is_missing(lake):
     build(lake)
     scored(lake, {})
@@ -153,6 +166,8 @@ def test_ids_that_are_no_customers_take_nobodys_place(lake, asked, members):
 
 def test_the_check_bites_when_a_suppressed_or_unconsented_customer_gets_in(lake):
     build(lake)
+    persons(lake, "gus")
+    households(lake, {p: f"hh_{p}" for p in PEOPLE}, "hal")
     write(lake, CUSTOMER_ENDPOINTS, *(endpoint(p) for p in PEOPLE if p != "finn"), endpoint("finn", active=False))
     suppressed = suppressed_channels(lake)
     about = {"household_id": "h", "reason": "in", "holdout_draw": 0.5, "as_of": None}
@@ -162,13 +177,15 @@ def test_the_check_bites_when_a_suppressed_or_unconsented_customer_gets_in(lake)
         about | {"customer_id": "dan", "state": "in", "channels": ["sms"]},  # consents to e-mail only
         about | {"customer_id": "eve", "state": "in", "channels": []},
         about | {"customer_id": "finn", "state": "in", "channels": ["email"]},  # no address that can be written to
+        about | {"customer_id": "gus", "state": "in", "channels": ["email"]},  # a person of too many customers
+        about | {"customer_id": "hal", "state": "in", "channels": ["email"]},  # a household of too many persons
         about | {"customer_id": "anna", "state": "in", "channels": ["email"]},  # rightly in
         about | {"customer_id": "bo", "state": "out", "channels": ["email"]},  # wrong, but not in
     ]
     decided = pa.Table.from_pylist(smuggled, pa.schema([f.with_nullable(True) for f in TABLE.schema]))
     wrong = wrong_members(lake, decided, suppressed)
-    assert wrong == {"unconsented": 2, "suppressed": 1, "no_channel": 1, "no_address": 2}
-    results = {c.check_name: c.passed for c in checks(decided, population=7, wrong=wrong)}
+    assert wrong == {"unconsented": 2, "suppressed": 1, "no_channel": 1, "no_address": 2, "quarantined": 2}
+    results = {c.check_name: c.passed for c in checks(decided, population=9, wrong=wrong)}
     assert results == {"may_be_reached": False, "reasons_sum_to_the_population": True, "keys_unique": False}
     assert not checks(decided, population=8, wrong={})[1].passed
 

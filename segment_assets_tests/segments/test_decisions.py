@@ -20,10 +20,19 @@ def facts(found):
     )
 
 
-def decided(consented=(), suppressed=(), active=(), scores=None, asked=(), draws=None, holdout=0.5, channels=CHANNELS):
+def decided(
+    consented=(), suppressed=(), active=(), scores=None, asked=(), draws=None, holdout=0.5, channels=CHANNELS, crowd=()
+):
     scores = scores if scores is not None else dict.fromkeys(IDS, 0.9)
     return decide(
-        pa.table({"customer_id": IDS, "household_id": IDS, "holdout_draw": draws or [0.9] * len(IDS)}),
+        pa.table(
+            {
+                "customer_id": IDS,
+                "household_id": IDS,
+                "quarantined": [c in crowd for c in IDS],
+                "holdout_draw": draws or [0.9] * len(IDS),
+            }
+        ),
         channels,
         Reach(facts(consented), facts(suppressed), facts(active)),
         pa.table(
@@ -65,6 +74,13 @@ def test_each_reason_explains_the_customer_it_should():
         "c4": "below_threshold",
         "c5": "holdout",
     }
+
+
+def test_whom_identity_put_in_quarantine_is_out_whatever_the_score():
+    everyone = every("email")
+    table = decided(everyone - {("c1", "email")}, (), everyone, asked=IDS, crowd={"c0", "c1"})
+    assert reasons(table) | {"c0": "quarantined", "c1": "no_consent"} == reasons(table)
+    assert counts(table)["in"] == len(IDS) - 2
 
 
 def test_missing_consent_is_no_consent():

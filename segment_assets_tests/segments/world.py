@@ -52,9 +52,7 @@ def build(lake: Lake) -> None:
     write(lake, CUSTOMER_ENDPOINTS, *(endpoint(p, active=p != "hal") for p in PEOPLE))
     write(lake, CONSENT_STATE, *(consent(p, "denied" if p == "bo" else "granted") for p in PEOPLE))
     write(lake, ENGAGEMENT_EVENTS, unsubscribe("cleo"))
-    write(
-        lake, PERSONS, *({"customer_id": p, "person_id": f"per_{p}", "rule": "alone", "customers": 1} for p in PEOPLE)
-    )
+    persons(lake)
     households(lake, {p: f"hh_{p}" for p in PEOPLE})
     scored(lake, SCORES)
     write(lake, WITH_FEATURES, *(feature(p, i) for i, p in enumerate(PEOPLE)))
@@ -84,16 +82,17 @@ def unsubscribe(customer: str, channel: str | None = "email") -> dict:
     }  # fmt: skip
 
 
-def person(customer: str) -> dict:
-    return {"customer_id": customer, "person_id": f"per_{customer}", "rule": "alone", "customers": 1}
-
-
-def households(lake: Lake, of: dict[str, str]) -> None:
+def persons(lake: Lake, *quarantined: str) -> None:
+    rules = {p: "quarantined" if p in quarantined else "alone" for p in PEOPLE}
     write(
-        lake,
-        HOUSEHOLDS,
-        *({"person_id": f"per_{p}", "household_id": h, "rule": "alone", "persons": 1} for p, h in of.items()),
+        lake, PERSONS, *({"customer_id": p, "person_id": f"per_{p}", "rule": rules[p], "customers": 1} for p in PEOPLE)
     )
+
+
+def households(lake: Lake, of: dict[str, str], *quarantined: str) -> None:
+    rules = {p: "quarantined" if p in quarantined else "alone" for p in of}
+    found = ({"person_id": f"per_{p}", "household_id": h, "rule": rules[p], "persons": 1} for p, h in of.items())
+    write(lake, HOUSEHOLDS, *found)
 
 
 def scored(lake: Lake, scores: dict[str, float]) -> None:

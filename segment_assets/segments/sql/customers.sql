@@ -1,5 +1,7 @@
--- Every customer with the household; whom identity does not know lives alone.
-SELECT c.customer_id, COALESCE(h.household_id, CONCAT('alone_', c.customer_id)) AS household_id
+-- Every customer with the household, and whether too many were taken for one person or household to believe it; whom
+-- identity does not know lives alone.
+SELECT c.customer_id, COALESCE(h.household_id, CONCAT('alone_', c.customer_id)) AS household_id,
+  COALESCE(p.rule = 'quarantined', FALSE) OR COALESCE(h.rule = 'quarantined', FALSE) AS quarantined
 FROM customers AS c
 LEFT JOIN persons AS p ON p.customer_id = c.customer_id
 LEFT JOIN households AS h ON h.person_id = p.person_id

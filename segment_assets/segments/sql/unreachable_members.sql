@@ -1,5 +1,5 @@
--- Members who may not be written to on a channel the segment gives them, found without the code that decided.
--- A member without any channel counts too. Must find nothing.
+-- Members who may not be written to on a channel the segment gives them, found without the code that decided. A member
+-- without any channel counts too, and one whose person or household is in quarantine. Must find nothing.
 WITH reached AS (
   SELECT customer_id, EXPLODE(channels) AS channel FROM decisions WHERE state = 'in'
 ),
@@ -41,6 +41,12 @@ wrong AS (
   FROM reached AS r
   LEFT ANTI JOIN customer_endpoints AS e ON e.customer_id = r.customer_id AND e.channel = r.channel
     AND e.active AND e.address_sha256 IS NOT NULL
+  UNION
+  SELECT d.customer_id, 'quarantined' AS reason
+  FROM decisions AS d
+  INNER JOIN persons AS p ON p.customer_id = d.customer_id
+  LEFT JOIN households AS h ON h.person_id = p.person_id
+  WHERE d.state = 'in' AND 'quarantined' IN (p.rule, h.rule)
   UNION
   SELECT customer_id, 'no_channel' AS reason FROM decisions WHERE state = 'in' AND SIZE(channels) = 0
 )
