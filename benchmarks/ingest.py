@@ -28,8 +28,9 @@ from benchmarks.watch import measured
 def ours(landing: Path, out: Path) -> int:
     """The pipeline's own code, as the assets call it."""
     from segment_assets.first_party import engagement, raw_events
-    from segment_assets.first_party.deliveries import event_objects, landing_days, load
+    from segment_assets.first_party.deliveries import event_objects, landing_days
     from segment_assets.first_party.formats.choice import format_of
+    from segment_assets.first_party.loading import load
     from segment_assets.first_party.tables import RAW_EVENTS
     from segment_assets.lake import FolderStore, Lake
     from segment_assets.lake.embedded import open_catalog

@@ -29,9 +29,10 @@ from segment_assets.first_party import (
     suppression_assets,
 )
 from segment_assets.first_party import customers as customer_records
-from segment_assets.first_party.deliveries import event_objects, load
+from segment_assets.first_party.deliveries import event_objects
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats.choice import format_of
+from segment_assets.first_party.loading import load
 from segment_assets.first_party.tables import (
     CUSTOMERS,
     ENGAGEMENT_EVENTS,

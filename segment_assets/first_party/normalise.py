@@ -13,10 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segment_assets.first_party import engagement, event_account, raw_events
-from segment_assets.first_party.deliveries import day_of, days_of, landing_days, load
+from segment_assets.first_party.deliveries import day_of, landing_days
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats.choice import format_of
+from segment_assets.first_party.loading import load
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS, QUARANTINED_RECORDS
+from segment_assets.first_party.undated import days_of
 from segment_assets.lake import Lake, StoredObject, Table
 from segment_assets.lake.embedded import open_catalog
 from segment_assets.lake.objects import FolderStore, printable

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_assets.first_party import staged_events
-from segment_assets.first_party.deliveries import Loaded
 from segment_assets.first_party.engagement import stale_days
+from segment_assets.first_party.loading import Loaded
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_RECORDS, RAW_EVENTS
 from segment_assets.lake import Lake, Table, Written, combined
 

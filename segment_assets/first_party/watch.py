@@ -11,10 +11,11 @@ from datetime import date
 from hashlib import sha256
 from typing import Any
 
-from segment_assets.first_party.deliveries import LandingDay, day_of, days_of, is_event, landing_days, weight
+from segment_assets.first_party.deliveries import LandingDay, day_of, is_event, landing_days, weight
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats import Format
 from segment_assets.first_party.tables import NO_DAY
+from segment_assets.first_party.undated import days_of
 from segment_assets.lake import ObjectStore, StoredObject
 from segment_assets.lake.arrivals import changed_days, day_part, fingerprint
 from segment_assets.landing_config import EventsLanding

@@ -5,8 +5,10 @@ import json
 from datetime import UTC, date, datetime
 
 from segment_assets.first_party import engagement, event_account, raw_events
-from segment_assets.first_party.deliveries import day_of, days_of, event_objects, landing_days, load
+from segment_assets.first_party.deliveries import day_of, event_objects, landing_days
 from segment_assets.first_party.formats.choice import format_of
+from segment_assets.first_party.loading import load
+from segment_assets.first_party.undated import days_of
 from segment_assets.landing_config import EventsLanding
 
 PINPOINT = EventsLanding()

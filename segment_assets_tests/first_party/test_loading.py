@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segment_assets.first_party import deliveries, engagement, staged_events
+from segment_assets.first_party import engagement, loading, staged_events
 from segment_assets.first_party.engagement import WINDOW, stale_days
 from segment_assets.first_party.engagement_days import Finer, divide
 from segment_assets.first_party.event_account import departures
@@ -23,8 +23,8 @@ from segment_assets.first_party.tables import (
 from segment_assets.first_party.vocabulary import NAMES
 from segment_assets.lake import FolderStore, Lake
 from segment_assets.lake.embedded import open_catalog
-from segment_assets_tests.first_party import loading
 from segment_assets_tests.first_party.loading import (
+    PINPOINT,
     days_in,
     event,
     load_days,
@@ -57,7 +57,7 @@ def test_empty_objects_and_the_error_prefix_are_ignored(lake, landing):
 
 def test_errors_below_the_events_prefix_are_ignored_too(landing):
     landing.write("events/errors/2026/01/03/00/x", text(event()))
-    where = loading.PINPOINT.model_copy(update={"errors_path": "events/errors/"})
+    where = PINPOINT.model_copy(update={"errors_path": "events/errors/"})
     assert days_in(landing, where) == {}
 
 
@@ -231,14 +231,14 @@ def test_several_processes_and_chunks_make_the_same_tables_as_one(tmp_path, land
     alone, together = (Lake(partial(open_catalog, tmp_path / name), tmp_path / "scratch") for name in ("one", "two"))
     load_days(alone, landing)
     normalise(alone)
-    monkeypatch.setattr(deliveries, "CHUNK", 30_000)
-    monkeypatch.setattr(deliveries, "PART", 10_000)
+    monkeypatch.setattr(loading, "CHUNK", 30_000)
+    monkeypatch.setattr(loading, "PART", 10_000)
     monkeypatch.setattr(engagement, "CHUNK", 80)
     monkeypatch.setattr(engagement, "PART", 30)
     if large:  # than what is read, or put in order, at once
-        monkeypatch.setattr(deliveries, "PART", 1_000)
-        monkeypatch.setattr(deliveries, "WHOLE_DAY", 5_000)
-        monkeypatch.setattr(deliveries, "SHARE", 2_000)
+        monkeypatch.setattr(loading, "PART", 1_000)
+        monkeypatch.setattr(loading, "WHOLE_DAY", 5_000)
+        monkeypatch.setattr(loading, "SHARE", 2_000)
         monkeypatch.setattr(engagement, "WHOLE_DAY", 20)
         monkeypatch.setattr(engagement, "AT_ONCE", 25)
     if "divided" in large:
@@ -255,8 +255,8 @@ def test_several_processes_and_chunks_make_the_same_tables_as_one(tmp_path, land
 
 
 def test_a_large_day_in_one_object_has_a_version_of_its_own(lake, landing, monkeypatch):
-    monkeypatch.setattr(deliveries, "WHOLE_DAY", 100)
-    monkeypatch.setattr(deliveries, "SHARE", 100)
+    monkeypatch.setattr(loading, "WHOLE_DAY", 100)
+    monkeypatch.setattr(loading, "SHARE", 100)
     put(landing, 1, "a", *(event(number=n) for n in range(20)))
     load_days(lake, landing)
     normalise(lake)

@@ -18,8 +18,9 @@ from segment_assets.first_party import (
     raw_events,
     suppression_lists,
 )
-from segment_assets.first_party.deliveries import event_objects, load
+from segment_assets.first_party.deliveries import event_objects
 from segment_assets.first_party.formats.choice import format_of
+from segment_assets.first_party.loading import load
 from segment_assets.first_party.tables import CONSENT_STATE, RAW_EVENTS, SUPPRESSION_ENTRIES
 from segment_assets.lake import FolderStore
 from segment_assets.operations.refresh import PROCESS_TAG, fail_abandoned_runs

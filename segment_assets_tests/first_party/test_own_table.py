@@ -10,12 +10,13 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from segment_assets.first_party import deliveries, tabular
-from segment_assets.first_party.deliveries import event_objects, load
+from segment_assets.first_party import loading, tabular, undated
+from segment_assets.first_party.deliveries import event_objects
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.event_account import perhaps_suppressions
 from segment_assets.first_party.formats.choice import format_of
 from segment_assets.first_party.formats.own_table import OwnTable
+from segment_assets.first_party.loading import load
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_RECORDS, RAW_EVENTS
 from segment_assets.first_party.vocabulary import own_name
 from segment_assets.lake import FolderStore, Lake
@@ -226,7 +227,7 @@ def test_however_many_chunks_the_days_make_each_object_is_read_once(lake, landin
     days = days_in(store, WHERE)
     assert store.reads == ["events/a.csv", "events/b.csv"]
     store.reads.clear()
-    monkeypatch.setattr(deliveries, "CHUNK", 2_000)
+    monkeypatch.setattr(loading, "CHUNK", 2_000)
     wanted = [date.fromisoformat(day) for day in days]
     loaded = list(load(store, format_of(WHERE), event_objects(store, WHERE), wanted, lake.scratch))
     assert len(loaded) > 5
@@ -247,8 +248,8 @@ def test_chunks_pieces_and_processes_change_nothing(tmp_path, landing, monkeypat
     whole, cut = (Lake(partial(open_catalog, tmp_path / n), tmp_path / n / "scratch") for n in ("whole", "cut"))
     load_days(whole, landing, where=WHERE)
     monkeypatch.setattr(tabular, "AT_ONCE", 30)
-    monkeypatch.setattr(deliveries, "CHUNK", 2_000)
-    monkeypatch.setattr(deliveries, "PART", 1_000)
+    monkeypatch.setattr(loading, "CHUNK", 2_000)
+    monkeypatch.setattr(undated, "MUCH", 1_000)
     load_days(cut, landing, where=WHERE)
     for table in (RAW_EVENTS, QUARANTINED_RECORDS, ARRIVAL_DAYS):
         assert cut.state(table).version == whole.state(table).version
