@@ -90,7 +90,7 @@ def _stale_blocked_and_old(
     )
     def tell_stale_and_blocked(
         context: dg.SensorEvaluationContext, monitor: dg.ResourceParam[Monitor]
-    ) -> dg.SensorResult | dg.SkipReason:
+    ) -> dg.SensorResult:
         """Tell people once when an asset is stale, a blocking check failed, or data is too old; monitors every time."""
         ages = current_ages(context.instance, allowed_ages(config, specs))
         found = [*failed(context.instance, specs, blocking), *old(ages)]
@@ -100,12 +100,14 @@ def _stale_blocked_and_old(
         tell([now[name] for name in sorted(new)], config.alerts, context.log)
         owed = _announced(context, monitor, {name: now[name] for name in sorted(now) if name in new | owed})
         _counted(context, monitor, sum(a.kind == "stale" for a in found), ages)
-        context.update_cursor(json.dumps({"told": sorted(now), "owed": sorted(owed)}))
+        cursor = json.dumps({"told": sorted(now), "owed": sorted(owed)})
         turned = {name.removeprefix("old_data ") for name in now.keys() ^ told}
         answers = evaluations(ages, turned | not_evaluated(context.instance, ages))
-        if not answers:
-            return dg.SkipReason(f"nothing new; {len(now)} known problems" if now else "all is well")
-        return dg.SensorResult(asset_events=answers, cursor=context.cursor)
+        if answers:
+            return dg.SensorResult(asset_events=answers, cursor=cursor)
+        return dg.SensorResult(
+            skip_reason=f"nothing new; {len(now)} known problems" if now else "all is well", cursor=cursor
+        )
 
     return tell_stale_and_blocked
 

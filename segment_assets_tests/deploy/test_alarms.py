@@ -45,8 +45,7 @@ def tick(watched: Watched, instance: dg.DagsterInstance, cursor: str | None = No
     spec = dg.AssetSpec("customers", freshness_policy=fresh_within(timedelta(days=1)))
     [sensor] = [s for s in sensors(load(SMALL_SEGMENTATION), [spec], []) if s.name == "tell_stale_and_blocked"]
     with dg.build_sensor_context(instance, cursor, resources={"monitor": watched.monitor}) as context:
-        sensor(context)
-        return context.cursor
+        return sensor.evaluate_tick(context).cursor
 
 
 def goes_stale(instance: dg.DagsterInstance) -> None:

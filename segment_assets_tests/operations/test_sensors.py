@@ -27,14 +27,14 @@ def named(name: str, **settings: object) -> dg.SensorDefinition:
     return found
 
 
-def tick(instance: dg.DagsterInstance, cursor: str | None) -> tuple[list[str], str | None]:
+def tick(instance: dg.DagsterInstance, cursor: str | None, **settings: object) -> tuple[list[str], str | None]:
     """Assets whose data age a tick evaluates, and the next cursor."""
     with dg.build_sensor_context(instance, cursor, resources={"monitor": Nobody()}) as context:
-        result = named("tell_stale_and_blocked")(context)
-        events = result.asset_events if isinstance(result, dg.SensorResult) else []
-        for event in events:
+        # As the daemon does: the function alone says nothing of what Dagster refuses of its result.
+        result = named("tell_stale_and_blocked", **settings).evaluate_tick(context)
+        for event in result.asset_events:
             instance.report_runless_asset_event(event)
-        return [event.asset_key.to_user_string() for event in events], context.cursor
+        return [event.asset_key.to_user_string() for event in result.asset_events], result.cursor
 
 
 def test_the_data_age_of_what_the_daemon_built_is_evaluated_once_after_each_build() -> None:
@@ -47,6 +47,17 @@ def test_the_data_age_of_what_the_daemon_built_is_evaluated_once_after_each_buil
                 asked.append(evaluated)
         assert asked == [["customers"], [], ["customers"], []]
         assert not_evaluated(instance, AGES) == set()
+
+
+def test_a_problem_is_told_once_however_often_the_daemon_looks(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    command = [sys.executable, "-c", f"import sys; open({str(told)!r}, 'a').write(sys.stdin.read() + chr(10))"]
+    with dg.DagsterInstance.ephemeral() as instance:
+        cursor = None
+        for _ in range(3):
+            instance.report_runless_asset_event(BUILT)
+            _, cursor = tick(instance, cursor, alerts=Alerts(command=command))
+    assert [json.loads(line)["kind"] for line in told.read_text().splitlines()] == ["old_data"]
 
 
 def test_an_alert_of_a_failed_run_says_what_went_wrong(tmp_path: Path) -> None:
