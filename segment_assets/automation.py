@@ -18,10 +18,13 @@ from typing import Any
 import dagster as dg
 from pyiceberg.exceptions import CommitFailedException
 
+from segment_assets.left_behind import LeftBehind
+
 Condition = dg.AutomationCondition[Any]
 
-# One run for many days needs a parameter that 1.13 calls beta; a user can do nothing about that.
-warnings.filterwarnings("ignore", message="Parameter `(backfill_policy|include_sources)`", category=dg.BetaWarning)
+# One run for many days, and a condition of our own, need what 1.13 calls beta; a user can do nothing about that.
+_BETA = "Parameter `(backfill_policy|include_sources|use_user_code_server)`"
+warnings.filterwarnings("ignore", message=_BETA, category=dg.BetaWarning)
 
 OWNERS = ["team:marketing-data"]
 
@@ -34,6 +37,8 @@ _AC = dg.AutomationCondition
 _missing = (_AC.missing() & (_AC.missing().newly_true() | _AC.any_deps_updated())).with_label("never built")
 _code_changed: Condition = _AC.code_version_changed()
 _new_code = _code_changed.since_last_handled().with_label("new code or configuration")
+# Kept until it is asked for, once: an asset whose run failed is asked for again when something above it is built.
+_left_behind = (LeftBehind() & LeftBehind().newly_true().since(_AC.newly_requested())).with_label("left behind")
 _changed_version = _AC.any_deps_match(_AC.data_version_changed()).since_last_handled().with_label("changed data")
 # Below the gates a chain goes in one run: what is about to change counts as changed. A gate does not: it may come out
 # equal, and would drag everything along.
@@ -50,8 +55,10 @@ _ready = (
 _not_today = _AC.cron_tick_passed("0 0 * * *").since(_AC.newly_updated()).with_label("not yet today")
 
 # Gates react to changed data alone: what lies below may run in one run with what will be requested.
-at_a_gate: Condition = ((_missing | _changed_version | _new_code) & _ready).with_label("at a gate")
-on_changed_data: Condition = ((_missing | _changed_or_will | _new_code) & _ready).with_label("on changed data")
+at_a_gate: Condition = ((_missing | _changed_version | _new_code | _left_behind) & _ready).with_label("at a gate")
+on_changed_data: Condition = ((_missing | _changed_or_will | _new_code | _left_behind) & _ready).with_label(
+    "on changed data"
+)
 on_changed_data_once_a_day: Condition = (
     (_missing | ((_changed_or_will | _new_code) & _not_today)) & _ready
 ).with_label("on changed data, at most once a day")
@@ -63,7 +70,7 @@ _one_mapping = _AC.asset_matches(
     | _AC.will_be_requested(),
 ).with_label("events are of the mapping in force, and passed their checks")
 on_changed_data_of_one_mapping: Condition = (
-    (_missing | _changed_or_will | _new_code) & _ready & _one_mapping
+    (_missing | _changed_or_will | _new_code | _left_behind) & _ready & _one_mapping
 ).with_label("on changed data, of one mapping")
 
 

@@ -46,6 +46,8 @@ from segment_assets.promises import check_columns
 from segment_assets.reporting import Result, blocking, contract_check, contracts, report, spec_metadata
 from segment_assets.segmentation import Segmentation
 
+# Loading records and making events of them take turns: no day that lands meanwhile is judged by events it has not yet.
+EVENTS_POOL = "events"
 GROUP = "first_party"
 LANDING_EVENTS, LANDING_CUSTOMERS = dg.AssetKey("landing_events"), dg.AssetKey("landing_customers")
 RAW, EVENTS, PEOPLE = dg.AssetKey("raw_events"), dg.AssetKey("engagement_events"), dg.AssetKey("customers")
@@ -120,7 +122,7 @@ def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=RAW,
-        pool="raw_events",
+        pool=EVENTS_POOL,
         group_name=GROUP,
         kinds={"iceberg", "python"},
         owners=OWNERS,
@@ -173,7 +175,7 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=EVENTS,
-        pool="engagement_events",
+        pool=EVENTS_POOL,
         group_name=GROUP,
         kinds={"iceberg", "sql", "python"},
         owners=OWNERS,

@@ -35,6 +35,7 @@ def _automation() -> dg.SensorDefinition:
         target=dg.AssetSelection.all(),
         default_status=RUNNING,
         minimum_interval_seconds=5,
+        use_user_code_server=True,  # of Dagster's own conditions alone another process could judge
         description="Asks every asset's automation condition whether it must be built.",
     )
 

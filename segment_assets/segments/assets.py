@@ -15,7 +15,7 @@ from segment_assets.reporting import Result, blocking, report, spec_metadata
 from segment_assets.segmentation import Segment, Segmentation
 from segment_assets.segments.build import decisions, ever_drawn, wrong_members
 from segment_assets.segments.decisions import counts
-from segment_assets.segments.holdout import former
+from segment_assets.segments.holdout import astray, former
 from segment_assets.segments.tables import (
     LISTS,
     REASONS,
@@ -60,6 +60,7 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
             ),
             blocking("reasons_sum_to_the_population", key, "Every customer has exactly one reason."),
             blocking("keys_unique", key, "No customer has two decisions."),
+            dg.AssetCheckSpec("control_as_asked", asset=key, description="About the share asked for is held out."),
         ],
     )
     def predictive_segment(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
@@ -70,12 +71,16 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
         as_of = lake.as_of(scores, FEATURES, CUSTOMERS, CONSENT_STATE, ENGAGEMENT_EVENTS)
         # First, so that a kill between the two loses no draw.
         gone = former(decided["customer_id"], ever_drawn(lake, name))
-        lake.write(former_draws(name), gone, context.run.run_id, as_of=as_of)
+        kept = gone.rename_columns(former_draws(name).schema.names)
+        lake.write(former_draws(name), kept, context.run.run_id, as_of=as_of)
         written = lake.write(table, decided, context.run.run_id, inputs=rests_on, as_of=as_of)
         found = counts(decided)
         return report(
             written,
-            checks=checks(decided, lake.state(CUSTOMERS).rows, wrong_members(lake, decided, suppressed)),
+            checks=[
+                *checks(decided, lake.state(CUSTOMERS).rows, wrong_members(lake, decided, suppressed)),
+                _control_as_asked(decided, segment.holdout),
+            ],
             purpose=segment.purpose,
             scored_but_no_customers=lake.state(scores).rows - len(decided["score"].drop_null()),
             **_shown(found, segment),
@@ -107,6 +112,13 @@ def checks(decided: pa.Table, population: int, wrong: Mapping[str, int]) -> list
             metadata={"repeated": decided.num_rows - distinct},
         ),
     ]
+
+
+def _control_as_asked(decided: pa.Table, holdout: float) -> dg.AssetCheckResult:
+    why = astray(decided, holdout)
+    return dg.AssetCheckResult(
+        check_name="control_as_asked", passed=not why, severity=dg.AssetCheckSeverity.WARN, description=why
+    )
 
 
 def _shown(found: Mapping[str, int], segment: Segment) -> dict[str, Any]:
