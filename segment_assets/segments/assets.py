@@ -48,7 +48,7 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
         group_name="segments",
         kinds={"iceberg", "python"},
         owners=OWNERS,
-        code_version=code_version("segments", segment, lists, code_version("people"), libraries=["duckdb"]),
+        code_version=code_version("segments", segment, lists, libraries=["duckdb"]),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data,
         metadata=spec_metadata(table) | {"purpose": segment.purpose},
