@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from segment_assets.automation import OWNERS, at_a_gate, code_version, fresh_within
 from segment_assets.lake import Lake, ObjectStore, Table, Written, combined
+from segment_assets.lake.arrivals import not_yet
 from segment_assets.reporting import Result, blocking, contract_check, contracts, report, spec_metadata
 from segment_assets.segmentation import Audience, Segmentation
 from segment_assets.third_party import contract as promises
@@ -70,7 +71,8 @@ def read_and_clean(store: ObjectStore, audience: Audience) -> Received:
         raise DeliveryError(
             f"{store.uri(audience.path)}: nothing was delivered; segmentation.yaml: audience.path names this place"
         )
-    _refuse_future(latest, datetime.now(UTC).date())
+    if why := not_yet(latest.objects[0].key, latest.as_of, datetime.now(UTC).date()):
+        raise DeliveryError(why)
     watch = promises.Watch(audience.contract, audience.phone_region) if audience.contract else None
     promised = [*(audience.contract.columns if audience.contract else ()), SYNTHETIC]
     seen = Seen()
@@ -98,15 +100,6 @@ def _refuse_unusable(place: str, cleaned: Cleaned, marked: int, audience: Audien
     if 0 < marked < cleaned.delivered:
         raise DeliveryError(
             f"{place}: {marked:,} of {cleaned.delivered:,} rows are marked as synthetic: deliver these or real ones"
-        )
-
-
-def _refuse_future(latest: delivery.Delivery, today: date) -> None:
-    """A delivery of a day to come would hide every real one until then. Where it is tomorrow, it may have begun."""
-    if latest.as_of and latest.as_of > today + timedelta(days=1):
-        raise DeliveryError(
-            f"{latest.objects[0].key}: its day, {latest.as_of}, is in the future, and would hide every delivery until "
-            "then; deliver it under the day on which it was made, and remove this one"
         )
 
 
