@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data
+from segment_assets.automation import OWNERS, again_if_overtaken, code_version, fresh_within, on_changed_data
 from segment_assets.lake import Lake
 from segment_assets.modelling import features as features_of
 from segment_assets.modelling import labels, leakage, left_out, matrix
@@ -37,6 +37,7 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=FEATURES_KEY,
+        pool="features",
         deps=sorted(set(made_by.values())),
         group_name="modelling",
         kinds={"iceberg", "sql"},
@@ -59,9 +60,11 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
 
         One row per customer and cutoff. Docs: docs/features.md.
         """
+        before, as_of = lake.state(FEATURES), features_of.as_of(lake, config)
         built, too_large = features_of.build(lake, config), left_out.warnings(lake)
         untimed = leakage.untimed_sources(built.trace.values, made_by)
-        written = lake.write(built.table, built.rows, context.run.run_id, as_of=features_of.as_of(lake, config))
+        with again_if_overtaken():
+            written = lake.write(built.table, built.rows, context.run.run_id, as_of=as_of, replacing=before)
         return report(
             written,
             trace=built.trace,
@@ -98,6 +101,7 @@ def _training_examples(config: Segmentation, name: str, target: Target) -> dg.As
 
     @dg.asset(
         key=key,
+        pool=key.to_user_string(),
         deps=[FEATURES_KEY, _MADE_BY["engagement_events"], _MADE_BY["customers"]],
         group_name="modelling",
         kinds={"iceberg", "sql"},
@@ -118,8 +122,10 @@ def _training_examples(config: Segmentation, name: str, target: Target) -> dg.As
         ],
     )
     def examples(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
+        before, as_of = lake.state(table), lake.as_of(FEATURES)
         built = labels.build(lake, name, target)
-        written = lake.write(table, built.rows, context.run.run_id, as_of=lake.as_of(FEATURES))
+        with again_if_overtaken():
+            written = lake.write(table, built.rows, context.run.run_id, as_of=as_of, replacing=before)
         leaks = leakage.leaks(matrix.examples(lake, name))
         return report(
             written,
