@@ -51,9 +51,12 @@ format: $(READY) ## mend what ruff can mend
 bench: $(READY) ## time and peak memory of each step at two sizes; ingest, sensor and clean room beside their peers
 	@$(BIN)/python -m benchmarks
 
-lock: $(READY) ## renew requirements.lock (needs uv)
-	@uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --no-strip-extras \
-	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements.lock
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --no-strip-extras \
+  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q
+
+lock: $(READY) ## renew requirements.lock, and of its packages those of the image in deploy/ (needs uv)
+	@$(COMPILE) --all-extras -o requirements.lock
+	@$(COMPILE) --extra aws --extra build --no-annotate -c requirements.lock -o deploy/requirements.lock
 
 clean: ## remove everything that was built: .venv and .home
 	@rm -rf .venv .home
