@@ -50,7 +50,8 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
         metadata=spec_metadata(table),
         description=(
             f"The model that predicts {name}: chosen and tested out of time, beside simple baselines.\n\n"
-            "A challenger takes its place only if it beats the best baseline and is not worse than it. "
+            "A challenger takes its place only if it beats the best baseline and is not worse than the "
+            "model in service. "
             "The table holds what every contender would have said at the test cutoffs. Docs: docs/models.md."
         ),
     )
