@@ -49,7 +49,6 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
         check_specs=[
             blocking("no_feature_after_cutoff", FEATURES_KEY, "No row rests on anything known at or after its cutoff"),
             blocking("only_timed_sources", FEATURES_KEY, "Every column comes from facts with a known time"),
-            blocking("keys_unique", FEATURES_KEY, "One row per customer and cutoff"),
             dg.AssetCheckSpec(
                 "every_value_is_summed", asset=FEATURES_KEY, description="No value is too large for sums"
             ),
@@ -58,7 +57,7 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
     def features(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
         """What was known of each customer before each cutoff: what they did, how lately, and what the partner says.
 
-        One row per customer and cutoff. Docs: docs/features.md.
+        One row per customer and cutoff: a run that made two would fail, and write nothing. Docs: docs/features.md.
         """
         before, as_of = lake.state(FEATURES), features_of.as_of(lake, config)
         built, too_large = features_of.build(lake, config), left_out.warnings(lake)
@@ -80,8 +79,6 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
                     passed=not untimed,
                     metadata={"columns": ", ".join(f"{leak.feature}: {leak.detail}" for leak in untimed) or "none"},
                 ),
-                # Lake.write refuses repeated keys, and writes nothing then.
-                dg.AssetCheckResult(check_name="keys_unique", passed=True, metadata={"rows": written.rows}),
                 dg.AssetCheckResult(
                     check_name="every_value_is_summed",
                     passed=not too_large,
@@ -118,7 +115,6 @@ def _training_examples(config: Segmentation, name: str, target: Target) -> dg.As
         check_specs=[
             blocking("can_be_trained", key, "Enough cutoffs, and enough of either outcome, to learn from"),
             blocking("no_leakage", key, "No feature gives the label away"),
-            blocking("keys_unique", key, "One example per customer and cutoff"),
         ],
     )
     def examples(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
@@ -141,7 +137,6 @@ def _training_examples(config: Segmentation, name: str, target: Target) -> dg.As
                     passed=not leaks,
                     metadata={"leaks": "; ".join(f"{leak.feature}: {leak.detail}" for leak in leaks) or "none"},
                 ),
-                dg.AssetCheckResult(check_name="keys_unique", passed=True, metadata={"rows": written.rows}),
             ],
             base_rate=built.evidence.positives / max(1, built.evidence.examples),
             outcomes_known_after_days=built.evidence.late.days,

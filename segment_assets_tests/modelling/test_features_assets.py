@@ -38,7 +38,7 @@ def test_features_and_examples_are_built_checked_and_described(lake: Lake):
     result = materialize(lake, some_months())
     assert result.success
     assert all(e.passed for e in checks(result).values())
-    assert len(checks(result)) == 7
+    assert len(checks(result)) == 5
     [made] = result.asset_materializations_for_node("features")
     lineage = made.metadata["dagster/column_lineage"].value
     assert (
