@@ -6,6 +6,7 @@ comes out equal wakes nothing.
 
 import hashlib
 import json
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,12 +33,7 @@ OWNERS = ["team:marketing-data"]
 # What of the ground floor decides the content of tables: how addresses are hashed, what consent says, SQL as it is
 # rendered, how CSV is cut, which day an object is of. The lake keeps what it is given. `people` imports `sql`, and is
 # before it.
-_FLOOR = {
-    "segment_assets.people": "people",
-    "segment_assets.sql": "sql",
-    "segment_assets.separated": "separated.py",
-    "segment_assets.lake.arrivals": "lake/arrivals.py",
-}
+_FLOOR = {"people": "people", "sql": "sql", "separated": "separated.py", "lake.arrivals": "lake/arrivals.py"}
 
 # Arrival days are dynamic partitions: they end where the data ends, and a new day needs no reload of the code.
 arrival_days = dg.DynamicPartitionsDefinition(name="arrival_days")
@@ -161,7 +157,8 @@ def _sources(step: str) -> list[tuple[str, bytes]]:
     package = resources.files("segment_assets")
     found = _within(package / step, step)
     for name, path in _FLOOR.items():
-        if any(name.encode() in source for source in found.values()):
+        imported = re.compile(rf"segment_assets(\.| import .*\b){re.escape(name)}\b".encode())
+        if any(imported.search(source) for source in found.values()):
             found |= _within(package / path, path)
     return sorted(found.items())
 

@@ -29,7 +29,7 @@ def test_new_code_of_the_ground_floor_is_new_code_of_each_step_it_decides_for(tm
     changed = {
         "people/addresses.py": people,
         "people/sql/said_consent.sql": people,
-        "sql/query.py": people | {"clean_room", "modelling"},
+        "sql/query.py": people | {"clean_room", "modelling", "activation", "dashboards"},
         "separated.py": read,
         "lake/arrivals.py": read,
         "lake/private.py": set[str](),
