@@ -6,6 +6,7 @@ comes out equal wakes nothing.
 
 import hashlib
 import json
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from datetime import timedelta
 from importlib import resources
 from importlib.metadata import version
 from importlib.resources.abc import Traversable
+from itertools import chain
 from typing import Any
 
 import dagster as dg
@@ -27,6 +29,11 @@ _BETA = "Parameter `(backfill_policy|include_sources|use_user_code_server)`"
 warnings.filterwarnings("ignore", message=_BETA, category=dg.BetaWarning)
 
 OWNERS = ["team:marketing-data"]
+
+# What of the ground floor decides the content of tables: how addresses are hashed, what consent says, SQL as it is
+# rendered, how CSV is cut, which day an object is of. The lake keeps what it is given. `people` imports `sql`, and is
+# before it.
+_FLOOR = {"people": "people", "sql": "sql", "separated": "separated.py", "lake.arrivals": "lake/arrivals.py"}
 
 # Arrival days are dynamic partitions: they end where the data ends, and a new day needs no reload of the code.
 arrival_days = dg.DynamicPartitionsDefinition(name="arrival_days")
@@ -104,8 +111,9 @@ def fresh_within(window: timedelta) -> dg.FreshnessPolicy:
 def again_if_overtaken() -> Iterator[None]:
     """Begin the asset anew where another run wrote its tables since it began: that one may have read more.
 
-    Each asset that reads and then writes has a pool of its own, in which its runs wait for one another; this is for a
-    run that no pool holds back, such as one of another instance.
+    Each asset that replaces a table by what it read has a pool, in which its runs wait for one another; this is for a
+    run that no pool holds back, such as one of another instance. Clean-room results and hand-offs have none: the log of
+    queries and the ledger, to which they add, say what was done.
     """
     try:
         yield
@@ -114,7 +122,9 @@ def again_if_overtaken() -> Iterator[None]:
 
 
 def code_version(step: str, *parts: Any, libraries: Sequence[str] = ()) -> str:
-    """Hash of a step's own source, of the configuration it reads, and of the libraries its result depends on.
+    """Hash of a step's source, of the configuration it reads, and of the libraries its result depends on.
+
+    The source is the step's own, and what it imports of the ground floor that decides the content of tables.
 
     Args:
         step: the step's package name, such as `modelling`.
@@ -122,8 +132,8 @@ def code_version(step: str, *parts: Any, libraries: Sequence[str] = ()) -> str:
         libraries: distribution names.
     """
     digest = hashlib.sha256()
-    for path in _sources(resources.files("segment_assets") / step):
-        digest.update(path.name.encode() + path.read_bytes())
+    for path, source in _sources(step):
+        digest.update(path.encode() + source)
     for part in parts:
         plain = part.model_dump(mode="json") if hasattr(part, "model_dump") else part
         digest.update(json.dumps(plain, sort_keys=True, default=str).encode())
@@ -142,11 +152,19 @@ def events_version(landing: Any) -> str:
     return code_version("first_party", mapping, libraries=["msgspec", "pyarrow", "phonenumbers"])
 
 
-def _sources(folder: Traversable) -> list[Traversable]:
-    found: list[Traversable] = []
-    for path in sorted(folder.iterdir(), key=lambda p: p.name):
-        if path.is_dir() and not path.name.startswith("__"):
-            found += _sources(path)
-        elif path.name.endswith((".py", ".sql")):
-            found.append(path)
-    return found
+def _sources(step: str) -> list[tuple[str, bytes]]:
+    """Path and content of a step's modules and SQL, and of what they import of the ground floor, by path."""
+    package = resources.files("segment_assets")
+    found = _within(package / step, step)
+    for name, path in _FLOOR.items():
+        imported = re.compile(rf"segment_assets(\.| import .*\b){re.escape(name)}\b".encode())
+        if any(imported.search(source) for source in found.values()):
+            found |= _within(package / path, path)
+    return sorted(found.items())
+
+
+def _within(place: Traversable, path: str) -> dict[str, bytes]:
+    if not place.is_dir():
+        return {path: place.read_bytes()} if path.endswith((".py", ".sql")) else {}
+    parts = (_within(part, f"{path}/{part.name}") for part in place.iterdir() if part.name != "__pycache__")
+    return dict(chain.from_iterable(part.items() for part in parts))

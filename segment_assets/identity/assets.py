@@ -1,10 +1,12 @@
 """Step 6 in Dagster: who is the same person, who lives together, and a graph to look it up."""
 
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data
+from segment_assets.automation import OWNERS, again_if_overtaken, code_version, fresh_within, on_changed_data
 from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS, CUSTOMERS
 from segment_assets.identity import invariants
 from segment_assets.identity.edges import guarded_identifiers, identity_edges
@@ -15,7 +17,7 @@ from segment_assets.identity.persons import Resolved, resolve_persons
 from segment_assets.identity.port import GraphStore
 from segment_assets.identity.snapshot import take_snapshot
 from segment_assets.identity.tables import HOUSEHOLD_ALIAS, HOUSEHOLDS, IDENTITY_EDGES, PERSON_ALIAS, PERSONS
-from segment_assets.lake import Lake, Table
+from segment_assets.lake import Lake, Table, Written
 from segment_assets.reporting import Result, as_of_text, blocking, report, spec_metadata
 from segment_assets.segmentation import Segmentation
 
@@ -34,6 +36,7 @@ def _edges(config: Segmentation) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=EDGES_KEY,
+        pool="identity_edges",
         group_name="identity",
         kinds={"iceberg", "sql"},
         owners=OWNERS,
@@ -52,8 +55,10 @@ def _edges(config: Segmentation) -> dg.AssetsDefinition:
         """
         if key.origin == "development":
             context.log.warning("identity: keyed with the public development key; docs/identity.md says how to set one")
+        stood, as_of = lake.state(IDENTITY_EDGES), lake.as_of(CUSTOMERS, CUSTOMER_ENDPOINTS)
         rows = identity_edges(lake, key)
-        written = lake.write(IDENTITY_EDGES, rows, context.run.run_id, as_of=lake.as_of(CUSTOMERS, CUSTOMER_ENDPOINTS))
+        with again_if_overtaken():
+            written = lake.write(IDENTITY_EDGES, rows, context.run.run_id, as_of=as_of, replacing=stood)
         return report(
             written,
             checks=[dg.AssetCheckResult(check_name="identifiers_keyed", passed=invariants.only_keyed(rows))],
@@ -67,6 +72,7 @@ def _edges(config: Segmentation) -> dg.AssetsDefinition:
 def _persons(config: Segmentation) -> dg.AssetsDefinition:
     @dg.asset(
         key=PERSONS_KEY,
+        pool="persons",
         group_name="identity",
         kinds={"iceberg", "python"},
         owners=OWNERS,
@@ -83,11 +89,10 @@ def _persons(config: Segmentation) -> dg.AssetsDefinition:
     )
     def persons(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
         """Which customers are one and the same person, under an id that stays from run to run."""
+        stood = lake.states(PERSON_ALIAS, PERSONS)
         resolved, before = resolve_persons(lake), invariants.pairs(lake, PERSONS, "person_id")
         as_of = lake.as_of(CUSTOMERS, IDENTITY_EDGES)
-        # The aliases first: killed between the two, the next run finds both the old ids and what becomes of them.
-        lake.write(PERSON_ALIAS, resolved.aliases, context.run.run_id, as_of=as_of)
-        written = lake.write(PERSONS, resolved.rows, context.run.run_id, as_of=as_of)
+        written = _write(lake, stood, resolved, context.run.run_id, as_of)
         misplaced = invariants.customers_not_in_one_person(lake)
         largest = invariants.largest(lake, PERSONS, "person_id")
         return report(
@@ -106,6 +111,7 @@ def _persons(config: Segmentation) -> dg.AssetsDefinition:
 def _households(config: Segmentation) -> dg.AssetsDefinition:
     @dg.asset(
         key=HOUSEHOLDS_KEY,
+        pool="households",
         group_name="identity",
         kinds={"iceberg", "python"},
         owners=OWNERS,
@@ -122,10 +128,10 @@ def _households(config: Segmentation) -> dg.AssetsDefinition:
     )
     def households(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
         """Which persons live together, under an id that stays from run to run: a holdout keeps whole households out."""
+        stood = lake.states(HOUSEHOLD_ALIAS, HOUSEHOLDS)
         resolved, before = resolve_households(lake), invariants.pairs(lake, HOUSEHOLDS, "household_id")
         as_of = lake.as_of(PERSONS, IDENTITY_EDGES)
-        lake.write(HOUSEHOLD_ALIAS, resolved.aliases, context.run.run_id, as_of=as_of)
-        written = lake.write(HOUSEHOLDS, resolved.rows, context.run.run_id, as_of=as_of)
+        written = _write(lake, stood, resolved, context.run.run_id, as_of)
         misplaced = invariants.persons_not_in_one_household(lake)
         largest = invariants.largest(lake, HOUSEHOLDS, "household_id")
         return report(
@@ -171,6 +177,23 @@ def _graph(config: Segmentation) -> dg.AssetsDefinition:
         )
 
     return identity_graph
+
+
+def _write(lake: Lake, stood: Mapping[Table, Written], resolved: Resolved, run_id: str, as_of: date | None) -> Written:
+    """The aliases first: killed between the two, the next run finds both the old ids and what becomes of them.
+
+    Args:
+        lake: to write to.
+        stood: the table of aliases and that of the rows, as they were before they were read.
+        resolved: what is written.
+        run_id: recorded in the snapshots.
+        as_of: the oldest data time it rests on.
+    """
+    aliases, rows = stood
+    with again_if_overtaken():
+        lake.refuse_if_overtaken(stood)
+        lake.write(aliases, resolved.aliases, run_id, as_of=as_of, replacing=stood[aliases])
+        return lake.write(rows, resolved.rows, run_id, as_of=as_of, replacing=stood[rows])
 
 
 def _check(name: str, passed: bool, **counts: int) -> dg.AssetCheckResult:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 
 from segment_assets.lake.objects import StoredObject
 
@@ -67,6 +67,22 @@ def changed_days(now: Mapping[str, str], previous: Mapping[str, str]) -> dict[st
     gone = dict.fromkeys((d for d in previous if d not in now), fingerprint(()))
     every = dict(now) | gone
     return {day: every[day] for day in sorted(every) if previous.get(day) != every[day]}
+
+
+def not_yet(key: str, day: date | None, today: date) -> str | None:
+    """Why the latest delivery can't be it: one of a day to come would hide every real one until then.
+
+    Args:
+        key: one of its objects.
+        day: the day its keys name; None where they name none.
+        today: of the clock; where it was delivered it may be tomorrow.
+    """
+    if day is None or day <= today + timedelta(days=1):
+        return None
+    return (
+        f"{key}: its day, {day}, is in the future, and would hide every delivery until then; deliver it under the day "
+        "on which it was made, and remove this one"
+    )
 
 
 def _arrival(key: str) -> tuple[date, int | None] | None:

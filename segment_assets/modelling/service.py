@@ -54,7 +54,15 @@ class Training:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An evaluation ready to be written and shown."""
+    """An evaluation ready to be written and shown.
+
+    Attributes:
+        rows: rows of `model_evaluation`.
+        markdown: what is in service, every contender's metrics, and why, for people.
+        beats_baselines: whether the model is better than the best single number, by the interval.
+        reasons: of the contest's verdict, in words.
+        in_service: version of the model in service.
+    """
 
     rows: pa.Table
     markdown: str
@@ -65,7 +73,16 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores ready to be written, with their checks."""
+    """Scores ready to be written, with their checks.
+
+    Attributes:
+        rows: rows of `customer_scores`.
+        checks: name of a check -> whether it passed.
+        missing: features the model reads that are not there any more.
+        mean: of the scores; a probability, or a value in the target's unit.
+        stored: the model that scored.
+        where: what scored, such as this process or a job.
+    """
 
     rows: pa.Table
     checks: dict[str, bool]

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import dagster as dg
 import pytest
+from sqlglot import exp
 
 from segment_assets.contract_config import (
     ColumnPromise,
@@ -20,6 +21,7 @@ from segment_assets.first_party.event_account import account
 from segment_assets.landing_config import CustomersLanding, EventsLanding, EventTable, Landing
 from segment_assets.promises import broken, fresh, volume
 from segment_assets.segmentation import ConfigError, Segmentation, Target
+from segment_assets.sql import load
 from segment_assets_tests.first_party.loading import event, load_days, normalise, put
 
 DAY = date(2026, 1, 2)
@@ -247,3 +249,16 @@ def test_a_contract_is_no_part_of_the_mapping():
                  if isinstance(a, dg.AssetsDefinition)} for landing in (plain, strict)]  # fmt: skip
     changed = [key.to_user_string() for key in versions[0] if versions[0][key] != versions[1][key]]
     assert changed == ["engagement_events"]
+
+
+def test_what_the_account_counts_and_what_a_contract_limits_is_counted_alike():
+    def counted(name):
+        found = load("segment_assets.first_party", name).find_all(exp.Alias)
+        return {
+            a.alias: a.this.sql()
+            for a in found
+            if a.alias in contract_events.LIMITS and isinstance(a.this, exp.CountIf)
+        }
+
+    assert counted("event_account") == counted("event_days")
+    assert counted("event_days").keys() == set(contract_events.LIMITS)

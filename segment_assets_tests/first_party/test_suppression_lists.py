@@ -115,6 +115,14 @@ def test_a_list_that_is_not_configured_any_more_suppresses_nobody(lake, landing)
     assert suppressed_channels(lake, ["another"]).num_rows == suppressed_channels(lake).num_rows == 0
 
 
+def test_a_list_that_comes_back_was_not_read_until_it_is(lake, landing):
+    listed(lake, landing, "ann@example.org,")
+    suppression_lists.write(lake, suppression_lists.read(landing, {}, "US"), "without")
+    assert unread_lists(lake.inputs(SUPPRESSION_ENTRIES), ["stop"]) == ["stop"]
+    assert listed(lake, landing, "ann@example.org,") == [("ann", "email")]
+    assert unread_lists(lake.inputs(SUPPRESSION_ENTRIES), ["stop"]) == []
+
+
 def test_lines_that_list_nobody_are_kept_named_and_counted(lake, landing):
     lines = ["ann@example.org,", "ann@example.org,", "no address,", ",", "bob@example.org,12"]
     assert listed(lake, landing, *lines) == [("ann", "email"), ("bob", "email")]

@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from segment_assets.identity import invariants
 from segment_assets.identity.assets import assets
 from segment_assets.identity.embedded import LadybugGraph
 from segment_assets.identity.keys import KEY_VARIABLE, graph_key
@@ -144,3 +145,20 @@ def test_a_customer_lost_on_the_way_blocks_what_lies_below(
     assert failed == ["every_customer_is_one_person"]
     assert lake.state(HOUSEHOLDS).rows == 0
     assert lake.state(IDENTITY_EDGES).rows == 9
+
+
+def test_persons_of_an_older_reading_do_not_replace_those_of_a_newer_one(
+    config: Segmentation, lake: Lake, graph: LadybugGraph, monkeypatch: pytest.MonkeyPatch
+):
+    write_customers(lake, WORLD)
+    counted = invariants.pairs
+
+    def after_another(*asked: object) -> int:
+        monkeypatch.setattr(invariants, "pairs", counted)
+        write_customers(lake, WORLD | {"dan": ["email:dan@shop.io"]})
+        materialize(config, lake, graph)
+        return counted(*asked)
+
+    monkeypatch.setattr(invariants, "pairs", after_another)
+    materialize(config, lake, graph)
+    assert lake.read(PERSONS)["customer_id"].to_pylist() == ["ann 2", "ann@shop.io", "ben", "dan", "çem"]

@@ -99,7 +99,7 @@ def _of_phone(written: str | None) -> str | None:
 
 
 def suppresses(name: str, bounced: bool, feedback: str | None) -> bool:
-    """Whether nothing may be sent to the address any more; `not-spam` takes a complaint back."""
+    """Whether nothing may be sent to the address any more; `not-spam` is no complaint, and takes none back."""
     return (name in SUPPRESSION or (name == "reject" and bounced)) and feedback != "not-spam"
 
 
