@@ -377,6 +377,53 @@ def test_a_campaign_s_mail_has_the_outcome_of_ses_s_own(part, said):
     assert [e["outcome"] for e in events(campaign | part)] == [said]
 
 
+CAMPAIGN = {"campaign_event_timestamp": "2026-09-21T14:00:00Z", "channel": {"name": "EMAIL"}}
+LEFT = {"newTopicPreferences": {"unsubscribeAll": True}, "oldTopicPreferences": {"unsubscribeAll": False}}
+JOINED = {"newTopicPreferences": {"unsubscribeAll": False}, "oldTopicPreferences": {"unsubscribeAll": True}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "name"),
+    [
+        ("Subscription", {"subscription": LEFT}, "unsubscribe"),
+        ("Subscription", {"subscription": JOINED}, "subscribe"),
+        ("Subscription", {}, "unsubscribe"),
+        ("Unsubscribe", {}, "unsubscribe"),
+    ],
+)
+def test_who_unsubscribes_from_a_campaign_is_not_written_to_again(kind, part, name):
+    bare = CAMPAIGN | {"campaign_event_type": kind} | part
+    around = {"ObjectTypeName": "Campaign-Email", "EventTimestamp": "2026-09-21T14:00:01Z"}
+    for record in (bare, around | {"Object": bare}):
+        [event] = events(record)
+        assert (event["event_name"], event["is_suppression"]) == (name, name == "unsubscribe")
+        assert not event["is_engagement"]
+
+
+def test_a_campaign_s_record_is_connect_s_though_it_carries_ses_s_parts():
+    bounced = ses("Bounce", bounce={"bounceType": "Permanent", "bounceSubType": "General"})
+    campaign = CAMPAIGN | {"campaign_event_type": "Bounce", "campaign_id": "c", "segment_arn": "arn:s"}
+    texted = {"eventType": "TEXT_DELIVERED", "eventTimestamp": 1790000000000}
+    for parts, name in ((bounced, "bounce_hard"), (texted, "bounce_soft")):
+        [event] = events(parts | campaign)
+        assert (event["source"], event["event_name"]) == ("connect_campaign", name)
+        assert (event["campaign_id"], event["segment_ref"]) == ("c", "arn:s")
+
+
+@pytest.mark.parametrize(
+    ("channel", "kind", "name", "engagement"),
+    [
+        ("WHATSAPP", "delivered", "delivered", False),
+        ("WHATSAPP", "read", "read", True),
+        ("WHATSAPP", "failed", "fail", False),
+        ("SMS", "TEXT_DELIVERED", "delivered", False),
+    ],
+)
+def test_what_a_campaign_sends_to_a_telephone_is_engagement_only_where_somebody_acted(channel, kind, name, engagement):
+    [event] = events(CAMPAIGN | {"campaign_event_type": kind, "channel": {"name": channel}})
+    assert (event["event_name"], event["is_engagement"]) == (name, engagement)
+
+
 def tagged(record, **tags):
     return record | {"mail": record["mail"] | {"tags": tags}}
 
