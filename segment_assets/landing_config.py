@@ -23,7 +23,8 @@ class EventTable(Model):
     )
     metrics: dict[Name, str] = Field({}, description="metric name -> column with a number")
     decimal: Literal[".", ","] = Field(
-        ".", description='what stands before the fraction of its numbers; with "," points may part thousands: 1.234,50'
+        ".",
+        description='what stands before the fraction of numbers in texts; with "," points may part thousands: 1.234,50',
     )
     properties: dict[Name, str] = Field({}, description="property name -> column with a text")
     rename: dict[str, Name] = Field({}, description="value in the event column -> event name to use")

@@ -3,6 +3,7 @@ import json
 import os
 import re
 from datetime import date, datetime
+from decimal import Decimal
 from functools import partial
 
 import pyarrow as pa
@@ -23,6 +24,7 @@ from segment_assets.lake import FolderStore, Lake
 from segment_assets.lake.embedded import open_catalog
 from segment_assets.landing_config import EventsLanding, EventTable
 from segment_assets_tests.first_party.loading import days_in, load_days, normalise
+from segment_assets_tests.first_party.reading import parquet
 
 MAPPING = EventTable(
     customer="who",
@@ -395,12 +397,42 @@ def test_times_and_numbers_are_read_as_the_mapping_says_they_are_written(lake, l
 @pytest.mark.parametrize(
     ("decimal", "written", "reason"),
     [(".", "14,90", "not_a_number"), (",", "14.90", "not_a_number"), (",", "1.2345,6", "not_a_number"),
-     (",", "-1.234.567", None), (",", "0,5", None), (",", "14", None), (",", "1,2,3", "not_a_number")],
+     (",", "-1.234.567", None), (",", "0,5", None), (",", "14", None), (",", "1,2,3", "not_a_number"),
+     (",", "0.123", "not_a_number"), (",", "012.345", "not_a_number")],
 )  # fmt: skip
 def test_a_decimal_mark_is_declared_and_never_guessed(decimal, written, reason):
     form = OwnTable(EventTable(customer="who", time="when", event_name="x", metrics={"n": "n"}, decimal=decimal))
     [found] = [form.read("x", rows) for rows in form.pieces("x", f"who;when;n\nC1;2026-01-01;{written}\n".encode())]
     assert found.quarantined["reason"].to_pylist() == ([reason] if reason else [])
+
+
+AMOUNTS = [14.9, 1.234, 12.125, 1234.5, 1e-7, -0.5, 5.0]
+IN_JSON = b"".join(
+    json.dumps({"who": "C1", "when": "2026-01-01", "at": f"{n}", "n": amount}).encode()
+    for n, amount in enumerate(AMOUNTS)
+)
+IN_TEXTS = {"who": ["C1"] * 7, "when": ["2026-01-01"] * 7, "at": list("0123456")}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        IN_JSON,
+        parquet(**IN_TEXTS, n=AMOUNTS),
+        parquet(**IN_TEXTS, n=pa.array([Decimal(str(a)) for a in AMOUNTS], pa.decimal128(38, 10))),
+        b"who;when;at;n\nC1;2026-01-01;0;14,9\nC1;2026-01-01;1;1,234\nC1;2026-01-01;2;12,125\nC1;2026-01-01;3;1.234,5\n"
+        b"C1;2026-01-01;4;1e-7\nC1;2026-01-01;5;-0,5\nC1;2026-01-01;6;5\n",
+    ],
+    ids=["JSON", "doubles", "decimals", "CSV"],
+)
+def test_a_number_that_is_typed_has_no_decimal_mark_whatever_texts_have(lake, landing, content):
+    mapping = EventTable(customer="who", time="when", event_name="x", metrics={"n": "n"}, decimal=",")
+    where = EventsLanding(format="table", table=mapping)
+    landing.write("events/n", content)
+    load_days(lake, landing, where=where)
+    normalise(lake, where)
+    rows = sorted(lake.read(ENGAGEMENT_EVENTS).to_pylist(), key=lambda row: row["raw_ordinal"])
+    assert [dict(row["metrics"])["n"] for row in rows] == AMOUNTS
 
 
 @pytest.mark.parametrize("written", ["2026-01-01", "31.02.2026 05:22", "01.02.2026", "1790000000"])

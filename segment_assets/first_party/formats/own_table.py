@@ -30,8 +30,8 @@ from segment_assets.first_party.vocabulary import (
 from segment_assets.landing_config import EventTable
 
 PLACE = "landing.events.table"
-# Points that part thousands, where the decimal mark is a comma.
-_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(\.[0-9]{3})+(,[0-9]*)?")
+# Points that part thousands, where the decimal mark is a comma; nobody parts 0.123 so.
+_GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]*)?")
 
 Row = dict[str, str | None]
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -54,7 +54,8 @@ class OwnTable:
 
     def pieces(self, key: str, content: Content) -> Iterator[Rows]:
         """Some thousand rows at a time."""
-        return tabular.read(key, content, self.columns, PLACE, blank=True)
+        commas = self.mapping.metrics.values() if self.mapping.decimal == "," else ()
+        return tabular.read(key, content, self.columns, PLACE, blank=True, commas=commas)
 
     def read(self, key: str, rows: Rows) -> Delivered:
         """Every row; a row is good when it has a customer, an event, times of this century and numbers as metrics."""
