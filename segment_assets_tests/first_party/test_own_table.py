@@ -442,6 +442,16 @@ def test_a_time_that_is_not_written_as_declared_is_bad(written):
     assert found.quarantined["reason"].to_pylist() == ["bad_time"]
 
 
+def test_a_form_may_have_an_offset(lake, landing):
+    mapping = EventTable(customer="who", time="when", event_name="x", time_format="%d/%b/%Y:%H:%M:%S %z")
+    where = EventsLanding(format="table", table=mapping)
+    landing.write("events/log.csv", b"who,when\nC1,10/Oct/2026:23:55:36 -0700\n")
+    assert list(days_in(landing, where)) == ["2026-10-11"]
+    load_days(lake, landing, where=where)
+    normalise(lake, where)
+    assert [r["occurred_at"] for r in lake.read(ENGAGEMENT_EVENTS).to_pylist()] == [datetime(2026, 10, 11, 6, 55, 36)]
+
+
 @pytest.mark.parametrize("form", ["DD.MM.YYYY", "%d.%m.", "%H:%M", "%Y-%m", "%d.%m.%Y %Q"])
 def test_a_form_that_no_day_can_be_read_by_is_refused(form):
     with pytest.raises(ValueError, match="gives no day of a year"):
