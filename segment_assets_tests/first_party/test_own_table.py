@@ -358,20 +358,31 @@ def test_a_column_that_nobody_maps_costs_no_row_by_a_name_that_is_no_utf8(lake, 
 @pytest.mark.parametrize(
     ("written", "name"),
     [("unsubscribe", "unsubscribe"), ("Unsubscribe", "unsubscribe"), ("BOUNCE HARD", "bounce_hard"),
-     ("bounce-soft", "bounce_soft"), ("Complaint", "complaint"), ("Purchase", "app"), ("unsubscribed", "app")],
+     ("bounce-soft", "bounce_soft"), ("Complaint", "complaint"), ("Purchase", "app"), ("unsubscribed", "app"),
+     ("UN-SUBSCRIBE", "unsubscribe"), ("un_subscribe", "unsubscribe")],
 )  # fmt: skip
 def test_a_name_that_closes_a_channel_is_known_however_it_is_spelled(written, name):
     assert own_name(written) == name
 
 
 def test_names_that_sound_like_a_suppression_and_are_none_are_told(lake, landing):
-    kinds = ("Unsubscribe", "unsubscribed", "opt-out", "opt-out", "ORDER", "bounced dana@example.org")
+    kinds = ("Unsubscribe", "unsubscribed", "opt-out", "opt-out", "Un-Subscribed", "ORDER", "bounced dana@example.org")
     lines = ["who,when,what,paid,shop", *(f"C{n},2026-01-01,{kind},," for n, kind in enumerate(kinds))]
     landing.write("events/o.csv", "\n".join(lines).encode())
     load_days(lake, landing, where=WHERE)
     normalise(lake, WHERE)
     assert [r["event_name"] for r in lake.read(ENGAGEMENT_EVENTS).to_pylist() if r["is_suppression"]] == ["unsubscribe"]
-    assert perhaps_suppressions(lake) == {"opt-out": 2, "unsubscribed": 1}
+    assert perhaps_suppressions(lake, []) == {"Un-Subscribed": 1, "opt-out": 2, "unsubscribed": 1}
+    assert perhaps_suppressions(lake, ["unsubscribed", "Un-Subscribed"]) == {"opt-out": 2}
+
+
+def test_a_name_is_renamed_however_it_is_spelled_and_as_it_is_written_first():
+    names = {"opt-out": "unsubscribe", "re-order": "again", "reorder": "more"}
+    mapping = EventTable(customer="who", time="when", event="what", rename=names)
+    form = OwnTable(mapping)
+    written = ("opt-out", "OPT OUT", "Opt_Out", "re-order", "reorder", "Re Order", "opted")
+    found = [form.kind({"what": name}) for name in written]
+    assert found == [*["unsubscribe"] * 3, "again", "more", "again", "opted"]
 
 
 GERMAN = "\ufeffwer;wann;was;betrag\nC1;01.02.2026 05:22;Kauf;14,90\nC2;03.02.2026 17:00;Kauf;1.234,50\n".encode()

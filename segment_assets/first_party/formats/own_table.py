@@ -23,6 +23,7 @@ from segment_assets.first_party.vocabulary import (
     SUPPRESSION,
     Event,
     Origin,
+    letters,
     own_name,
     placed,
     to_columns,
@@ -49,6 +50,9 @@ class OwnTable:
 
     def __init__(self, mapping: EventTable) -> None:
         self.mapping = mapping
+        self._renamed: dict[str, str] = {}
+        for written, name in reversed(mapping.rename.items()):
+            self._renamed[letters(written)] = name
         named = (mapping.customer, mapping.time, mapping.event, mapping.received)
         self.columns = [*(n for n in named if n), *mapping.metrics.values(), *mapping.properties.values()]
 
@@ -82,7 +86,7 @@ class OwnTable:
 
     def _event(self, row: Row) -> Event:
         mapping = self.mapping
-        kind = self._kind(row)
+        kind = self.kind(row)
         name = own_name(kind)
         occurred = self._time(row[mapping.time]) or 0
         properties = ((name, row[column]) for name, column in mapping.properties.items())
@@ -102,11 +106,14 @@ class OwnTable:
             is_suppression=name in SUPPRESSION,
         )
 
-    def _kind(self, row: Row) -> str:
+    def kind(self, row: Row) -> str:
+        """The event's name: renamed as it is written, or else by its letters, the first of them that fits."""
         if self.mapping.event is None:
             return str(self.mapping.event_name)
         written = (row[self.mapping.event] or "").strip()
-        return self.mapping.rename.get(written, written)
+        if not self.mapping.rename or written in self.mapping.rename:
+            return self.mapping.rename.get(written, written)
+        return self._renamed.get(letters(written), written)
 
     def _received(self, row: Row, occurred: int) -> int:
         told = self._time(row[self.mapping.received]) if self.mapping.received else None
@@ -115,7 +122,7 @@ class OwnTable:
     def _arrived(self, row: Row) -> int:
         if row[self.mapping.customer] is None:
             raise MalformedError("missing_customer")
-        if not self._kind(row):
+        if not self.kind(row):
             raise MalformedError("missing_event")
         times = [self._time(row[c]) for c in (self.mapping.time, self.mapping.received) if c and row[c] is not None]
         if row[self.mapping.time] is None or None in times:
