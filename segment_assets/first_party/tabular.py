@@ -95,7 +95,7 @@ def _with_columns(key: str, found: Iterator[Rows], wanted: Collection[str], plac
                 )
             if not "".join(rows.names).isprintable():  # UTF-16, as Excel calls Unicode text; such names can't be shown
                 raise LandingError(f"segmentation.yaml: {place}: {key} is no UTF-8 in its first line: save it as UTF-8")
-            near = nearest_column(missing[0], rows.names)
+            near = nearest_column(missing[0], rows.names, wanted)
             another = "" if len(missing) < len(wanted) else _NO_TABLE
             raise LandingError(f'segmentation.yaml: {place}: {key} has no column "{missing[0]}" {near}{another}')
         if twice := [name for name in wanted if rows.names.count(name) > 1]:
@@ -239,6 +239,9 @@ def _separated(content: Content, wanted: Collection[str], header: bool) -> Itera
     else:
         first = next(csv.reader([records.first], delimiter=records.delimiter), [])
         names = [str(number) for number, _ in enumerate(first, 1)]
+    if plain.broken and not records.first.endswith(("\n", "\r")):  # nobody knows which columns it has
+        yield Rows([], bad=[(0, plain.broken)])
+        return
     rows, position = Rows(names), 0
     for values, lines, _, ended in records:
         reason = "bad_csv" if values is None else "wrong_columns" if len(values) != len(names) else None

@@ -341,6 +341,13 @@ def test_each_thing_that_one_webhook_says_is_an_event():
     assert found[2]["address_hash"] == PHONE["address_hash"]
 
 
+def test_whom_an_error_of_whatsapp_names_stays_in_the_raw_zone():
+    failed = {"id": "m", "status": "failed", "timestamp": "1790000300", "recipient_id": "14255550142"}
+    failed["errors"] = [{"message": "not delivered to 14255550142"}]
+    [event] = events(webhook({"changes": [{"value": {"statuses": [failed]}}]}))
+    assert event["outcome"] == "not delivered to [number]"
+
+
 def test_what_is_no_event_of_a_customer_is_no_engagement():
     changed = {"ObjectTypeName": "_profile", "EventType": "UPDATED", "EventTimestamp": "2026-09-21T16:00:16Z"}
     [event] = events(changed | {"Object": {"FirstName": "Dana"}})

@@ -172,11 +172,14 @@ def test_of_a_file_that_is_no_table_it_is_told_how_to_keep_it_out():
         list(OwnTable(MAPPING).pieces("events/README.txt", b"Read me first.\n"))
 
 
-@pytest.mark.parametrize("row", [b"anna@b.org,yesterday,ORDER,x,A\n", b"Anna Smith,2026-01-01,ORDER,x,A\n"])
+@pytest.mark.parametrize(
+    "row",
+    [b"anna@b.org,yesterday,ORDER,x,A\n", b"Anna Smith,2026-01-01,ORDER,x,A\n", b"Anna Smith,Bonn,granted,yes,A\n"],
+)
 def test_of_a_file_without_a_header_nothing_is_shown(row):
-    with pytest.raises(LandingError, match="its first line does not look like column names") as mistake:
+    with pytest.raises(LandingError, match="its first line, of 5 columns, does not look like column names") as mistake:
         list(OwnTable(MAPPING).pieces("events/o.csv", row))
-    assert not {"anna", "Anna", "Smith"} & set(re.findall(r"\w+", str(mistake.value)))
+    assert not {"anna", "Anna", "Smith", "Bonn"} & set(re.findall(r"\w+", str(mistake.value)))
 
 
 def test_a_column_that_is_there_twice_is_one_clear_sentence():
@@ -334,6 +337,15 @@ def test_an_address_in_a_property_stays_in_the_raw_zone(lake, landing):
     assert kept == {"C1": [], "C2": [], "C3": [("shop", "A+ shop")]}
 
 
+def test_an_address_that_is_an_event_s_name_stays_in_the_raw_zone(lake, landing):
+    landing.write(
+        "events/o.csv", b"who,when,what,paid,shop\nC1,2026-01-01,tel:+4915112345678,,\nC2,2026-01-01,a@b.org,,\n"
+    )
+    load_days(lake, landing, where=WHERE)
+    normalise(lake, WHERE)
+    assert {r["source_event_type"] for r in lake.read(ENGAGEMENT_EVENTS).to_pylist()} == {"tel:[number]", "[address]"}
+
+
 def test_a_number_in_a_property_that_is_called_a_telephone_s_stays_in_the_raw_zone(lake, landing):
     landing.write("events/o.csv", b"who,when,tel\nC1,2026-01-01,0791234567\nC2,2026-01-01,none\n")
     table = EventTable(customer="who", time="when", event_name="purchase", properties={"phone": "tel", "order": "tel"})
@@ -372,8 +384,9 @@ def test_names_that_sound_like_a_suppression_and_are_none_are_told(lake, landing
     load_days(lake, landing, where=WHERE)
     normalise(lake, WHERE)
     assert [r["event_name"] for r in lake.read(ENGAGEMENT_EVENTS).to_pylist() if r["is_suppression"]] == ["unsubscribe"]
-    assert perhaps_suppressions(lake, []) == {"Un-Subscribed": 1, "opt-out": 2, "unsubscribed": 1}
-    assert perhaps_suppressions(lake, ["unsubscribed", "Un-Subscribed"]) == {"opt-out": 2}
+    found = {"Un-Subscribed": 1, "bounced [address]": 1, "opt-out": 2, "unsubscribed": 1}
+    assert perhaps_suppressions(lake, []) == found
+    assert perhaps_suppressions(lake, ["unsubscribed", "Un-Subscribed", "bounced [address]"]) == {"opt-out": 2}
 
 
 def test_a_name_is_renamed_however_it_is_spelled_and_as_it_is_written_first():

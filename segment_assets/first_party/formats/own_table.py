@@ -29,6 +29,7 @@ from segment_assets.first_party.vocabulary import (
     to_columns,
 )
 from segment_assets.landing_config import EventTable
+from segment_assets.people.addresses import without_addresses
 
 PLACE = "landing.events.table"
 # Points that part thousands, where the decimal mark is a comma; nobody parts 0.123 so.
@@ -93,7 +94,7 @@ class OwnTable:
         metrics = ((name, row[column]) for name, column in mapping.metrics.items())
         return Event(
             source="custom",
-            source_event_type=kind,
+            source_event_type=without_addresses(kind),
             event_name=name,
             channel="app",
             occurred_at=occurred,
