@@ -185,7 +185,7 @@ def _entry(kind: str, text: str, region: str | None) -> str | None:
     if _HASH.fullmatch(text):
         return text.lower()
     if kind == "email":
-        return addresses.email_sha256(addresses.normalise_email(text))
+        return addresses.email_sha256(addresses.normalise_email(addresses.mailbox(text)))
     return addresses.phone_sha256_e164(addresses.normalise_phone(text, region))
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
+import idna
 import phonenumbers
 
 AddressType = Literal["email", "phone"]
@@ -21,8 +22,14 @@ _EMAIL = re.compile(rf"[^{_NONE}]+@[^{_NONE}.]+(?:\.[^{_NONE}.]+)+")
 _NAMED = re.compile(r"[^<>]*<([^<>]+)>\s*")
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"  # what copying from a page or a file leaves at the ends
 _PUNCTUATION = {ord(sign): None for sign in " ().-"}
-_TEN_DIGITS = re.compile("[2-9][0-9]{9}")
-_WITH_CODE = re.compile(r"\+1[2-9][0-9]{9}")
+_TEN_DIGITS = re.compile(r"(?!(.)\1{9})[2-9][0-9]{9}")
+_WITH_CODE = re.compile(r"\+1(?!(.)\1{9})[2-9][0-9]{9}")
+_DAY, _MONTH, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:19|20)\d\d"
+_DATE = re.compile(
+    rf"(?:{_YEAR}([-./]){_MONTH}\1{_DAY}|{_DAY}([-./]){_MONTH}\2{_YEAR}|{_MONTH}/{_DAY}/{_YEAR})(?:[ T].*)?"
+)
+_DIGITS_OF_FLOAT = re.compile(r"(\+?\d+)\.0+")  # a column of numbers of which one is empty, as pandas writes it
+_FLOAT = re.compile("[1-9][0-9]{7,14}")  # a float has no zero before it; a shorter one may be a number's part
 _LONGEST = 40  # a longer text is a number's with something else
 _GMAIL = ("gmail.com", "googlemail.com")
 
@@ -31,10 +38,11 @@ def normalise_email(written: str | None) -> str | None:
     """Composed (NFKC), trimmed and lower-cased; None where it is no address.
 
     Nothing else is changed: a plus-tag and the dots of Gmail stay, so that what partners hash is what we hash. Only
-    addresses beyond ASCII are ever composed: one sign may be written in several ways there.
+    addresses beyond ASCII are ever composed: one sign may be written in several ways there. Their domain is as people
+    write it, `bücher.example`, also where it came as mail servers and SES name it, `xn--bcher-kva.example`.
     """
     deliverable = deliverable_email(written)
-    return _composed(deliverable.lower()) if deliverable else None
+    return _composed(_readable(deliverable.lower())) if deliverable else None
 
 
 def deliverable_email(written: str | None) -> str | None:
@@ -53,6 +61,16 @@ def mailbox(written: str | None) -> str | None:
 
 def _composed(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
+def _readable(address: str) -> str:
+    local, _, domain = address.rpartition("@")
+    if "xn--" not in domain:
+        return address
+    try:
+        return f"{local}@{idna.decode(domain)}"
+    except idna.IDNAError:
+        return address
 
 
 def without_tag(normalised: str | None) -> str | None:
@@ -87,10 +105,18 @@ def _north_american(written: str, region: str | None) -> str | None:
 
 
 def parsed_phone(written: str, region: str | None) -> str | None:
-    """What the numbering plan of its country says of a number; arguments as in `normalise_phone`."""
+    """What the numbering plan of its country says of a number; arguments as in `normalise_phone`.
+
+    A date is none, though many plans would take its digits, nor is one digit again and again.
+    """
+    text = written.strip()
+    if found := _DIGITS_OF_FLOAT.fullmatch(text):
+        text = found[1] if _FLOAT.fullmatch(found[1]) else ""
     try:
-        number = phonenumbers.parse(written.strip(), region)
+        number = phonenumbers.parse("" if _DATE.fullmatch(text) else text, region)
     except phonenumbers.NumberParseException:
+        return None
+    if len(set(phonenumbers.national_significant_number(number))) < 2:
         return None
     # Without its area code a number is possible locally, and nobody's anywhere else.
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:

@@ -5,6 +5,7 @@ import json
 from datetime import date, timedelta
 
 import dagster as dg
+import duckdb
 import pytest
 from sqlglot import exp
 
@@ -79,6 +80,21 @@ def test_a_property_is_of_its_type_or_the_contract_is_broken(lake, landing):
             f"1 of 3 of 2026-01-01 are no {kind} (33.33%), allowed is 0.00% (for example event_id" in finding.sentence
         )
         assert not any(value in finding.sentence for value in ("1,5", "1.5", "soon"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("number", ["1.5", "-2", "1e3"], ["1_000", "nan", "infinity", "1,5"]),
+        ("time", ["2026-01-01", "2026-01-01 10:00:00 UTC", "2026-01-01T10:00:00+01:00", "1790000000", "1790000000123"],
+         ["infinity", "epoch", "2026-02-01 (BC)", "179000000", "soon"]),
+    ],
+)  # fmt: skip
+def test_a_type_takes_what_events_may_hold_and_no_more(kind, good, bad):
+    for text in (*good, *bad):
+        fits = contract_events._FITS[kind].format("written")
+        found = duckdb.execute(f"SELECT {fits} FROM (SELECT ? AS written)", [text]).fetchone()
+        assert found == (text in good,), text
 
 
 def test_shares_are_those_of_the_account_day_by_day(lake, landing):

@@ -119,7 +119,7 @@ def test_placeholders_are_known_as_step_two_hashes_them(lake: Lake, landing: Fol
     lines = [
         {"Id": f"{who}-{channel}", "ChannelType": channel, "Address": address, "Attributes": attributes,
          "User": {"UserId": who}, "EffectiveDate": "2026-03-01T00:00:00.000Z", "ApplicationId": "a"}
-        for who in ("a", "b") for channel, address in (("EMAIL", " None@Example.com"), ("SMS", "+1 555 555 5555"))
+        for who in ("a", "b") for channel, address in (("EMAIL", " None@Example.com"), ("SMS", "+1 123 456 7890"))
     ]  # fmt: skip
     content = gzip.compress("\n".join(json.dumps(line) for line in lines).encode())
     landing.write("customers/2026/03/01/endpoints.jsonl.gz", content)
