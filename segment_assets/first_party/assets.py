@@ -239,7 +239,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
         kinds={"iceberg", "python"},
         owners=OWNERS,
         deps=[LANDING_CUSTOMERS],
-        code_version=code_version("first_party", where, libraries=["phonenumbers", "pyarrow"]),
+        code_version=code_version("first_party", where, libraries=["phonenumbers", "idna", "pyarrow"]),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=at_a_gate,
         metadata=spec_metadata(CUSTOMERS),
