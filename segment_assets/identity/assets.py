@@ -90,7 +90,7 @@ def _persons(config: Segmentation) -> dg.AssetsDefinition:
     def persons(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
         """Which customers are one and the same person, under an id that stays from run to run."""
         stood = lake.states(PERSON_ALIAS, PERSONS)
-        resolved, before = resolve_persons(lake), invariants.pairs(lake, PERSONS, "person_id")
+        resolved, before = resolve_persons(lake, graph_key()), invariants.pairs(lake, PERSONS, "person_id")
         as_of = lake.as_of(CUSTOMERS, IDENTITY_EDGES)
         written = _write(lake, stood, resolved, context.run.run_id, as_of)
         misplaced = invariants.customers_not_in_one_person(lake)

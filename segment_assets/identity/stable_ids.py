@@ -39,7 +39,8 @@ def settle(prefix: str, clusters: Clusters, seeds: Mapping[str, str], previous: 
     Args:
         prefix: what ids begin with.
         clusters: today's clusters.
-        seeds: member -> what a new id may be made from; the smallest of a cluster is used.
+        seeds: member -> what a new id may be made from, which the id can be found from: nothing unkeyed. The smallest
+            of a cluster is used.
         previous: `member` and `id` of the last run; a member may have had several, when it is two that merged.
         aliases: what the last run returned. It may stem from a run that was killed before its ids were written: ids
             that are in use are dropped from it.
@@ -65,10 +66,9 @@ def settle(prefix: str, clusters: Clusters, seeds: Mapping[str, str], previous: 
 
 
 def _cluster_seeds(count: int, members: list[str], labels: list[int], seeds: Mapping[str, str]) -> list[str]:
-    # "~" sorts after every kind: a member's own name is used only where nobody in the cluster has an identifier.
     smallest = [""] * count
     for member, label in zip(members, labels, strict=True):
-        seed = seeds.get(member, f"~{member}")
+        seed = seeds[member]
         if not smallest[label] or seed < smallest[label]:
             smallest[label] = seed
     return smallest

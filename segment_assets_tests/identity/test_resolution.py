@@ -9,10 +9,11 @@ from segment_assets.first_party import customer_exports, customers
 from segment_assets.identity import invariants
 from segment_assets.identity.edges import identity_edges
 from segment_assets.identity.keys import graph_key
+from segment_assets.identity.persons import resolve_persons
 from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
 from segment_assets.lake import FolderStore, Lake
 from segment_assets.landing_config import CustomersLanding
-from segment_assets_tests.identity.worlds import groups, households, persons, resolve
+from segment_assets_tests.identity.worlds import groups, households, persons, resolve, write_customers
 
 
 def test_one_email_is_one_person(lake: Lake):
@@ -99,6 +100,15 @@ def test_customers_without_identifiers_are_persons_too(lake: Lake):
     assert len(groups(households(lake))) == 3
     assert invariants.customers_not_in_one_person(lake) == 0
     assert invariants.persons_not_in_one_household(lake) == 0
+
+
+def test_edges_of_customers_who_have_left_since_join_nobody_and_stop_nobody(lake: Lake):
+    resolve(lake, {who: ["email:ann@shop.io", "phone:+12065550101"] for who in "abc"})
+    # All that the first of them was joined through is still there, and the persons are made before the edges are.
+    write_customers(lake, {who: ["email:ann@shop.io"] for who in "bc"})
+    found = resolve_persons(lake, graph_key()).rows.to_pylist()
+    assert [(row["customer_id"], row["rule"]) for row in found] == [("b", "same_email"), ("c", "same_email")]
+    assert len({row["person_id"] for row in found}) == 1
 
 
 def test_no_customers_are_no_persons(lake: Lake):

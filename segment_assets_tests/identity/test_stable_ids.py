@@ -31,7 +31,7 @@ class Names:
         previous = pa.table(
             {"member": pa.array(list(self.ids), pa.string()), "id": pa.array(list(self.ids.values()), pa.string())}
         )
-        seeds = {m: f"1eml_{m}" for m in members if m != "h"}
+        seeds = {m: f"~{m}" if m == "h" else f"1eml_{m}" for m in members}
         settled = settle("per_", clusters, seeds, previous, self.aliases)
         self.aliases = settled.aliases
         if not killed:

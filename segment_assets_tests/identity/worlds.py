@@ -40,7 +40,7 @@ def resolve(lake: Lake, world: World, limits: Limits = LIMITS, key: GraphKey | N
     """Everything of step 6 but the graph, as the assets do it."""
     write_customers(lake, world)
     lake.write(IDENTITY_EDGES, identity_edges(lake, key or graph_key(), limits), "test")
-    persons = resolve_persons(lake, limits)
+    persons = resolve_persons(lake, key or graph_key(), limits)
     lake.write(PERSON_ALIAS, persons.aliases, "test")
     lake.write(PERSONS, persons.rows, "test")
     households = resolve_households(lake, limits)
