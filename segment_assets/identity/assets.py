@@ -1,6 +1,7 @@
 """Step 6 in Dagster: who is the same person, who lives together, and a graph to look it up."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -10,7 +11,7 @@ from segment_assets.automation import OWNERS, again_if_overtaken, code_version, 
 from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS, CUSTOMERS
 from segment_assets.identity import invariants
 from segment_assets.identity.edges import guarded_identifiers, identity_edges
-from segment_assets.identity.guards import LIMITS
+from segment_assets.identity.guards import LIMITS, placeholders
 from segment_assets.identity.households import resolve_households
 from segment_assets.identity.keys import graph_key
 from segment_assets.identity.persons import Resolved, resolve_persons
@@ -32,7 +33,8 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
 
 
 def _edges(config: Segmentation) -> dg.AssetsDefinition:
-    key = graph_key()
+    key, region = graph_key(), config.landing.customers.phone_region
+    limits = replace(LIMITS, window=config.identity.confirmed_within)
 
     @dg.asset(
         key=EDGES_KEY,
@@ -41,7 +43,7 @@ def _edges(config: Segmentation) -> dg.AssetsDefinition:
         kinds={"iceberg", "sql"},
         owners=OWNERS,
         deps=["customers"],
-        code_version=code_version("identity", key.fingerprint),
+        code_version=code_version("identity", key.fingerprint, config.identity, region),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data,
         metadata=spec_metadata(IDENTITY_EDGES) | {"graph_key": key.origin},
@@ -56,7 +58,8 @@ def _edges(config: Segmentation) -> dg.AssetsDefinition:
         if key.origin == "development":
             context.log.warning("identity: keyed with the public development key; docs/identity.md says how to set one")
         stood, as_of = lake.state(IDENTITY_EDGES), lake.as_of(CUSTOMERS, CUSTOMER_ENDPOINTS)
-        rows = identity_edges(lake, key)
+        nobodys = placeholders(config.identity.placeholders.model_dump(), region)
+        rows = identity_edges(lake, key, limits, nobodys)
         with again_if_overtaken():
             written = lake.write(IDENTITY_EDGES, rows, context.run.run_id, as_of=as_of, replacing=stood)
         return report(

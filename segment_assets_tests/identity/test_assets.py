@@ -10,6 +10,7 @@ from segment_assets.identity.assets import assets
 from segment_assets.identity.embedded import LadybugGraph
 from segment_assets.identity.keys import KEY_VARIABLE, graph_key
 from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
+from segment_assets.identity_config import Identity, Placeholders
 from segment_assets.lake import Lake
 from segment_assets.segmentation import DEMO_FILE, Segmentation, load
 from segment_assets_tests.identity.worlds import write_customers
@@ -163,6 +164,15 @@ def test_a_new_key_is_new_code_and_new_identifiers(
     second = versions(materialize(config, lake, graph))
     assert {k.to_user_string() for k in before if before[k] != after[k]} == {"identity_edges", "identity_graph"}
     assert {k for k in first if first[k] != second[k]} == {"identity_edges", "identity_graph"}
+
+
+def test_another_placeholder_makes_the_edges_anew_and_nothing_else(config: Segmentation):
+    own = config.model_copy(update={"identity": Identity(placeholders=Placeholders(email=["frontdesk@hotel.example"]))})
+    before, after = (
+        {a.key.to_user_string(): a.code_versions_by_key[a.key] for a in assets(c) if isinstance(a, dg.AssetsDefinition)}
+        for c in (config, own)
+    )
+    assert [name for name in before if before[name] != after[name]] == ["identity_edges"]
 
 
 def test_a_customer_lost_on_the_way_blocks_what_lies_below(

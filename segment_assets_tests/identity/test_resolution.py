@@ -128,7 +128,7 @@ def test_placeholders_are_known_as_step_two_hashes_them(lake: Lake, landing: Fol
     attributes = {"device_id": ["00000000-0000-0000-0000-000000000000"], "postal_address": ["N/A"]}
     lines = [
         {"Id": f"{who}-{channel}", "ChannelType": channel, "Address": address, "Attributes": attributes,
-         "User": {"UserId": who}, "EffectiveDate": "2026-03-01T00:00:00.000Z", "ApplicationId": "a"}
+         "Location": {"PostalCode": "98101"}, "User": {"UserId": who}, "EffectiveDate": "2026-03-01T00:00:00.000Z"}
         for who in ("a", "b") for channel, address in (("EMAIL", " None@Example.com"), ("SMS", "+1 555 555 5555"))
     ]  # fmt: skip
     content = gzip.compress("\n".join(json.dumps(line) for line in lines).encode())
