@@ -34,7 +34,8 @@ def settle(prefix: str, clusters: Clusters, seeds: Mapping[str, str], previous: 
     """Give each cluster an id.
 
     Laws: the same clusters keep their ids; a cluster whose members are those of an old one keeps its id, whatever
-    happens to others; an id that is no more is never given again; equal input gives equal ids, also from nothing.
+    happens to others; one that is taken apart and joined again has its id again; an id that is no more is never given
+    again; equal input gives equal ids, also from nothing.
 
     Args:
         prefix: what ids begin with.
@@ -49,10 +50,15 @@ def settle(prefix: str, clusters: Clusters, seeds: Mapping[str, str], previous: 
     label_of = dict(zip(members, labels, strict=True))
     before = list(zip(previous["member"].to_pylist(), previous["id"].to_pylist(), strict=True))
     overlaps = Counter((label_of[member], old) for member, old in before if member in label_of)
+    first: dict[tuple[int, str], str] = {}
+    for member, old in sorted(before):
+        if member in label_of:
+            first.setdefault((label_of[member], old), member)
     ids: dict[int, str] = {}
     given: set[str] = set()
-    # The largest overlap first; then the smallest id, so that equal input gives equal names.
-    for (label, old), _ in sorted(overlaps.items(), key=lambda entry: (-entry[1], entry[0][1], entry[0][0])):
+    # The largest overlap first; then that of the smallest member: a cluster that was taken apart for a day gives its id
+    # to the part from which it takes it again.
+    for (label, old), _ in sorted(overlaps.items(), key=lambda entry: (-entry[1], first[entry[0]], entry[0])):
         if label not in ids and old not in given:
             ids[label] = old
             given.add(old)

@@ -151,3 +151,12 @@ def test_whoever_left_and_comes_back_is_new():
     names.run({"a": 0, "b": 1})
     assert names.ids["a"] not in gone
     assert names.aliases["reason"].to_pylist() == ["gone"]
+
+
+@given(days, st.data())
+def test_what_is_taken_apart_and_joined_again_has_its_id_again(day: Mapping[str, int], data: st.DataObject):
+    names = Names()
+    before = names.run(day)
+    apart = {m: n * 4 + data.draw(st.integers(0, 3)) for m, n in day.items()}
+    names.run(apart)
+    assert names.run(day) == before
