@@ -26,7 +26,8 @@ def identity_edges(lake: Lake, key: GraphKey, limits: Limits = LIMITS, nobodys: 
         nobodys: what is nobody's own, of `placeholders`; default: what is so everywhere.
     """
     query = sql.to_duckdb(sql.bind(sql.load(_STEP, "identity_edges"), reach(limits)))
-    with lake.connect(CUSTOMERS, CUSTOMER_ENDPOINTS, placeholders=nobodys or placeholders()) as db:
+    nobodys = placeholders() if nobodys is None else nobodys
+    with lake.connect(CUSTOMERS, CUSTOMER_ENDPOINTS, placeholders=nobodys) as db:
         links = db.sql(query).to_arrow_table()
     return links.append_column("identifier", _keyed(links["kind"], links["hashed"], key))
 

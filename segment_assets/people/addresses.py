@@ -134,8 +134,8 @@ def phone_sha256_digits(normalised: str | None) -> str | None:
 
 
 def normalise_postal(written: str) -> str:
-    """Lower case, letters and digits of words alone: `12 Oak St., 98101` and `12 OAK ST 98101` are one address."""
-    return " ".join(re.findall(r"\w+", written.lower()))
+    """Composed, lower case, letters and digits of words alone: `12 Oak St., 98101` and `12 OAK ST 98101` are one."""
+    return " ".join(re.findall(r"\w+", _composed(written).lower()))
 
 
 _NOTHING = frozenset(map(normalise_postal, NOTHING))
