@@ -49,6 +49,12 @@ class CustomerTable(Model):
     customer: str = Field(description="column with the customer's id")
     email: str | None = Field(None, description="column with the e-mail address")
     phone: str | None = Field(None, description="column with the phone number")
+    device: str | None = Field(None, description="column with the identifier of a device that the customer uses")
+    street: str | None = Field(
+        None, description="column with street and number, or all of a postal address; counts with a postal code or city"
+    )
+    postal_code: str | None = Field(None, description="column with the postal code")
+    city: str | None = Field(None, description="column with the city")
     country: str | None = Field(None, description="column with the country (ISO 3166 alpha-2)")
     updated: str | None = Field(None, description="column with the time the row was last changed")
     time_format: TimeFormat | None = Field(

@@ -101,7 +101,8 @@ def unusable_addresses(lake: Lake) -> dict[str, int]:
     """Channel -> active endpoints whose address is none: nobody is reached there."""
     counted = (
         f"SELECT channel, COUNT(*) FROM {CUSTOMER_ENDPOINTS.short_name} "
-        "WHERE active AND channel <> 'other' AND address_sha256 IS NULL GROUP BY channel ORDER BY channel"
+        "WHERE active AND channel IN ('email', 'sms', 'push') AND address_sha256 IS NULL "
+        "GROUP BY channel ORDER BY channel"
     )
     with lake.connect(CUSTOMER_ENDPOINTS) as db:
         return dict(db.execute(counted).fetchall())

@@ -16,6 +16,12 @@ import phonenumbers
 
 AddressType = Literal["email", "phone"]
 
+# What forms and exports write where nothing is known.
+NOTHING = (
+    "-", "--", "(null)", "<null>", "n.a.", "n/a", "na", "nan", "nil", "none", "not available", "not provided", "null",
+    "test", "unavailable", "undefined", "unknown",
+)  # fmt: skip
+
 # Unquoted, as RFC 5321 writes it: `[a@example.org]`, `mailto:a@example.org` and `a@example.org;b` are something else.
 _NONE = r"@\s()<>\[\]\\,;:\"\x00-\x1f\x7f"
 _EMAIL = re.compile(rf"[^{_NONE}]+@[^{_NONE}.]+(?:\.[^{_NONE}.]+)+")
@@ -154,14 +160,54 @@ def phone_sha256_digits(normalised: str | None) -> str | None:
 
 
 def normalise_postal(written: str) -> str:
-    """Lower case, letters and digits of words alone: `12 Oak St., 98101` and `12 OAK ST 98101` are one address."""
-    return " ".join(re.findall(r"\w+", written.lower()))
+    """Composed, lower case, letters and digits of words alone: `12 Oak St., 98101` and `12 OAK ST 98101` are one."""
+    return " ".join(re.findall(r"\w+", _composed(written).lower()))
+
+
+_NOTHING = frozenset(map(normalise_postal, NOTHING))
 
 
 def postal_sha256(written: str | None) -> str | None:
     """SHA-256 of a normalised postal address with `postal:` before it; None where nothing of it is a word."""
     normalised = normalise_postal(written) if written else ""
     return sha256(f"postal:{normalised}") if normalised else None
+
+
+def locality(code: str | None, city: str | None, region: str | None, country: str | None) -> str | None:
+    """What tells streets of one name apart: the postal code, else city and region, each with the country.
+
+    None where neither a code nor a city is said: of a street alone nobody knows where it is.
+    """
+    code, city, region = (_said(part) for part in (code, city, region))
+    country = normalise_postal(country or "")  # of a country, NA is a code
+    if code and code.strip("0 "):
+        return ", ".join(part for part in (code, country) if part)
+    return ", ".join(part for part in (city, region, country) if part) if city else None
+
+
+def _said(written: str | None) -> str | None:
+    normalised = normalise_postal(written or "")
+    return None if normalised in _NOTHING else normalised or None
+
+
+def normalise_device(written: str | None) -> str | None:
+    """Trimmed and lower-cased, for programs differ in that; None where nothing is left."""
+    return (written or "").strip().lower() or None
+
+
+def normalised(kind: str, written: str, region: str | None = None) -> str | None:
+    """An identifier of a kind (email, phone, device, address: a street) as it is hashed; None where it is none.
+
+    Args:
+        kind: of identifier.
+        written: the identifier.
+        region: as in `normalise_phone`.
+    """
+    if kind == "phone":
+        return normalise_phone(written, region)
+    if kind == "address":
+        return normalise_postal(written) or None
+    return (normalise_email if kind == "email" else normalise_device)(written)
 
 
 def normalise_name(written: str | None) -> str | None:

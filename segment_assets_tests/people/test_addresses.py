@@ -96,6 +96,9 @@ def test_names_and_postal_addresses_are_one_however_they_are_written():
     assert normalise_name(" . ") is None
     assert postal_sha256("12 Oak St., 98101") == postal_sha256("12 OAK ST 98101") == sha256("postal:12 oak st 98101")
     assert postal_sha256(" ,. ") is None
+    assert postal_sha256("3 rue de l'E\u0301glise") == postal_sha256("3 RUE DE L'\u00c9GLISE"), (
+        "an accent is written in two ways"
+    )
 
 
 @pytest.mark.parametrize(
