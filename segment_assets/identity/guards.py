@@ -51,10 +51,8 @@ _NOWHERE = (
 )  # fmt: skip
 _PLACEHOLDERS = {
     "email": tuple(f"{who}@{where}" for who in _NOBODY for where in _NOWHERE),
-    "phone": (
-        *(f"+{d * n}" for d in "123456789" for n in range(7, 16)), *(f"+1{d * 10}" for d in "0123456789"),
-        "+11234567890", "+1234567890", "+10123456789",
-    ),
+    # One digit again and again is no number as it is read.
+    "phone": ("+11234567890", "+1234567890", "+10123456789"),
     "device": (
         "0", *NOTHING, "blacklisted", "default", "android", "ios",
         # What Android gives every app that asks for the network's address, and other addresses that are none.
@@ -87,11 +85,11 @@ def placeholders(own: Mapping[str, Iterable[str]] | None = None, region: str | N
 
 
 def _nobodys_numbers() -> Iterator[str]:
-    """What people type into a field that asks for a number: one digit again and again, or all in their order."""
+    """What people type into a field that asks for a number: the digits in their order."""
     for length in range(5, 16):
-        for digits in (*(digit * length for digit in "0123456789"), "123456789012345"[:length]):
-            yield digits
-            yield f"0{digits}"  # with what stands before an area code
+        digits = "123456789012345"[:length]
+        yield digits
+        yield f"0{digits}"  # with what stands before an area code
 
 
 def _hashes(kind: str, written: str, region: str | None) -> list[str]:

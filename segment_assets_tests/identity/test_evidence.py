@@ -129,7 +129,7 @@ def test_a_landline_is_a_telephone_and_nobody_is_written_to_there(lake: Lake, la
         endpoint("a", "VOICE", "+1 206 555 0101"),
         endpoint("b", "VOICE", "(206) 555-0101"),
         endpoint("c", "SMS", "+12065550101"),
-        endpoint("d", "VOICE", "+1 555 555 5555"),
+        endpoint("d", "VOICE", "+1 123 456 7890"),
     )
     assert together(lake) == {"abc"}
     assert guards(lake, "phone") == [None, None, None, "placeholder"]

@@ -50,7 +50,7 @@ def test_two_devices_are_one_kind_of_evidence(lake: Lake):
 
 @pytest.mark.parametrize(
     "identifier",
-    ["email:none@example.com", "phone:+10000000000", "device:00000000-0000-0000-0000-000000000000", "address:unknown"],
+    ["email:none@example.com", "phone:+11234567890", "device:00000000-0000-0000-0000-000000000000", "address:unknown"],
 )
 def test_a_value_that_is_nobodys_merges_nobody(lake: Lake, identifier: str):
     resolve(lake, {"a": [identifier, "phone:+12065550101"], "b": [identifier]})
