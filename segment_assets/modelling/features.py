@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -14,12 +14,12 @@ from segment_assets.first_party.tables import ARRIVAL_DAYS
 from segment_assets.lake import Lake, Table, column
 from segment_assets.lake.tags import Tags, joined, tagged
 from segment_assets.modelling import feature_columns as columns_of
-from segment_assets.modelling import feature_sql, vocabulary
-from segment_assets.modelling.cutoffs import ages, all_cutoffs, windows
+from segment_assets.modelling import feature_sql, lateness, vocabulary
+from segment_assets.modelling.cutoffs import ages, past_cutoffs, scoring_cutoff, windows
 from segment_assets.modelling.feature_columns import PartnerResult
 from segment_assets.modelling.tables import FEATURES
-from segment_assets.modelling.vocabulary import FeatureEvent
-from segment_assets.segmentation import Segmentation
+from segment_assets.modelling.vocabulary import FeatureEvent, Vocabulary
+from segment_assets.segmentation import Segmentation, Target
 from segment_assets.sql import Source, Trace, bind, load, parse_final, to_duckdb
 from segment_assets.sql.query import Value
 
@@ -93,7 +93,8 @@ def plan(lake: Lake, config: Segmentation) -> Plan:
     told = partner_results(lake, config, clock)
     partners = [partner for partner, _ in told]
     lengths = windows(config.targets.values())
-    cutoffs = all_cutoffs(config.targets.values(), seen.first_known, clock)
+    past = {day for target in config.targets.values() for day in _cutoffs(lake, target, seen, clock)}
+    cutoffs = sorted(past | {scoring_cutoff(clock)})
     wanted = columns_of.features(events, lengths, partners)
     given = {
         "cutoffs": pa.table({"cutoff": pa.array(cutoffs, pa.date32())}),
@@ -110,6 +111,13 @@ def plan(lake: Lake, config: Segmentation) -> Plan:
         bind(load(__package__, "recount"), again) if again else None,
         f"{events[0].slug}_count_{lengths[0]}d" if events else "",
     )
+
+
+def _cutoffs(lake: Lake, target: Target, seen: Vocabulary, clock: date) -> list[date]:
+    """A target's past cutoffs, those among them that its examples are made of."""
+    event = seen.named(target.event)
+    late = lateness.measure(lake, target.event, event.first_known, clock) if event else timedelta(0)
+    return past_cutoffs(target.cutoffs, seen.first_known, clock, target.horizon + late)
 
 
 def clock_of(lake: Lake) -> date:

@@ -20,6 +20,8 @@ from segment_assets.segmentation import Segmentation, Target
 _LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy")
 # The check of scores whose failing makes the model learn anew.
 THERE = "features_there"
+# The check of evaluations that tells of a model gone wrong.
+HOLDS = "model_still_holds"
 _FEATURES_KEY = dg.AssetKey("features")
 
 
@@ -48,7 +50,8 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
         metadata=spec_metadata(table),
         description=(
             f"The model that predicts {name}: chosen and tested out of time, beside simple baselines.\n\n"
-            "A challenger takes its place only if it beats the best baseline and is not worse than it. "
+            "A challenger takes its place only if it beats the best baseline and is not worse than it, or if it has "
+            "gone wrong. "
             "The table holds what every contender would have said at the test cutoffs. Docs: docs/models.md."
         ),
     )
@@ -77,7 +80,7 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
             installed=trained.contest["installed"],
             candidates=dg.MetadataValue.md(trained.contest["candidates"]),
             why=dg.MetadataValue.md("\n".join(f"- {reason}" for reason in trained.contest["reasons"])),
-            model_card=dg.MetadataValue.md(stored.card),
+            model_card=dg.MetadataValue.md(stored.shown),
         )
 
     return trained_model
@@ -107,7 +110,12 @@ def _model_evaluation(config: Segmentation, name: str, target: Target) -> dg.Ass
         check_specs=[
             dg.AssetCheckSpec(
                 "beats_baselines", asset=key, description="Better than the best single number, by the interval"
-            )
+            ),
+            dg.AssetCheckSpec(
+                HOLDS,
+                asset=key,
+                description="What came since the model in service was trained agrees with what it said",
+            ),
         ],
     )
     def evaluation(
@@ -125,7 +133,13 @@ def _model_evaluation(config: Segmentation, name: str, target: Target) -> dg.Ass
                     passed=found.beats_baselines,
                     severity=dg.AssetCheckSeverity.WARN,
                     description=found.reasons,
-                )
+                ),
+                dg.AssetCheckResult(
+                    check_name=HOLDS,
+                    passed=not found.wrong,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description=found.wrong or None,
+                ),
             ],
             evaluation=dg.MetadataValue.md(found.markdown),
             in_service=found.in_service,
