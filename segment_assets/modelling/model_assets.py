@@ -36,7 +36,7 @@ def model_assets(config: Segmentation) -> list[dg.AssetsDefinition]:
 
 def _trained_model(config: Segmentation, name: str, target: Target) -> dg.AssetsDefinition:
     table = backtest(name)
-    code = code_version("modelling", target, _spend(config), libraries=_LIBRARIES)
+    code = code_version("modelling", target, past_spend(config, target), libraries=_LIBRARIES)
 
     @dg.asset(
         key=dg.AssetKey(["trained_model", name]),
@@ -64,7 +64,7 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
         from segment_assets.modelling import service
 
         as_of = lake.as_of(training_examples(name))
-        trained = service.train(lake, models, name, target, _spend(config), code, trainer)
+        trained = service.train(lake, models, name, target, past_spend(config, target), code, trainer)
         if trained.backtest is not None:
             lake.write(table, trained.backtest, context.run.run_id, as_of=as_of)
             trained.commit(models)
@@ -218,7 +218,11 @@ def _kept(earlier: Written, outgrown: Exception) -> Result:
     return report(earlier, checks=[*passed, why], why_no_new_scores=str(outgrown))
 
 
-def _spend(config: Segmentation) -> tuple[str, str] | None:
-    """Event and metric of the first value target: what counts as past spend for every target."""
-    values = [(t.event, t.metric) for t in config.targets.values() if t.metric]
-    return values[0] if values else None
+def past_spend(config: Segmentation, target: Target) -> tuple[str, str] | None:
+    """Event and metric that count as past spend: a value target's own.
+
+    For others those of a value target about the same event, else about purchases, else of the first; None without any.
+    """
+    values = [(t.event, t.metric) for t in (target, *config.targets.values()) if t.metric]
+    preferred = (pair for event in (target.event, "purchase") for pair in values if pair[0] == event)
+    return next(preferred, values[0] if values else None)

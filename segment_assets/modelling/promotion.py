@@ -136,6 +136,8 @@ def _against_champion(champion: Champion) -> str:
             "nothing back."
         )
     how = f"on {champion.outcomes} outcomes that this was not trained on"
+    if champion.behind.low == champion.behind.high == 0:
+        return f"It says the same as the champion ({how})."
     found = "better" if champion.behind.low > 0 else "not worse" if champion.behind.high >= 0 else "worse"
     return f"It is {found} than the champion ({how}): {_by(champion.behind)}."
 

@@ -221,6 +221,12 @@ def test_probabilities_of_the_right_order_and_the_wrong_size_are_not_promoted():
     assert "Its level fails: 0.2 (0.1 to 0.3) outcomes predicted for each that came" in verdict.reasons[-1]
 
 
+def test_a_challenger_that_says_the_same_as_the_champion_is_called_so():
+    same = Interval(0.0, 0.0, 0.0)
+    reasons = decide(Evidence({"frequency": BETTER}, CALIBRATED, champion(same))).reasons
+    assert "It says the same as the champion (on 10 outcomes that this was not trained on)." in reasons
+
+
 def test_a_loss_that_is_higher_is_called_so():
     reasons = decide(Evidence({"frequency": WORSE}, CALIBRATED, champion(WORSE))).reasons
     assert "It is worse than the best baseline, frequency alone: loss higher by 0.1 (0.05 to 0.15)." in reasons
