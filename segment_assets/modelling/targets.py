@@ -40,6 +40,7 @@ class Evidence:
         testable: cutoffs before which a model could have been fitted and calibrated.
         late: how much later than they happen outcomes are known.
         waiting: cutoffs whose horizon has ended, and whose outcomes are not all in.
+        below_zero: examples with a label below 0.
     """
 
     first: date | None
@@ -51,6 +52,7 @@ class Evidence:
     testable: int
     late: timedelta = timedelta(0)
     waiting: int = 0
+    below_zero: int = 0
 
 
 def event_of(name: str, target: Target, seen: Vocabulary) -> Event:
@@ -195,7 +197,15 @@ def refusal(name: str, target: Target, found: Evidence) -> str | None:
             f"days only fill the features{_tardy(found)}); {_mend(target, found)}."
         )
     negatives = found.examples - found.positives
-    if found.positives < FEWEST_OUTCOMES or (target.kind != "value" and negatives < FEWEST_OUTCOMES):
+    if target.kind == "value" and found.positives < FEWEST_OUTCOMES:
+        below = f" and {found.below_zero} have one below 0, which counts as none" if found.below_zero else ""
+        turn = "load the metric with the other sign if those are what is meant, " if found.below_zero else ""
+        return (
+            f'{place}: needs {FEWEST_OUTCOMES} examples with a sum of "{target.metric}" above 0, and of '
+            f"{found.examples} examples at {found.cutoffs} cutoffs {found.positives} have one{below}; {turn}"
+            "widen eligible, change the horizon, or wait for more data."
+        )
+    if target.kind != "value" and min(found.positives, negatives) < FEWEST_OUTCOMES:
         return (
             f"{place}: needs {FEWEST_OUTCOMES} examples of either outcome, and of {found.examples} examples at "
             f"{found.cutoffs} cutoffs {found.positives} are positive and {negatives} are not; widen eligible, "

@@ -291,6 +291,24 @@ def test_a_refusal_says_what_is_missing_and_what_is_there(found: dict[str, Any],
     assert "\n" not in sentence
 
 
+def test_values_below_zero_are_said_to_count_as_none(lake: Lake):
+    refunds = [
+        Event(f"c{n}", "refund", days_before(CUTOFF, day), metrics={"amount": -5.0})
+        for n in range(30)
+        for day in range(-13, 140, 7)
+    ]
+    fill(lake, refunds)
+    wanted = CHURN | {"kind": "value", "event": "refund", "metric": "amount"}
+    built = features.build(lake, config(t=wanted))
+    lake.write(built.table, built.rows, "test")
+    found = labels.build(lake, "t", config(t=wanted).targets["t"])
+    assert found.evidence.below_zero == found.rows.num_rows > 0
+    assert found.refusal is not None
+    assert 'needs 20 examples with a sum of "amount" above 0' in found.refusal
+    assert f"0 have one and {found.rows.num_rows} have one below 0, which counts as none; load" in found.refusal
+    assert "either outcome" not in found.refusal
+
+
 def test_labels_are_the_same_bytes_twenty_times(lake: Lake):
     events = [bought(-(n % 14), metrics={"amount": n / 7}) for n in range(300)] + [bought(5)]
     examples(lake, events, kind="value", metric="amount")
