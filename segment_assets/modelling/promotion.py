@@ -42,6 +42,11 @@ class Champion:
         """By the interval: its numbers are too high or too low to budget with, and chance does not explain it."""
         return self.level is not None and _outside(self.level)
 
+    @property
+    def gone_wrong(self) -> bool:
+        """Either of the two: what it says can't be relied upon."""
+        return self.worse_than_base_rate or self.off_level
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -79,7 +84,7 @@ def decide(evidence: Evidence) -> Verdict:
     """Beat the best baseline, be no worse than the champion, both by the interval, and be calibrated.
 
     Without a champion the challenger is installed whatever it is worth, and the reasons say what that is. So it is
-    where the champion has become worse than the base rate and the challenger is better than it, both by the interval.
+    where the champion has gone wrong and the challenger is better than it, both by the interval.
     """
     beats, against_baselines = _against_baselines(evidence.gain_over_baselines)
     calibrated, about_calibration = _calibration(evidence.calibration)
@@ -95,7 +100,7 @@ def decide(evidence: Evidence) -> Verdict:
         return Verdict(True, beats, [first, against_baselines, about_calibration])
     behind = champion.behind
     holds = behind is None or behind.high >= 0
-    lesser_evil = champion.worse_than_base_rate and behind is not None and behind.low > 0
+    lesser_evil = champion.gone_wrong and behind is not None and behind.low > 0
     install = lesser_evil or (beats and holds and calibrated)
     if lesser_evil and not (beats and calibrated):
         what = "The challenger was installed whatever it is worth, for it is better than a champion gone wrong."

@@ -290,13 +290,19 @@ def test_a_champion_gone_wrong_gives_way_to_a_challenger_that_is_better():
 
 
 @pytest.mark.parametrize(
-    ("behind", "over_base_rate", "installed"),
-    [(BETTER, WORSE, True), (EQUAL, WORSE, False), (BETTER, EQUAL, False), (None, None, False)],
+    ("behind", "over_base_rate", "level", "installed"),
+    [
+        (BETTER, WORSE, CALIBRATED, True),
+        (BETTER, BETTER, OFF, True),
+        (EQUAL, WORSE, OFF, False),
+        (BETTER, EQUAL, CALIBRATED, False),
+        (None, None, None, False),
+    ],
 )
-def test_a_challenger_that_fails_its_own_tests_replaces_only_a_champion_worse_than_the_base_rate(
-    behind, over_base_rate, installed
+def test_a_challenger_that_fails_its_own_tests_replaces_only_a_champion_gone_wrong(
+    behind, over_base_rate, level, installed
 ):
-    verdict = decide(Evidence({"frequency": EQUAL}, OFF, champion(behind, over_base_rate)))
+    verdict = decide(Evidence({"frequency": EQUAL}, OFF, champion(behind, over_base_rate, level)))
     assert verdict.install is installed
     assert ("whatever it is worth" in verdict.reasons[0]) is installed
 
