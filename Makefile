@@ -12,6 +12,7 @@ READY := .venv/.ready
 DEPLOYMENT ?= embedded
 ON_embedded :=
 ON_aws := SEGMENT_ASSETS_HOME=.home/aws $(BIN)/python -m segment_assets_tests.aws_double
+ON = $(if $(filter embedded aws,$(DEPLOYMENT)),$(ON_$(DEPLOYMENT)),$(error DEPLOYMENT=$(DEPLOYMENT): it is embedded or aws))
 
 help: ## what can be typed
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,10 +21,10 @@ demo: $(READY) ## replay a year of a real grocer's data and build everything (ag
 	@$(BIN)/segment-assets demo
 
 next-day: $(READY) ## drop the next day of data into the landing place (DEPLOYMENT=aws: through a Firehose stream)
-	@$(ON_$(DEPLOYMENT)) $(BIN)/segment-assets next-day
+	@$(ON) $(BIN)/segment-assets next-day
 
 dev: $(READY) ## open the Dagster UI on the same instance (PORT=3000, DEPLOYMENT=embedded or aws)
-	@$(ON_$(DEPLOYMENT)) $(BIN)/segment-assets dev --port $(PORT)
+	@$(ON) $(BIN)/segment-assets dev --port $(PORT)
 
 aws-demo: $(READY) ## the whole demo with the AWS adapters, on a double of AWS on this machine
 	@$(ON_aws) $(BIN)/segment-assets aws apply
@@ -50,9 +51,12 @@ format: $(READY) ## mend what ruff can mend
 bench: $(READY) ## time and peak memory of each step at two sizes; ingest, sensor and clean room beside their peers
 	@$(BIN)/python -m benchmarks
 
-lock: $(READY) ## renew requirements.lock (needs uv)
-	@uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --no-strip-extras \
-	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements.lock
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --no-strip-extras \
+  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q
+
+lock: $(READY) ## renew requirements.lock, and of its packages those of the image in deploy/ (needs uv)
+	@$(COMPILE) --all-extras -o requirements.lock
+	@$(COMPILE) --extra aws --extra build --no-annotate -c requirements.lock -o deploy/requirements.lock
 
 clean: ## remove everything that was built: .venv and .home
 	@rm -rf .venv .home

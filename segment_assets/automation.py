@@ -6,6 +6,7 @@ comes out equal wakes nothing.
 
 import hashlib
 import json
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,17 +14,26 @@ from datetime import timedelta
 from importlib import resources
 from importlib.metadata import version
 from importlib.resources.abc import Traversable
+from itertools import chain
 from typing import Any
 
 import dagster as dg
 from pyiceberg.exceptions import CommitFailedException
 
+from segment_assets.left_behind import LeftBehind
+
 Condition = dg.AutomationCondition[Any]
 
-# One run for many days needs a parameter that 1.13 calls beta; a user can do nothing about that.
-warnings.filterwarnings("ignore", message="Parameter `(backfill_policy|include_sources)`", category=dg.BetaWarning)
+# One run for many days, and a condition of our own, need what 1.13 calls beta; a user can do nothing about that.
+_BETA = "Parameter `(backfill_policy|include_sources|use_user_code_server)`"
+warnings.filterwarnings("ignore", message=_BETA, category=dg.BetaWarning)
 
 OWNERS = ["team:marketing-data"]
+
+# What of the ground floor decides the content of tables: how addresses are hashed, what consent says, SQL as it is
+# rendered, how CSV is cut, which day an object is of. The lake keeps what it is given. `people` imports `sql`, and is
+# before it.
+_FLOOR = {"people": "people", "sql": "sql", "separated": "separated.py", "lake.arrivals": "lake/arrivals.py"}
 
 # Arrival days are dynamic partitions: they end where the data ends, and a new day needs no reload of the code.
 arrival_days = dg.DynamicPartitionsDefinition(name="arrival_days")
@@ -34,6 +44,8 @@ _AC = dg.AutomationCondition
 _missing = (_AC.missing() & (_AC.missing().newly_true() | _AC.any_deps_updated())).with_label("never built")
 _code_changed: Condition = _AC.code_version_changed()
 _new_code = _code_changed.since_last_handled().with_label("new code or configuration")
+# Kept until it is asked for, once: an asset whose run failed is asked for again when something above it is built.
+_left_behind = (LeftBehind() & LeftBehind().newly_true().since(_AC.newly_requested())).with_label("left behind")
 _changed_version = _AC.any_deps_match(_AC.data_version_changed()).since_last_handled().with_label("changed data")
 # Below the gates a chain goes in one run: what is about to change counts as changed. A gate does not: it may come out
 # equal, and would drag everything along.
@@ -50,8 +62,10 @@ _ready = (
 _not_today = _AC.cron_tick_passed("0 0 * * *").since(_AC.newly_updated()).with_label("not yet today")
 
 # Gates react to changed data alone: what lies below may run in one run with what will be requested.
-at_a_gate: Condition = ((_missing | _changed_version | _new_code) & _ready).with_label("at a gate")
-on_changed_data: Condition = ((_missing | _changed_or_will | _new_code) & _ready).with_label("on changed data")
+at_a_gate: Condition = ((_missing | _changed_version | _new_code | _left_behind) & _ready).with_label("at a gate")
+on_changed_data: Condition = ((_missing | _changed_or_will | _new_code | _left_behind) & _ready).with_label(
+    "on changed data"
+)
 on_changed_data_once_a_day: Condition = (
     (_missing | ((_changed_or_will | _new_code) & _not_today)) & _ready
 ).with_label("on changed data, at most once a day")
@@ -63,7 +77,7 @@ _one_mapping = _AC.asset_matches(
     | _AC.will_be_requested(),
 ).with_label("events are of the mapping in force, and passed their checks")
 on_changed_data_of_one_mapping: Condition = (
-    (_missing | _changed_or_will | _new_code) & _ready & _one_mapping
+    (_missing | _changed_or_will | _new_code | _left_behind) & _ready & _one_mapping
 ).with_label("on changed data, of one mapping")
 
 
@@ -97,8 +111,9 @@ def fresh_within(window: timedelta) -> dg.FreshnessPolicy:
 def again_if_overtaken() -> Iterator[None]:
     """Begin the asset anew where another run wrote its tables since it began: that one may have read more.
 
-    Each asset that reads and then writes has a pool of its own, in which its runs wait for one another; this is for a
-    run that no pool holds back, such as one of another instance.
+    Each asset that replaces a table by what it read has a pool, in which its runs wait for one another; this is for a
+    run that no pool holds back, such as one of another instance. Clean-room results and hand-offs have none: the log of
+    queries and the ledger, to which they add, say what was done.
     """
     try:
         yield
@@ -107,7 +122,9 @@ def again_if_overtaken() -> Iterator[None]:
 
 
 def code_version(step: str, *parts: Any, libraries: Sequence[str] = ()) -> str:
-    """Hash of a step's own source, of the configuration it reads, and of the libraries its result depends on.
+    """Hash of a step's source, of the configuration it reads, and of the libraries its result depends on.
+
+    The source is the step's own, and what it imports of the ground floor that decides the content of tables.
 
     Args:
         step: the step's package name, such as `modelling`.
@@ -115,8 +132,8 @@ def code_version(step: str, *parts: Any, libraries: Sequence[str] = ()) -> str:
         libraries: distribution names.
     """
     digest = hashlib.sha256()
-    for path in _sources(resources.files("segment_assets") / step):
-        digest.update(path.name.encode() + path.read_bytes())
+    for path, source in _sources(step):
+        digest.update(path.encode() + source)
     for part in parts:
         plain = part.model_dump(mode="json") if hasattr(part, "model_dump") else part
         digest.update(json.dumps(plain, sort_keys=True, default=str).encode())
@@ -132,14 +149,22 @@ def events_version(landing: Any) -> str:
         landing: `landing.events` of segmentation.yaml.
     """
     mapping = landing.model_dump(mode="json", exclude={"contract"})
-    return code_version("first_party", mapping, libraries=["msgspec", "pyarrow", "phonenumbers"])
+    return code_version("first_party", mapping, libraries=["msgspec", "pyarrow", "phonenumbers", "idna"])
 
 
-def _sources(folder: Traversable) -> list[Traversable]:
-    found: list[Traversable] = []
-    for path in sorted(folder.iterdir(), key=lambda p: p.name):
-        if path.is_dir() and not path.name.startswith("__"):
-            found += _sources(path)
-        elif path.name.endswith((".py", ".sql")):
-            found.append(path)
-    return found
+def _sources(step: str) -> list[tuple[str, bytes]]:
+    """Path and content of a step's modules and SQL, and of what they import of the ground floor, by path."""
+    package = resources.files("segment_assets")
+    found = _within(package / step, step)
+    for name, path in _FLOOR.items():
+        imported = re.compile(rf"segment_assets(\.| import .*\b){re.escape(name)}\b".encode())
+        if any(imported.search(source) for source in found.values()):
+            found |= _within(package / path, path)
+    return sorted(found.items())
+
+
+def _within(place: Traversable, path: str) -> dict[str, bytes]:
+    if not place.is_dir():
+        return {path: place.read_bytes()} if path.endswith((".py", ".sql")) else {}
+    parts = (_within(part, f"{path}/{part.name}") for part in place.iterdir() if part.name != "__pycache__")
+    return dict(chain.from_iterable(part.items() for part in parts))

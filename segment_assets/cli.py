@@ -61,10 +61,10 @@ def refresh(config: Path | None) -> None:
 @click.option("--port", default=3000, show_default=True, help="port of the UI")
 def dev(config: Path | None, port: int) -> None:
     """Open the Dagster UI, with the daemon, on the same instance."""
-    from segment_assets.operations import command
+    from segment_assets.operations.instance import become_dagster_dev
 
     _use(config)
-    _finish(lambda console: command.dev(console, deployment.home(), port))
+    _finish(lambda _: become_dagster_dev(deployment.home(), port))
 
 
 @main.command()

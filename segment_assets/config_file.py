@@ -51,11 +51,19 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     return f'(did you mean "{close[0]}"?)' if close else f"(one of: {', '.join(known) or 'none'})"
 
 
-def nearest_column(word: str, names: Iterable[str]) -> str:
-    """`nearest` among a file's columns; where its first line is data and no header, nothing of it is shown."""
+def nearest_column(word: str, names: Iterable[str], wanted: Iterable[str]) -> str:
+    """`nearest` among a file's columns, where its first line is a header; of one that may be data nothing is shown.
+
+    Args:
+        word: the column that is not there.
+        names: what stands in the first line.
+        wanted: all columns that should be there: in a header there is one of them, in whatever case.
+    """
     known = list(names)
-    if any("@" in name or name.lstrip('"+-')[:1].isdigit() or name[:1] in ("{", "[") for name in known):
-        return "(its first line does not look like column names)"
+    header = {name.casefold() for name in known} & {name.casefold() for name in wanted}
+    if not header or any("@" in name or name.lstrip('"+-')[:1].isdigit() or name[:1] in ("{", "[") for name in known):
+        columns = f"{len(known)} columns" if len(known) != 1 else "one column"
+        return f"(its first line, of {columns}, does not look like column names of yours)"
     return nearest(word, known)
 
 

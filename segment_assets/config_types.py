@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -71,10 +71,10 @@ def _url(value: str) -> str:
 
 
 def _time_format(value: str) -> str:
-    some = datetime(2026, 11, 27)  # noqa: DTZ001  a day to write and read back, of no zone
+    some = datetime(2026, 11, 27, tzinfo=UTC)  # a day to write and read back, of a zone for forms that have one
     # Without a year, strptime would take 1900; with a letter that means nothing it would refuse every row.
     try:
-        read = datetime.strptime(some.strftime(value), value)  # noqa: DTZ007  the same day, of no zone
+        read = datetime.strptime(some.strftime(value), value)  # noqa: DTZ007  the day alone is looked at
     except ValueError:
         read = None
     if read is None or read.date() != some.date() or not re.search("%[Yy]", value):

@@ -23,10 +23,18 @@ class EventTable(Model):
     )
     metrics: dict[Name, str] = Field({}, description="metric name -> column with a number")
     decimal: Literal[".", ","] = Field(
-        ".", description='what stands before the fraction of its numbers; with "," points may part thousands: 1.234,50'
+        ".",
+        description='what stands before the fraction of numbers in texts; with "," points may part thousands: 1.234,50',
     )
     properties: dict[Name, str] = Field({}, description="property name -> column with a text")
-    rename: dict[str, Name] = Field({}, description="value in the event column -> event name to use")
+    rename: dict[str, Name] = Field(
+        {}, description="value in the event column, in any case, with or without blanks, - and _ -> event name to use"
+    )
+
+    @property
+    def kept_names(self) -> list[str]:
+        """Names that `rename` gives to themselves: somebody said that they are meant as they are."""
+        return [name for written, name in self.rename.items() if written == name]
 
     @model_validator(mode="after")
     def _one_event(self) -> "EventTable":
@@ -41,6 +49,12 @@ class CustomerTable(Model):
     customer: str = Field(description="column with the customer's id")
     email: str | None = Field(None, description="column with the e-mail address")
     phone: str | None = Field(None, description="column with the phone number")
+    device: str | None = Field(None, description="column with the identifier of a device that the customer uses")
+    street: str | None = Field(
+        None, description="column with street and number, or all of a postal address; counts with a postal code or city"
+    )
+    postal_code: str | None = Field(None, description="column with the postal code")
+    city: str | None = Field(None, description="column with the city")
     country: str | None = Field(None, description="column with the country (ISO 3166 alpha-2)")
     updated: str | None = Field(None, description="column with the time the row was last changed")
     time_format: TimeFormat | None = Field(

@@ -70,6 +70,21 @@ def worst(of: str, what: str, shares: Mapping[date, tuple[int, int]], allowed: f
     return found, day
 
 
+def share(of: str, unit: str, what: str, part: int, whole: int, allowed: float) -> Finding:
+    """A share of one delivery.
+
+    Args:
+        of: the column, or what else was promised.
+        unit: what is counted, such as `rows`.
+        what: what the counted ones are, such as `empty`.
+        part: how many are.
+        whole: of how many.
+        allowed: the share that may be.
+    """
+    measured = part / whole if whole else 0.0
+    return Finding(of, f"{part} of {whole} {unit} are {what} ({measured:.2%})", f"{allowed:.2%}", measured <= allowed)
+
+
 def fresh(newest: date | None, today: date, allowed: timedelta) -> Finding:
     """How old the newest day is, by the clock."""
     limit = f"{allowed.days} days"

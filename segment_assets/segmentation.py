@@ -19,6 +19,7 @@ from segment_assets.config_file import ConfigError as ConfigError
 from segment_assets.config_file import nearest as nearest
 from segment_assets.config_file import read, sentence
 from segment_assets.config_types import Condition, Days, Model, Name, Text, Top, Url
+from segment_assets.identity_config import Identity
 from segment_assets.landing_config import EventsLanding, Landing
 
 CONFIG_VARIABLE = "SEGMENTATION_FILE"
@@ -144,6 +145,7 @@ class Segmentation(Model):
     landing: Landing = Field(Landing(), description="your own data")
     audience: Audience | None = Field(None, description="the partner's data; leave out to work without a partner")
     collaboration: Collaboration | None = Field(None, description="the clean room; belongs with audience")
+    identity: Identity = Field(Identity(), description="who is one person, and who lives together")
     identity_graph: bool = Field(True, description="step 6: build the graph; persons and households always exist")
     dashboard: bool = Field(True, description="step 7")
     targets: dict[Name, Target] = Field(min_length=1, description="what to predict, by name")
@@ -169,6 +171,7 @@ class Segmentation(Model):
                         f'segments.{name}.destinations: no destination is named "{destination}" '
                         f"{nearest(destination, self.destinations)}"
                     )
+        self.identity.placeholders.check_phones(self.landing.customers.phone_region)
         if (self.audience is None) != (self.collaboration is None):
             raise ValueError("audience and collaboration belong together: give both, or leave both out")
         if self.audience and self.collaboration and (permitted := self.audience.permitted_for):

@@ -1,7 +1,11 @@
 """Code versions follow the source and the configuration they are asked about, and nothing else."""
 
+import json
 import subprocess
 import sys
+from importlib.resources import files
+from pathlib import Path
+from shutil import copytree, ignore_patterns
 
 import dagster as dg
 
@@ -17,6 +21,36 @@ def test_configuration_and_libraries_are_part_of_a_code_version() -> None:
     assert plain != code_version("sql", targets["spend_28d"])
     assert plain != code_version("sql", targets["churn_28d"], libraries=["duckdb"])
     assert plain != code_version("lake", targets["churn_28d"])
+
+
+def test_new_code_of_the_ground_floor_is_new_code_of_each_step_it_decides_for(tmp_path: Path) -> None:
+    people = {"first_party", "third_party", "identity", "segments"}
+    read = {"first_party", "third_party"}
+    changed = {
+        "people/addresses.py": people,
+        "people/sql/said_consent.sql": people,
+        "sql/query.py": people | {"clean_room", "modelling", "activation", "dashboards"},
+        "separated.py": read,
+        "lake/arrivals.py": read,
+        "lake/private.py": set[str](),
+    }
+    copytree(Path(str(files("segment_assets"))), tmp_path / "segment_assets", ignore=ignore_patterns("__pycache__"))
+    script = """
+import json, sys
+from pathlib import Path
+from segment_assets.automation import code_version
+
+steps = "first_party third_party identity segments clean_room modelling activation dashboards".split()
+before = {step: code_version(step) for step in steps}
+for changed in sys.argv[1:]:
+    path = Path("segment_assets") / changed
+    whole = path.read_text()
+    path.write_text(whole + "\\n")
+    print(json.dumps([step for step in steps if code_version(step) != before[step]]))
+    path.write_text(whole)
+"""
+    told = subprocess.run([sys.executable, "-c", script, *changed], cwd=tmp_path, capture_output=True, check=True)
+    assert [set(json.loads(line)) for line in told.stdout.splitlines()] == list(changed.values())
 
 
 def test_loading_the_embedded_definitions_imports_no_aws_library_and_no_scikit_learn() -> None:

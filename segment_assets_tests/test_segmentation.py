@@ -88,6 +88,18 @@ MISTAKES = [
     ("landing", {"events": {"path": "/events/"}}, 'landing.events.path: "/events/" must be a path below the place'),
     ("landing", {"customers": {"path": "../people/"}}, "landing.customers.path: "),
     ("landing", {"customers": {"phone_region": "UK"}}, 'landing.customers.phone_region: "UK" is no country'),
+    (
+        "identity",
+        {"placeholders": {"email": ["front desk"]}},
+        'placeholders.email.0: "front desk" is no e-mail address',
+    ),
+    ("identity", {"placeholders": {"phone": ["+1 2"]}}, 'identity.placeholders.phone.0: "+1 2" is no telephone number'),
+    ("identity", {"placeholders": {"address": ["--"]}}, 'identity.placeholders.address.0: "--" is no street'),
+    (
+        "identity",
+        {"placeholders": {"device": [" "]}},
+        'identity.placeholders.device.0: " " is no identifier of a device',
+    ),
     ("alerts", {"webhook": "chat.example"}, "alerts.webhook: must be an address that begins with https://"),
     ("alerts", {"command": []}, "alerts.command: must not be empty"),
     ("aws.deployment", "dev_eu", 'aws.deployment: "dev_eu" must be at most 12 lower case letters and digits'),

@@ -14,7 +14,7 @@ from segment_assets.activation.pinpoint import WORDING, PinpointImport, attribut
 from segment_assets.activation.plan import Order
 from segment_assets.activation.port import ActivationError, PinpointService
 from segment_assets.activation.recipients import wanted
-from segment_assets.activation.tables import ACTIVATION_LEDGER
+from segment_assets.activation.tables import ACTIVATION_LEDGER, asset_path
 from segment_assets.automation import OWNERS, code_version, events_version, fresh_within, on_changed_data_of_one_mapping
 from segment_assets.first_party.tables import (
     ENGAGEMENT_EVENTS,
@@ -43,10 +43,8 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
 
 
 def asset_key(config: Segmentation, segment: str, destination: str) -> dg.AssetKey:
-    """`<kind>/<segment>`; with the destination between them where the segment uses two of a kind."""
-    kind = config.destinations[destination].kind
-    twins = [d for d in dict.fromkeys(config.segments[segment].destinations) if config.destinations[d].kind == kind]
-    return dg.AssetKey([kind, segment] if len(twins) == 1 else [kind, destination, segment])
+    """The key of the asset that brings a segment to a destination."""
+    return dg.AssetKey(asset_path(config, segment, destination))
 
 
 def _pinpoint_import(config: Segmentation, segment: str, destination: str) -> dg.AssetsDefinition:

@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from segment_assets.lake import Table, column
+from segment_assets.segmentation import Segmentation
 
 ACTIVATION_LEDGER = Table(
     "activation.activation_ledger",
@@ -34,6 +35,13 @@ ACTIVATION_LEDGER = Table(
     ),
     key=("destination", "segment", "sequence"),
 )
+
+
+def asset_path(config: Segmentation, segment: str, destination: str) -> list[str]:
+    """The asset's key: `<kind>/<segment>`; the destination between them where the segment uses two of a kind."""
+    kind = config.destinations[destination].kind
+    twins = [d for d in dict.fromkeys(config.segments[segment].destinations) if config.destinations[d].kind == kind]
+    return [kind, segment] if len(twins) == 1 else [kind, destination, segment]
 
 
 def active_members(destination: str, segment: str) -> Table:

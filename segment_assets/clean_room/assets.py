@@ -169,16 +169,17 @@ def _collaboration(config: Segmentation, offered: collaboration_config.Collabora
         code_version=code_version(GROUP, config.collaboration, config.audience),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=at_a_gate,
-        check_specs=[blocking("catalog_has_the_columns", COLLABORATION, "Every column that is offered exists.")],
     )
     def collaboration(lake: dg.ResourceParam[Lake]) -> Result:
-        """Who works together, which tables each member offers, and under which analysis rules."""
+        """Who works together, which tables each member offers, and under which analysis rules.
+
+        A column that is offered and that the catalog lacks fails the run.
+        """
         tables = sources(config)
         found = declare(offered, {n: _in_catalog(lake, t) for n, t in tables.items()})
         return dg.MaterializeResult(
             metadata=describe(found) | {"as_of": as_of_text(lake.as_of(*tables.values()))},
             data_version=dg.DataVersion(found.version),
-            check_results=[dg.AssetCheckResult(check_name="catalog_has_the_columns", passed=True)],
         )
 
     return collaboration

@@ -147,6 +147,8 @@ def declare(config: collaboration_config.Collaboration, catalog: Mapping[str, pa
         privacy = limits.from_config(table.custom_rule)
         for place, named in limits.named(privacy) if privacy else ():
             wrong += _unknown(f"{path}.custom.privacy.{place}", named, allowed, f"{name}.allowed_columns")
+        for column, value in limits.mistyped(privacy, catalog[table.table]) if privacy else ():
+            wrong.append(f'{path}.custom.privacy.values.{column}: "{value}" is no {types[column]}')
         receivers = None if table.result_receivers is None else tuple(table.result_receivers)
         wrong += [
             f'{path}.result_receivers: no member is called "{r}" {nearest(r, members.values())}'

@@ -53,7 +53,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Cases:
-    """A file of cases, loaded."""
+    """A file of cases, loaded.
+
+    Attributes:
+        collaboration: whose tables and rules every case is checked against.
+        defaults: circumstances of every case that does not name others.
+        receiver: the member who receives results, where a case does not say.
+        cases: the cases, as they stand in the file.
+    """
 
     collaboration: Collaboration
     defaults: Mapping[str, Any]

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from segment_assets.activation.tables import asset_path
 from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data
 from segment_assets.dashboards.gather import ages, gather
 from segment_assets.dashboards.html import document, style_sheet
@@ -83,14 +84,6 @@ def _read(config: Segmentation) -> list[dg.AssetKey]:
     for target in config.targets:
         names += [["model_evaluation", target], ["customer_scores", target]]
     for name, segment in config.segments.items():
-        names += [["predictive_segments", name], *_activations(config, name, list(dict.fromkeys(segment.destinations)))]
+        sent = [asset_path(config, name, destination) for destination in dict.fromkeys(segment.destinations)]
+        names += [["predictive_segments", name], *sent]
     return [dg.AssetKey(name) for name in names]
-
-
-def _activations(config: Segmentation, segment: str, destinations: list[str]) -> list[list[str]]:
-    """`<kind>/<segment>`, with the destination between them where the segment has two of a kind: step 9's own rule."""
-    kinds = [config.destinations[d].kind for d in destinations]
-    return [
-        [kind, segment] if kinds.count(kind) == 1 else [kind, destination, segment]
-        for destination, kind in zip(destinations, kinds, strict=True)
-    ]

@@ -78,7 +78,7 @@ def identity(reader: Reader) -> dict[str, DataSet]:
     customers = breakdown({name: r["customers"] for name, r in rules.items()}, blur=["alone"])
     totals: Row = {
         "customers": sum(r["customers"] for r in rules.values()),
-        "persons": sum(r["persons"] for r in rules.values()),
+        "persons": reader.ask("distinct_persons", persons=PERSONS)[0]["persons"],
         "households": sum(households.values()),
         "quarantined": customers.get("quarantined", people(0)),
         "apart": people(reader.ask("quarantined_persons", households=HOUSEHOLDS)[0]["persons"]),

@@ -23,7 +23,12 @@ BEGIN = {"embedded": "make demo", "aws": "make aws-demo"}
 
 @dataclass(frozen=True)
 class Year:
-    """What is known of the replay: its last day, and whether it was written to the end."""
+    """What is known of the replay.
+
+    Attributes:
+        today: its last day, as ISO text (2026-11-27).
+        complete: whether it was written to the end.
+    """
 
     today: str
     complete: bool

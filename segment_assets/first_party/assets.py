@@ -29,6 +29,7 @@ from segment_assets.first_party import (
     suppression_assets,
 )
 from segment_assets.first_party import customers as customer_records
+from segment_assets.first_party.checks import names_somebody, one_mapping, suppress_as_they_sound
 from segment_assets.first_party.deliveries import event_objects
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats.choice import format_of
@@ -46,6 +47,8 @@ from segment_assets.promises import check_columns
 from segment_assets.reporting import Result, blocking, contract_check, contracts, report, spec_metadata
 from segment_assets.segmentation import Segmentation
 
+# Loading records and making events of them take turns: no day that lands meanwhile is judged by events it has not yet.
+EVENTS_POOL = "events"
 GROUP = "first_party"
 LANDING_EVENTS, LANDING_CUSTOMERS = dg.AssetKey("landing_events"), dg.AssetKey("landing_customers")
 RAW, EVENTS, PEOPLE = dg.AssetKey("raw_events"), dg.AssetKey("engagement_events"), dg.AssetKey("customers")
@@ -120,7 +123,7 @@ def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=RAW,
-        pool="raw_events",
+        pool=EVENTS_POOL,
         group_name=GROUP,
         kinds={"iceberg", "python"},
         owners=OWNERS,
@@ -168,12 +171,12 @@ def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
 
 def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
     form, contract = format_of(config.landing.events), config.landing.events.contract
-    table_of_ones_own = config.landing.events.table is not None
+    table = config.landing.events.table
     code = events_version(config.landing.events)
 
     @dg.asset(
         key=EVENTS,
-        pool="engagement_events",
+        pool=EVENTS_POOL,
         group_name=GROUP,
         kinds={"iceberg", "sql", "python"},
         owners=OWNERS,
@@ -193,6 +196,11 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
                 asset=EVENTS,
                 description="Every unsubscribe, complaint and bounce names somebody.",
             ),
+            dg.AssetCheckSpec(
+                "names_suppress_as_they_sound",
+                asset=EVENTS,
+                description="No name in a table of one's own sounds like an opt-out and suppresses nobody.",
+            ),
             *contracts(EVENTS, contract),
         ],
     )
@@ -206,14 +214,16 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
             dg.AssetCheckResult(check_name="nothing_lost", passed=account.nothing_lost, metadata=asdict(account)),
             dg.AssetCheckResult(check_name="keys_unique", passed=account.keys == account.events),
             dg.AssetCheckResult(check_name="schema", passed=not unknown, metadata={"departures": unknown}),
-            _names_somebody(account.suppress_nobody),
-            _one_mapping(of_another_mapping(lake.inputs(ENGAGEMENT_EVENTS), code), len(written.versions)),
+            names_somebody(account.suppress_nobody),
+            one_mapping(of_another_mapping(lake.inputs(ENGAGEMENT_EVENTS), code), len(written.versions)),
         ]
+        names = event_account.perhaps_suppressions(lake, table.kept_names) if table else {}
+        checks.append(suppress_as_they_sound(names))
         if contract:
             checks.append(contract_check(contract_events.findings(lake, contract, _today()), "landing.events.contract"))
         told: dict[str, Any] = {"days_made": days} | asdict(account)
-        if table_of_ones_own:
-            told["perhaps_suppressions"] = event_account.perhaps_suppressions(lake)
+        if table:
+            told["perhaps_suppressions"] = names
         return report(written, checks=checks, **told)
 
     return engagement_events
@@ -229,7 +239,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
         kinds={"iceberg", "python"},
         owners=OWNERS,
         deps=[LANDING_CUSTOMERS],
-        code_version=code_version("first_party", where, libraries=["phonenumbers", "pyarrow"]),
+        code_version=code_version("first_party", where, libraries=["phonenumbers", "idna", "pyarrow"]),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=at_a_gate,
         metadata=spec_metadata(CUSTOMERS),
@@ -272,28 +282,6 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
         )
 
     return customers
-
-
-def _names_somebody(nobody: int) -> dg.AssetCheckResult:
-    said = f"{nobody:,} of those that unsubscribed, complained or bounced are named by no customer, endpoint or address"
-    return dg.AssetCheckResult(
-        check_name="suppressions_name_somebody",
-        passed=not nobody,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"{said}: nobody is suppressed by them" if nobody else None,
-    )
-
-
-def _one_mapping(left: list[str], days: int) -> dg.AssetCheckResult:
-    said = (
-        f"{len(left)} of {days} arrival days, {left[0]} to {left[-1]}, are still of an earlier mapping: "
-        "nothing below is built, and nothing is sent, until engagement_events is materialised for them."
-        if left
-        else None
-    )
-    return dg.AssetCheckResult(
-        check_name="one_mapping", passed=not left, description=said, metadata={"days_left": len(left)}
-    )
 
 
 def _today() -> date:

@@ -172,6 +172,9 @@ def _inflated(parts: Iterable[bytes]) -> Iterator[bytes | Piece]:
         # Zeros may fill up the last block of a tape.
         rest = step if member else step.lstrip(b"\0")
         while rest:
+            if not (member or _GZIP.startswith(rest[: len(_GZIP)])):
+                yield refused(rest, "bad_gzip")  # it is over, and what follows is no other member
+                return
             member = member or isal_zlib.decompressobj(wbits=31)
             begun += rest[: KEPT_IN_QUARANTINE - len(begun)]
             try:

@@ -22,9 +22,11 @@ _COLUMNS = pa.schema(
         ("statements", pa.int32()),
         ("effective_at", pa.int64()),
         ("country", pa.string()),
-        ("device_id", pa.string()),
+        ("in_use", pa.bool_()),
+        ("devices", pa.list_(pa.string())),
         ("device_kind", pa.string()),
-        ("postal", pa.string()),
+        ("streets", pa.list_(pa.string())),
+        ("locality", pa.string()),
         ("record", pa.int64()),
     ]
 )

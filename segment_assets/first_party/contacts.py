@@ -1,10 +1,13 @@
 """What a customer record says, whatever format it came in."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from segment_assets.people.consent import State
 
-Channel = Literal["email", "sms", "push", "other"]
+Channel = Literal["email", "sms", "push", "voice", "other"]
+# On the others nobody is written to.
+WRITTEN_TO: tuple[Channel, ...] = ("email", "sms", "push")
 
 PURPOSE = "marketing"
 
@@ -29,15 +32,17 @@ class Contact(NamedTuple):
     Attributes:
         customer_id: the customer.
         endpoint_id: the endpoint; None for a customer without any address.
-        channel: email, sms, push or other.
+        channel: email, sms, push, voice or other.
         address: as written; None where there is none.
         active: the endpoint can be written to.
         statements: what the record says about consent.
         effective_at: microseconds since 1970, UTC; None where it is not known.
         country: ISO 3166 alpha-2.
-        device_id: the device's identifier as delivered.
-        device_kind: its platform.
-        postal: street and postal code as written.
+        in_use: the source does not call it inactive; who opted out may well use it.
+        devices: identifiers of devices as delivered.
+        device_kind: their platform.
+        streets: postal addresses as written, without the place.
+        locality: where the streets are, of `addresses.locality`.
     """
 
     customer_id: str
@@ -48,9 +53,11 @@ class Contact(NamedTuple):
     statements: tuple[Statement, ...] = ()
     effective_at: int | None = None
     country: str | None = None
-    device_id: str | None = None
+    in_use: bool = True
+    devices: Sequence[str] = ()
     device_kind: str | None = None
-    postal: str | None = None
+    streets: Sequence[str] = ()
+    locality: str | None = None
 
 
 def country_of(written: str | None) -> str | None:

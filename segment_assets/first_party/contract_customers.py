@@ -1,5 +1,6 @@
 """What an export of customers keeps of its contract."""
 
+from dataclasses import replace
 from datetime import date
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from segment_assets.first_party.customer_exports import Export
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Lake
 from segment_assets.people.addresses import sha256
-from segment_assets.promises import Finding, fresh, untold, volume
+from segment_assets.promises import Finding, fresh, share, untold, volume
 
 EXAMPLES = 3
 
@@ -40,20 +41,15 @@ def findings(
         ("quarantined", "no valid record", quarantined, contract.quarantined),
     ):
         if allowed is not None:
-            found.append(_share(name, "records", what, part, export.delivered, allowed))
+            found.append(share(name, "records", what, part, export.delivered, allowed))
     rows = lake.read(CUSTOMERS, ["customer_id", *(c for c in contract.columns if c != "customer_id")])
     return found + [_column(rows, name, promise.nulls) for name, promise in contract.columns.items()]
 
 
 def _column(rows: pa.Table, name: str, allowed: float) -> Finding:
     missing = rows.filter(pc.is_null(rows[name]))
-    found = _share(name, "customers", "without it", missing.num_rows, rows.num_rows, allowed)
+    found = share(name, "customers", "without it", missing.num_rows, rows.num_rows, allowed)
     if found.kept:
         return found
     such = tuple(f"SHA-256 of the id {sha256(who)[:16]}" for who in missing["customer_id"][:EXAMPLES].to_pylist())
-    return Finding(found.of, found.measured, found.allowed, found.kept, such)
-
-
-def _share(of: str, unit: str, what: str, part: int, whole: int, allowed: float) -> Finding:
-    share = part / whole if whole else 0.0
-    return Finding(of, f"{part} of {whole} {unit} are {what} ({share:.2%})", f"{allowed:.2%}", share <= allowed)
+    return replace(found, examples=such)

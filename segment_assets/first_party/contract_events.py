@@ -10,10 +10,12 @@ from segment_assets.sql import bind, load, to_duckdb
 
 EXAMPLES = 3
 LIMITS = ("late", "unknown_types", "in_future")
+# What the engine would take beside what events may hold is left out: 1_000, infinity, epoch, years BC.
 _FITS = {
-    "number": "COALESCE(isfinite(TRY_CAST({0} AS DOUBLE)), FALSE)",
+    "number": "COALESCE(isfinite(TRY_CAST({0} AS DOUBLE)), FALSE) AND NOT contains({0}, '_')",
     "whole number": "regexp_full_match({0}, '[+-]?[0-9]+')",
-    "time": "TRY_CAST({0} AS TIMESTAMP) IS NOT NULL",
+    "time": "(regexp_full_match({0}, '[0-9]{{10}}|[0-9]{{13}}') OR "
+    "(regexp_full_match({0}, '[0-9TZUC:. +-]+') AND TRY_CAST({0} AS TIMESTAMP) IS NOT NULL))",
 }
 
 

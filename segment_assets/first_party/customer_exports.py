@@ -15,7 +15,7 @@ from segment_assets.first_party.formats import endpoints, own_customers
 from segment_assets.first_party.records import Piece
 from segment_assets.first_party.tables import CUSTOMERS, QUARANTINED_CUSTOMERS
 from segment_assets.lake import ObjectStore, StoredObject, Table, Written
-from segment_assets.lake.arrivals import arrival_day
+from segment_assets.lake.arrivals import arrival_day, not_yet
 from segment_assets.landing_config import CustomersLanding
 from segment_assets.people.addresses import sha256
 
@@ -92,10 +92,13 @@ def read(store: ObjectStore, landing: CustomersLanding, today: date | None = Non
             stand against every withdrawal until then. Default: today, UTC.
 
     Raises:
-        LandingError: a mapped column is missing, or an object can't be read to its end: the export would replace
-            everybody by those in the rest.
+        LandingError: its day is in the future, a mapped column is missing, or an object can't be read to its end: the
+            export would replace everybody by those in the rest.
     """
+    today = today or datetime.now(UTC).date()
     objects, as_of = latest_objects(store, landing)
+    if objects and (why := not_yet(objects[0].key, as_of, today)):
+        raise LandingError(why)
     good, bad = ContactWriter(), list[tuple[str, int, str | None, bytes]]()
     delivered = 0
     for stored in objects:
@@ -108,7 +111,7 @@ def read(store: ObjectStore, landing: CustomersLanding, today: date | None = Non
                     bad.append((stored.key, position, what.reason, what.content))
                 else:
                     good.add(before + position, what)
-    day = max(today or datetime.now(UTC).date(), as_of or date.min)
+    day = max(today, as_of or today)
     timely, ahead = good.contacts().known_by(_end_of(day + timedelta(days=1)))  # it may be tomorrow where it was said
     contacts, duplicates = timely.newest()
     pa.default_memory_pool().release_unused()

@@ -7,11 +7,12 @@ from operator import attrgetter
 import pyarrow as pa
 
 from segment_assets.first_party.contact_rows import AT_ONCE, Contacts
-from segment_assets.first_party.contacts import Contact
+from segment_assets.first_party.contacts import WRITTEN_TO, Contact
 from segment_assets.first_party.tables import CONTACT_ADDRESSES, CUSTOMER_ENDPOINTS, CUSTOMERS
 from segment_assets.people import addresses
 
 _LONG_AGO = -(2**62)
+_TELEPHONES = ("sms", "voice")
 
 
 def in_key_order(contacts: Contacts, region: str | None) -> Iterator[tuple[pa.Table, pa.Table, pa.Table]]:
@@ -42,13 +43,13 @@ def in_key_order(contacts: Contacts, region: str | None) -> Iterator[tuple[pa.Ta
 def _normalised(contact: Contact, region: str | None) -> str | None:
     if contact.channel == "email":
         return addresses.normalise_email(contact.address)
-    if contact.channel == "sms":
+    if contact.channel in _TELEPHONES:
         return addresses.normalise_phone(contact.address, region)
     return contact.address
 
 
 def _is_sent_to(contact: Contact) -> bool:
-    return contact.active and contact.endpoint_id is not None and contact.channel != "other"
+    return contact.active and contact.endpoint_id is not None and contact.channel in WRITTEN_TO
 
 
 def _sent_to(contact: Contact, normalised: str) -> str | None:
@@ -60,19 +61,36 @@ def _endpoint(c: Contact, address: str | None) -> tuple[object, ...]:
         addresses.address_hash("email", address)
         if c.channel == "email"
         else addresses.address_hash("phone", address)
-        if c.channel == "sms"
+        if c.channel in _TELEPHONES
         else addresses.sha256(f"{c.channel}:{address}")
         if address
         else None
     )
-    plain = {"email": addresses.email_sha256, "sms": addresses.phone_sha256_e164}.get(c.channel)
-    digits = addresses.phone_sha256_digits(address) if c.channel == "sms" else None
-    device = addresses.sha256(f"device:{c.device_id}") if c.device_id else None
-    postal = addresses.postal_sha256(c.postal)
+    plain = addresses.email_sha256(address) if c.channel == "email" else None
+    digits = None
+    if c.channel in _TELEPHONES:
+        plain, digits = addresses.phone_sha256_e164(address), addresses.phone_sha256_digits(address)
     return (
-        *(c.customer_id, c.endpoint_id, c.channel, hashed, plain(address) if plain else None, digits),
-        *(device, c.device_kind, postal, c.active, c.effective_at),
+        *(c.customer_id, c.endpoint_id, c.channel, hashed, plain, digits),
+        *(_devices(c, hashed), _homes(c), c.active, c.in_use, c.effective_at),
     )
+
+
+def _devices(c: Contact, hashed: str | None) -> list[tuple[str, str | None]]:
+    named = sorted({device for d in c.devices if (device := addresses.normalise_device(d))})
+    if named:
+        return [(addresses.sha256(f"device:{device}"), c.device_kind) for device in named]
+    # A push token names one installation of an app on one device.
+    return [(hashed, c.device_kind)] if c.channel == "push" and hashed else []
+
+
+def _homes(c: Contact) -> list[tuple[str, str]]:
+    # The street by itself, too: one that is nobody's is known whatever stands behind it.
+    streets = {street: addresses.postal_sha256(street) for street in c.streets} if c.locality else {}
+    homes = (
+        (addresses.postal_sha256(f"{written}, {c.locality}"), alone) for written, alone in streets.items() if alone
+    )
+    return sorted({home: alone for home, alone in homes if home}.items())
 
 
 def _customer(customer: str, own: list[tuple[Contact, str | None]]) -> tuple[object, ...]:

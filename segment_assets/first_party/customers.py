@@ -25,8 +25,7 @@ from segment_assets.people.consent import STATEMENTS, query, told
 
 def states(lake: Lake) -> dict[Table, Written]:
     """The tables as they are. To be asked before an export is read: `write` then knows who came between."""
-    every = (QUARANTINED_CUSTOMERS, CONTACT_ADDRESSES, CONSENT_STATE, CUSTOMER_ENDPOINTS, CUSTOMERS)
-    return {table: lake.state(table) for table in every}
+    return lake.states(QUARANTINED_CUSTOMERS, CONTACT_ADDRESSES, CONSENT_STATE, CUSTOMER_ENDPOINTS, CUSTOMERS)
 
 
 def write(
@@ -102,7 +101,8 @@ def unusable_addresses(lake: Lake) -> dict[str, int]:
     """Channel -> active endpoints whose address is none: nobody is reached there."""
     counted = (
         f"SELECT channel, COUNT(*) FROM {CUSTOMER_ENDPOINTS.short_name} "
-        "WHERE active AND channel <> 'other' AND address_sha256 IS NULL GROUP BY channel ORDER BY channel"
+        "WHERE active AND channel IN ('email', 'sms', 'push') AND address_sha256 IS NULL "
+        "GROUP BY channel ORDER BY channel"
     )
     with lake.connect(CUSTOMER_ENDPOINTS) as db:
         return dict(db.execute(counted).fetchall())

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from segment_assets.first_party import staged_events
 from segment_assets.first_party.engagement_days import Again, Finer, Share, divide, finish, stage
+from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats import Format
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, RAW_EVENTS
 from segment_assets.lake import Lake, Written, combined
@@ -48,6 +49,14 @@ def stale_days(raw: Mapping[str, str], made_from: Mapping[str, str], code: str) 
     return {day: version for day, version in wanted.items() if made_from.get(day) != version}
 
 
+def _within(days: Mapping[str, str], asked: tuple[date, date]) -> dict[str, str]:
+    found = {day: version for day, version in days.items() if str(asked[0]) <= day <= str(asked[1])}
+    if not found:
+        there = f"records arrived from {min(days)} to {max(days)}" if days else "nothing arrived yet"
+        raise LandingError(f"engagement_events: no day from first_day to last_day: {there}; nothing was made")
+    return found
+
+
 def update(
     lake: Lake, form: Format, code: str, run_id: str, asked: tuple[date, date] | None = None
 ) -> tuple[Written, int]:
@@ -61,12 +70,13 @@ def update(
         asked: first and last of the days that are to be made again, stale or not, and no other.
 
     Raises:
+        LandingError: no day is among those that are asked for.
         CommitFailedException: another run made one of them meanwhile, perhaps from newer raw events.
     """
     before, raw = lake.state(ENGAGEMENT_EVENTS), lake.state(RAW_EVENTS).versions
     stale = stale_days(raw, {} if asked else lake.inputs(ENGAGEMENT_EVENTS), code)
     if asked:
-        stale = {day: version for day, version in stale.items() if str(asked[0]) <= day <= str(asked[1])}
+        stale = _within(stale, asked)
     as_of = lake.as_of(RAW_EVENTS)
     if not stale and not before.versions:
         lake.write(ENGAGEMENT_EVENTS, ENGAGEMENT_EVENTS.empty(), run_id, partitions=[], as_of=as_of)

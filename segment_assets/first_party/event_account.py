@@ -102,13 +102,18 @@ def _probes(lake: Lake, day: date, places: list[dict[str, Any]]) -> int:
         return int(db.sql(to_duckdb(tree)).to_arrow_table()["probes"][0].as_py())
 
 
-def perhaps_suppressions(lake: Lake) -> dict[str, int]:
-    """Events of a table of one's own that suppress nobody, though their names sound so: name -> how many."""
+def perhaps_suppressions(lake: Lake, meant: Collection[str]) -> dict[str, int]:
+    """Events of a table of one's own that suppress nobody, though their names sound so: name -> how many.
+
+    Args:
+        lake: with the events.
+        meant: names that the mapping gives: somebody said that they are these.
+    """
     tree = load("segment_assets.first_party", "perhaps_suppressions")
     with lake.connect(ENGAGEMENT_EVENTS) as db:
         found = db.sql(to_duckdb(tree)).to_arrow_table().to_pylist()
     named = ((row["source_event_type"], row["events"]) for row in found)
-    return {name: events for name, events in named if not looks_like_an_address(name)}
+    return {name: events for name, events in named if name not in meant and not looks_like_an_address(name)}
 
 
 def departures(lake: Lake, names: Collection[str]) -> list[str]:

@@ -8,12 +8,12 @@ as it is. Of a larger day there are several files, each with its events in share
 a share at a time; of a day of millions each share is divided once more.
 """
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import chain, pairwise
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -127,8 +127,8 @@ def keep(scratch: Path, files: Mapping[date, Sequence[Path]], versions: Mapping[
     """
     root = scratch / FOLDER
     for day, paths in files.items():
-        made = root / f".{day}-{os.getpid()}"
-        made.mkdir(parents=True, exist_ok=True)
+        made = root / f".{day}-{uuid4().hex}"
+        made.mkdir(parents=True)
         for number, path in enumerate(paths):
             path.rename(made / f"{number:06}{''.join(path.suffixes)}")
         try:

@@ -4,6 +4,7 @@ import dagster as dg
 
 from segment_assets.automation import OWNERS, again_if_overtaken, at_a_gate, code_version
 from segment_assets.first_party import suppression_lists
+from segment_assets.first_party.checks import lines_name_somebody
 from segment_assets.first_party.tables import SUPPRESSION_ENTRIES
 from segment_assets.lake import Lake, ObjectStore
 from segment_assets.reporting import Result, blocking, report, spec_metadata
@@ -42,6 +43,7 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
         check_specs=[
             blocking("every_list_read", LISTED, "Each list of segmentation.yaml is there, and was read to its end."),
             blocking("nothing_lost", LISTED, "Every line is an entry, a duplicate, or in quarantine."),
+            dg.AssetCheckSpec("lines_name_somebody", asset=LISTED, description="Every line of a list names somebody."),
         ],
     )
     def listed(
@@ -60,6 +62,7 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
                 metadata={"unread": len(found.problems)},
             ),
             dg.AssetCheckResult(check_name="nothing_lost", passed=found.nothing_lost),
+            lines_name_somebody(found.counts),
         ]
         return report(written, checks=checks, lists={name: dict(count) for name, count in found.counts.items()})
 

@@ -90,6 +90,8 @@ def read(store: ObjectStore, lists: Mapping[str, SuppressionList], region: str |
 def write(lake: Lake, listed: Listed, run_id: str, before: Written | None = None) -> Written:
     """Replace what is known of the lists; of one that could not be read what was known stays, and it is marked.
 
+    A list that is named no more is marked, too: should it come back, it was not read yet.
+
     Args:
         lake: to write to.
         listed: what the lists say.
@@ -106,7 +108,8 @@ def write(lake: Lake, listed: Listed, run_id: str, before: Written | None = None
     lake.refuse_if_overtaken({SUPPRESSION_ENTRIES: before})
     lake.write(QUARANTINED_SUPPRESSIONS, listed.quarantined, run_id)
     rows = pa.concat_tables([listed.entries, kept.cast(SUPPRESSION_ENTRIES.schema)])
-    return lake.write(SUPPRESSION_ENTRIES, rows, run_id, inputs=listed.made_from, replacing=before)
+    made_from = dict.fromkeys(lake.inputs(SUPPRESSION_ENTRIES), UNREAD) | dict(listed.made_from)
+    return lake.write(SUPPRESSION_ENTRIES, rows, run_id, inputs=made_from, replacing=before)
 
 
 def _objects(store: ObjectStore, where: SuppressionList) -> list[StoredObject]:
@@ -182,7 +185,7 @@ def _entry(kind: str, text: str, region: str | None) -> str | None:
     if _HASH.fullmatch(text):
         return text.lower()
     if kind == "email":
-        return addresses.email_sha256(addresses.normalise_email(text))
+        return addresses.email_sha256(addresses.normalise_email(addresses.mailbox(text)))
     return addresses.phone_sha256_e164(addresses.normalise_phone(text, region))
 
 

@@ -139,7 +139,7 @@ CUSTOMER_ENDPOINTS = Table(
         [
             column("customer_id", _TEXT, "Customer", required=True),
             column("endpoint_id", _TEXT, "Endpoint", required=True),
-            column("channel", _TEXT, "email, sms, push or other", required=True),
+            column("channel", _TEXT, "email, sms, push, voice or other", required=True),
             column(
                 "address_sha256",
                 _TEXT,
@@ -153,10 +153,18 @@ CUSTOMER_ENDPOINTS = Table(
                 "write it",
             ),
             column("address_sha256_digits", _TEXT, "SHA-256 of a phone number's digits: Meta's form"),
-            column("device_id", _TEXT, "SHA-256 of the device's identifier, where there is one"),
-            column("device_kind", _TEXT, "Platform of the device"),
-            column("postal_sha256", _TEXT, "SHA-256 of the normalised postal address, where there is one"),
+            column(
+                "devices",
+                pa.map_(_TEXT, _TEXT),
+                "SHA-256 of each device's identifier, or of the token that push messages go to -> its platform",
+            ),
+            column(
+                "postal_addresses",
+                pa.map_(_TEXT, _TEXT),
+                "SHA-256 of each normalised postal address -> that of its street by itself",
+            ),
             column("active", pa.bool_(), "The endpoint can be written to", required=True),
+            column("in_use", pa.bool_(), "The source does not call the endpoint inactive; null counts as in use"),
             column("effective_at", utc_timestamp(), "When the endpoint took effect, UTC"),
         ]
     ),

@@ -46,7 +46,14 @@ class Rows:
 
 
 def read(
-    key: str, content: Content, wanted: Collection[str], place: str, *, header: bool = True, blank: bool = False
+    key: str,
+    content: Content,
+    wanted: Collection[str],
+    place: str,
+    *,
+    header: bool = True,
+    blank: bool = False,
+    commas: Collection[str] = (),
 ) -> Iterator[Rows]:
     """Rows in file order, some thousand at a time; positions count from 0 over good and bad rows.
 
@@ -59,13 +66,15 @@ def read(
         place: path in segmentation.yaml of the mapping, for the message.
         header: whether the first line of a CSV names the columns; otherwise they are called 1, 2, ...
         blank: whether a CSV of blank lines alone is a table without rows.
+        commas: columns whose texts have a comma before a fraction: numbers of JSON and Parquet, which have no mark of
+            their own, are written so there.
 
     Raises:
         LandingError: a wanted column is missing, or the first line is none of a table.
     """
     named = False
     try:
-        for rows in _with_columns(key, content, wanted, place, header):
+        for rows in _with_columns(key, _rows(key, content, wanted, place, header, commas), wanted, place):
             named = named or bool(rows.names or rows.bad)
             yield rows
     except csv.Error as too_long:  # of other lines it is told beside their rows
@@ -77,8 +86,8 @@ def read(
         raise LandingError(f"segmentation.yaml: {place}: {key} holds blank lines alone: write the names of its columns")
 
 
-def _with_columns(key: str, content: Content, wanted: Collection[str], place: str, header: bool) -> Iterator[Rows]:
-    for rows in _rows(key, content, wanted, place, header):
+def _with_columns(key: str, found: Iterator[Rows], wanted: Collection[str], place: str) -> Iterator[Rows]:
+    for rows in found:
         if missing := [name for name in wanted if rows.names and name not in rows.names]:
             if any("\n" in name or "\r" in name for name in rows.names):
                 raise LandingError(
@@ -86,7 +95,7 @@ def _with_columns(key: str, content: Content, wanted: Collection[str], place: st
                 )
             if not "".join(rows.names).isprintable():  # UTF-16, as Excel calls Unicode text; such names can't be shown
                 raise LandingError(f"segmentation.yaml: {place}: {key} is no UTF-8 in its first line: save it as UTF-8")
-            near = nearest_column(missing[0], rows.names)
+            near = nearest_column(missing[0], rows.names, wanted)
             another = "" if len(missing) < len(wanted) else _NO_TABLE
             raise LandingError(f'segmentation.yaml: {place}: {key} has no column "{missing[0]}" {near}{another}')
         if twice := [name for name in wanted if rows.names.count(name) > 1]:
@@ -99,15 +108,19 @@ def _with_columns(key: str, content: Content, wanted: Collection[str], place: st
         yield rows
 
 
-def _rows(key: str, content: Content, wanted: Collection[str], place: str, header: bool) -> Iterator[Rows]:
+def _rows(
+    key: str, content: Content, wanted: Collection[str], place: str, header: bool, commas: Collection[str]
+) -> Iterator[Rows]:
     if head(content, 4) == b"PAR1":
-        return _parquet(key, content, wanted, place)
+        return _parquet(key, content, wanted, place, commas)
     if first_byte(content) == b"{":
-        return _json(content, wanted)
+        return _json(content, wanted, commas)
     return _separated(content, wanted, header)
 
 
-def _parquet(key: str, content: Content, wanted: Collection[str], place: str) -> Iterator[Rows]:
+def _parquet(
+    key: str, content: Content, wanted: Collection[str], place: str, commas: Collection[str]
+) -> Iterator[Rows]:
     position = 0
     try:
         file = _opened(key, content, place)
@@ -117,7 +130,7 @@ def _parquet(key: str, content: Content, wanted: Collection[str], place: str) ->
             raise LandingError(
                 f'segmentation.yaml: {place}: the column "{nested[0]}" holds several values per row: write one'
             )
-        texts_of = ", ".join(map(_text_of, file.schema_arrow))
+        texts_of = ", ".join(_text_of(column, column.name in commas) for column in file.schema_arrow)
         with duckdb.connect(config={"threads": 1}) as db:
             db.execute("SET TimeZone='UTC'")
             for batch in file.iter_batches(AT_ONCE):
@@ -161,15 +174,18 @@ def _texts(names: list[str], texts: pa.Table, position: int) -> Rows:
     return Rows(names, first.good + rest.good, first.bad + rest.bad)
 
 
-def _text_of(column: pa.Field) -> str:
+def _text_of(column: pa.Field, comma: bool) -> str:
     """A column as text. Whole numbers have no point: a column of ids becomes one of floats by its first null."""
     name = '"' + column.name.replace('"', '""') + '"'
+    text = f"CAST({name} AS VARCHAR)"
     if pa.types.is_decimal(column.type):
-        return f"regexp_replace(CAST({name} AS VARCHAR), '[.]0+$', '')"
-    if not pa.types.is_floating(column.type):
-        return f"CAST({name} AS VARCHAR)"
-    whole = f"{name} = trunc({name}) AND abs({name}) < {_EXACT}"
-    return f"CASE WHEN {whole} THEN CAST(CAST({name} AS BIGINT) AS VARCHAR) ELSE CAST({name} AS VARCHAR) END"
+        text = f"regexp_replace({text}, '[.]0+$', '')"
+    elif pa.types.is_floating(column.type):
+        whole = f"{name} = trunc({name}) AND abs({name}) < {_EXACT}"
+        text = f"CASE WHEN {whole} THEN CAST(CAST({name} AS BIGINT) AS VARCHAR) ELSE {text} END"
+    else:
+        return text
+    return f"replace({text}, '.', ',')" if comma else text
 
 
 class _Float(str):
@@ -178,7 +194,7 @@ class _Float(str):
     __slots__ = ()
 
 
-def _json(content: Content, wanted: Collection[str]) -> Iterator[Rows]:
+def _json(content: Content, wanted: Collection[str], commas: Collection[str]) -> Iterator[Rows]:
     """JSON lines, or objects one after another, each a row of its own keys; rows of equal keys stand together.
 
     A key that a record lacks is empty there, so unlike a column of a header it can't be told from a misspelt one.
@@ -186,7 +202,7 @@ def _json(content: Content, wanted: Collection[str]) -> Iterator[Rows]:
     yield Rows([])
     by_names: dict[tuple[str, ...], Rows] = {}
     for position, piece in enumerate(records_in(content, lambda value: isinstance(value, dict))):
-        row = {} if piece.reason else _json_row(piece.content)
+        row = {} if piece.reason else _json_row(piece.content, commas)
         names = tuple(sorted({*row, *wanted}))
         rows = by_names.setdefault(names, Rows(list(names)))
         if piece.reason:
@@ -198,18 +214,19 @@ def _json(content: Content, wanted: Collection[str]) -> Iterator[Rows]:
     yield from by_names.values()
 
 
-def _json_row(record: bytes) -> dict[str, str | None]:
+def _json_row(record: bytes, commas: Collection[str]) -> dict[str, str | None]:
     """An object's values as text, numbers as they are written; what lies inside of one is JSON, as it was."""
     row = json.loads(record, parse_int=str, parse_float=_Float)
     inside = json.loads(record) if any(isinstance(value, dict | list) for value in row.values()) else row
-    return {name: _json_text(value, inside[name]) for name, value in row.items()}
+    return {name: _json_text(value, inside[name], name in commas) for name, value in row.items()}
 
 
-def _json_text(value: object, inside: object) -> str | None:
+def _json_text(value: object, inside: object, comma: bool) -> str | None:
     if isinstance(value, _Float):
         # As a column of Parquet: pandas writes a column of ids with one null as floats.
         number = float(value)
-        return str(int(number)) if number.is_integer() and abs(number) < _EXACT else str(value)
+        text = str(int(number)) if number.is_integer() and abs(number) < _EXACT else str(value)
+        return text.replace(".", ",") if comma else text
     return value if value is None or isinstance(value, str) else json.dumps(inside, sort_keys=True, ensure_ascii=False)
 
 
@@ -222,6 +239,9 @@ def _separated(content: Content, wanted: Collection[str], header: bool) -> Itera
     else:
         first = next(csv.reader([records.first], delimiter=records.delimiter), [])
         names = [str(number) for number, _ in enumerate(first, 1)]
+    if plain.broken and not records.first.endswith(("\n", "\r")):  # nobody knows which columns it has
+        yield Rows([], bad=[(0, plain.broken)])
+        return
     rows, position = Rows(names), 0
     for values, lines, _, ended in records:
         reason = "bad_csv" if values is None else "wrong_columns" if len(values) != len(names) else None

@@ -20,19 +20,23 @@ NAMES = frozenset(
 )  # fmt: skip
 ENGAGEMENT = frozenset(("open", "click", "read", "session_start", "purchase", "sign_in", "sign_up", "app"))
 SUPPRESSION = frozenset(("bounce_hard", "complaint", "unsubscribe"))
-_CLOSING = {*SUPPRESSION, "bounce_soft"}
+_SIGNS = {ord(sign): None for sign in "-_"}
+
+
+def letters(written: str) -> str:
+    """A name in lower case without blanks, - and _: `Opt-Out`, `opt_out` and `OPT OUT` are one name, spelled thrice."""
+    return "".join(written.lower().translate(_SIGNS).split())
+
+
+_CLOSING = {letters(name): name for name in (*SUPPRESSION, "bounce_soft")}
 
 
 def own_name(written: str) -> str:
     """The name of an event of one's own table: `app` for all that is none of ours.
 
-    Names that close a channel are known in any case, and with - or a blank for _: what was meant as one must not be
-    lost to how it is spelled.
+    Names that close a channel are known by their letters: what was meant as one must not be lost to how it is spelled.
     """
-    if written in NAMES:
-        return written
-    spelled = "_".join(written.lower().replace("-", " ").replace("_", " ").split())
-    return spelled if spelled in _CLOSING else "app"
+    return written if written in NAMES else _CLOSING.get(letters(written), "app")
 
 
 # 2000-01-01 to 2100-01-01 in microseconds: milliseconds read as seconds, or the reverse, fall outside.

@@ -20,11 +20,13 @@ class Clusters:
         members: sorted, each once.
         labels: cluster of each member; clusters are numbered from 0 in the order of their smallest member.
         quarantined: members whose cluster would have been too large: split, and not to be relied on.
+        largest_found: members of the largest cluster before any was taken apart.
     """
 
     members: pa.Array
     labels: Ints
     quarantined: Bools
+    largest_found: int = 0
 
     @property
     def count(self) -> int:
@@ -72,12 +74,15 @@ def bounded_clusters(members: pa.Array, links: pa.Table, maximum: int) -> Cluste
     strong = np.asarray(links["strong"].to_numpy(), np.bool_)
     kept = np.ones(len(a), np.bool_)
     quarantined = np.zeros(len(ordered), np.bool_)
+    largest = 0
     for survivors in (strong, np.zeros(len(a), np.bool_)):
         labels = components(len(ordered), a[kept], b[kept])
-        crowded = np.bincount(labels, minlength=1)[labels] > maximum
+        sizes = np.bincount(labels, minlength=1)
+        largest = max(largest, int(sizes.max()))
+        crowded = sizes[labels] > maximum
         quarantined |= crowded
         kept &= ~crowded[a] | survivors
-    return Clusters(ordered, components(len(ordered), a[kept], b[kept]), quarantined)
+    return Clusters(ordered, components(len(ordered), a[kept], b[kept]), quarantined, largest)
 
 
 def _positions(values: Any, ordered: pa.Array) -> Ints:

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_assets import sql
+from segment_assets.config_types import LONGEST
 from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS, CUSTOMERS
 from segment_assets.identity.guards import LIMITS, Limits, placeholders
 from segment_assets.identity.keys import GraphKey
@@ -15,19 +16,26 @@ from segment_assets.lake import Lake
 _STEP = "segment_assets.identity"
 
 
-def identity_edges(lake: Lake, key: GraphKey, limits: Limits = LIMITS) -> pa.Table:
+def identity_edges(lake: Lake, key: GraphKey, limits: Limits = LIMITS, nobodys: pa.Table | None = None) -> pa.Table:
     """Rows of IDENTITY_EDGES from the customers and their endpoints.
 
     Args:
         lake: where CUSTOMERS and CUSTOMER_ENDPOINTS are.
         key: what identifiers are keyed with.
-        limits: how many customers may share an identifier before it says nothing.
+        limits: how many customers may share an identifier before it says nothing, and how long it says something.
+        nobodys: what is nobody's own, of `placeholders`; default: what is so everywhere.
     """
-    caps = {"person_cap": limits.person_cap, "household_cap": limits.household_cap}
-    query = sql.to_duckdb(sql.bind(sql.load(_STEP, "identity_edges"), caps))
-    with lake.connect(CUSTOMERS, CUSTOMER_ENDPOINTS, placeholders=placeholders()) as db:
+    query = sql.to_duckdb(sql.bind(sql.load(_STEP, "identity_edges"), reach(limits)))
+    nobodys = placeholders() if nobodys is None else nobodys
+    with lake.connect(CUSTOMERS, CUSTOMER_ENDPOINTS, placeholders=nobodys) as db:
         links = db.sql(query).to_arrow_table()
     return links.append_column("identifier", _keyed(links["kind"], links["hashed"], key))
+
+
+def reach(limits: Limits) -> dict[str, int]:
+    """The limits as parameters of the query."""
+    days = limits.window.days if limits.window else LONGEST
+    return {"person_cap": limits.person_cap, "household_cap": limits.household_cap, "window": days}
 
 
 def guarded_identifiers(lake: Lake) -> list[dict[str, Any]]:

@@ -26,7 +26,8 @@ def resolve_households(lake: Lake, limits: Limits = LIMITS) -> Resolved:
     persons = pc.unique(lake.read(PERSONS, ["person_id", "customer_id"])["person_id"])
     clusters = bounded_clusters(persons, links, limits.household_maximum)
     # A person's own id is the strongest identifier there is, and it lasts.
-    settled = settle("hh_", clusters, {}, before, lake.read(HOUSEHOLD_ALIAS))
+    seeds = {person: f"~{person}" for person in persons.to_pylist()}
+    settled = settle("hh_", clusters, seeds, before, lake.read(HOUSEHOLD_ALIAS))
     rules = np.where(clusters.sizes == 1, "alone", "shared_identifier")
     rows = {
         "person_id": clusters.members,

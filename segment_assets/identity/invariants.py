@@ -8,8 +8,10 @@ from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.identity.tables import HOUSEHOLDS, PERSONS
 from segment_assets.lake import Lake, Table
 
-# Times as many pairs as in the run before, and more than a few more, are no usual day.
+# Times as many pairs as in the run before, or as few, and more than a few in difference, are no usual day.
 JUMP, FEW = 5, 100
+# A household that is one in truth is in quarantine now and then; a share of all is there because of an identifier.
+SHARE, SOME = 0.01, 20
 _KEYED = r"^(eml|phn|dev|adr)_[0-9a-f]{32}$"
 
 
@@ -34,15 +36,30 @@ def largest(lake: Lake, table: Table, cluster: str) -> int:
     return int(pc.max(_sizes(lake, table, cluster)).as_py() or 0)
 
 
-def pairs(lake: Lake, table: Table, cluster: str) -> int:
-    """How many pairs of rows are in one cluster: what a wrong identifier that joins strangers makes many of."""
+def pairs(lake: Lake, table: Table, cluster: str) -> int | None:
+    """How many pairs of rows are in one cluster: what a wrong identifier that joins strangers makes many of.
+
+    None where the table has no rows.
+    """
+    if not lake.state(table).rows:
+        return None
     sizes = _sizes(lake, table, cluster)
     return int(pc.sum(pc.multiply(sizes, pc.subtract(sizes, 1))).as_py() or 0) // 2
 
 
-def jumped(before: int, now: int) -> bool:
-    """Whether so many more pairs are joined than by the run before that an identifier may join strangers."""
-    return before > 0 and now > JUMP * before and now - before > FEW
+def jumped(before: int | None, now: int | None) -> bool:
+    """Whether so many more or fewer pairs are joined than by the run before that an identifier may join strangers.
+
+    Many fewer, because a cluster that has become too large is taken apart. None is said of nothing: there was no run.
+    """
+    if before is None or now is None:
+        return False
+    return max(before, now) > JUMP * min(before, now) and abs(now - before) > FEW
+
+
+def many(quarantined: int, members: int) -> bool:
+    """Whether so many are in quarantine that an identifier joins strangers, whatever the run before had."""
+    return quarantined >= SOME and quarantined > SHARE * members
 
 
 def _sizes(lake: Lake, table: Table, cluster: str) -> pa.ChunkedArray:

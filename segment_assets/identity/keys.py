@@ -13,7 +13,10 @@ from typing import Literal
 
 KEY_VARIABLE = "SEGMENT_ASSETS_GRAPH_KEY"
 MINIMUM_LENGTH = 16
-PREFIXES = {"email": "eml_", "phone": "phn_", "device": "dev_", "address": "adr_", "customer": "cus_"}
+PREFIXES = {
+    "email": "eml_", "phone": "phn_", "device": "dev_", "address": "adr_",
+    "customer": "cus_", "person": "per_", "household": "hh_",
+}  # fmt: skip
 
 # Fixed and public, so that a build is repeatable before anyone has chosen a key. It protects nothing.
 _DEVELOPMENT = b"segment-assets development key: not a secret"

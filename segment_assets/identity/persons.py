@@ -10,6 +10,7 @@ from segment_assets import sql
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.identity.clusters import Clusters, bounded_clusters
 from segment_assets.identity.guards import LIMITS, Limits
+from segment_assets.identity.keys import GraphKey
 from segment_assets.identity.stable_ids import settle
 from segment_assets.identity.tables import IDENTITY_EDGES, PERSON_ALIAS, PERSONS
 from segment_assets.lake import Lake
@@ -40,14 +41,15 @@ class Resolved:
         return int(self.clusters.quarantined.sum())
 
 
-def resolve_persons(lake: Lake, limits: Limits = LIMITS) -> Resolved:
+def resolve_persons(lake: Lake, key: GraphKey, limits: Limits = LIMITS) -> Resolved:
     """Rows of PERSONS: same e-mail address, or a phone and a device in common; ids from the last run where they fit.
 
     Args:
         lake: where CUSTOMERS, IDENTITY_EDGES and the persons of the last run are.
+        key: the key that the identifiers in IDENTITY_EDGES were made with.
         limits: the largest person that can be true.
     """
-    with lake.connect(IDENTITY_EDGES) as db:
+    with lake.connect(CUSTOMERS, IDENTITY_EDGES) as db:
         links = db.sql(sql.to_duckdb(sql.load("segment_assets.identity", "person_links"))).to_arrow_table()
         seeds = db.sql(sql.to_duckdb(sql.load("segment_assets.identity", "person_seeds"))).to_arrow_table()
     customers = lake.read(CUSTOMERS, ["customer_id"])["customer_id"].combine_chunks()
@@ -55,7 +57,7 @@ def resolve_persons(lake: Lake, limits: Limits = LIMITS) -> Resolved:
     settled = settle(
         "per_",
         clusters,
-        dict(zip(seeds["member"].to_pylist(), seeds["seed"].to_pylist(), strict=True)),
+        _seeds(clusters.members, seeds, key),
         lake.read(PERSONS, ["customer_id", "person_id"]).rename_columns(["member", "id"]),
         lake.read(PERSON_ALIAS),
     )
@@ -66,6 +68,13 @@ def resolve_persons(lake: Lake, limits: Limits = LIMITS) -> Resolved:
         "customers": clusters.sizes,
     }
     return Resolved(pa.table(rows), settled.aliases, clusters)
+
+
+def _seeds(members: pa.Array, seeds: pa.Table, key: GraphKey) -> dict[str, str]:
+    """What a new person's id may be made from. A customer's own id, keyed, sorts after every identifier ("~")."""
+    found = dict(zip(seeds["member"].to_pylist(), seeds["seed"].to_pylist(), strict=True))
+    without = (member for member in members.to_pylist() if member not in found)
+    return found | {member: f"~{key.identifier('customer', member)}" for member in without}
 
 
 def _rules(clusters: Clusters, links: pa.Table) -> pa.Array:

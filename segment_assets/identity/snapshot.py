@@ -16,7 +16,8 @@ _LINKS = {"email": "HAS_EMAIL", "phone": "HAS_PHONE", "device": "USES_DEVICE", "
 def take_snapshot(lake: Lake, key: GraphKey) -> Snapshot:
     """The graph as the tables have it now.
 
-    Customers' own ids are keyed too: many a customer id is an e-mail address.
+    Customers' own ids are keyed too: many a customer id is an e-mail address. So are those of persons and households,
+    which outlive a key and were made from identifiers under the key of their time.
 
     Args:
         lake: where IDENTITY_EDGES, PERSONS and HOUSEHOLDS are.
@@ -25,7 +26,8 @@ def take_snapshot(lake: Lake, key: GraphKey) -> Snapshot:
     with lake.connect(IDENTITY_EDGES) as db:
         identifiers = db.sql(sql.to_duckdb(sql.load("segment_assets.identity", "graph_identifiers"))).to_arrow_table()
         links = db.sql(sql.to_duckdb(sql.load("segment_assets.identity", "graph_links"))).to_arrow_table()
-    persons, households = lake.read(PERSONS), lake.read(HOUSEHOLDS)
+    persons = _keyed(lake.read(PERSONS), key, person_id="person")
+    households = _keyed(lake.read(HOUSEHOLDS), key, person_id="person", household_id="household")
     customers = persons["customer_id"].combine_chunks()
     keyed = pa.array(key.identifiers("customer", customers.to_pylist()), pa.string())
     nodes = {
@@ -49,6 +51,13 @@ def take_snapshot(lake: Lake, key: GraphKey) -> Snapshot:
         {name: _conform(edges[name], edge.schema, "start_id", "end_id") for name, edge in EDGES.items()},
         lake.as_of(IDENTITY_EDGES, PERSONS, HOUSEHOLDS),
     )
+
+
+def _keyed(rows: pa.Table, key: GraphKey, **kinds: str) -> pa.Table:
+    for name, kind in kinds.items():
+        ids = pa.array(key.identifiers(kind, rows[name].to_pylist()), pa.string())
+        rows = rows.set_column(rows.schema.get_field_index(name), name, ids)
+    return rows
 
 
 def _distinct(rows: pa.Table, **names: str) -> pa.Table:

@@ -34,12 +34,14 @@ def settle(prefix: str, clusters: Clusters, seeds: Mapping[str, str], previous: 
     """Give each cluster an id.
 
     Laws: the same clusters keep their ids; a cluster whose members are those of an old one keeps its id, whatever
-    happens to others; an id that is no more is never given again; equal input gives equal ids, also from nothing.
+    happens to others; one that is taken apart and joined again has its id again; an id that is no more is never given
+    again; equal input gives equal ids, also from nothing.
 
     Args:
         prefix: what ids begin with.
         clusters: today's clusters.
-        seeds: member -> what a new id may be made from; the smallest of a cluster is used.
+        seeds: member -> what a new id may be made from, which the id can be found from: nothing unkeyed. The smallest
+            of a cluster is used.
         previous: `member` and `id` of the last run; a member may have had several, when it is two that merged.
         aliases: what the last run returned. It may stem from a run that was killed before its ids were written: ids
             that are in use are dropped from it.
@@ -48,10 +50,15 @@ def settle(prefix: str, clusters: Clusters, seeds: Mapping[str, str], previous: 
     label_of = dict(zip(members, labels, strict=True))
     before = list(zip(previous["member"].to_pylist(), previous["id"].to_pylist(), strict=True))
     overlaps = Counter((label_of[member], old) for member, old in before if member in label_of)
+    first: dict[tuple[int, str], str] = {}
+    for member, old in sorted(before):
+        if member in label_of:
+            first.setdefault((label_of[member], old), member)
     ids: dict[int, str] = {}
     given: set[str] = set()
-    # The largest overlap first; then the smallest id, so that equal input gives equal names.
-    for (label, old), _ in sorted(overlaps.items(), key=lambda entry: (-entry[1], entry[0][1], entry[0][0])):
+    # The largest overlap first; then that of the smallest member: a cluster that was taken apart for a day gives its id
+    # to the part from which it takes it again.
+    for (label, old), _ in sorted(overlaps.items(), key=lambda entry: (-entry[1], first[entry[0]], entry[0])):
         if label not in ids and old not in given:
             ids[label] = old
             given.add(old)
@@ -65,10 +72,9 @@ def settle(prefix: str, clusters: Clusters, seeds: Mapping[str, str], previous: 
 
 
 def _cluster_seeds(count: int, members: list[str], labels: list[int], seeds: Mapping[str, str]) -> list[str]:
-    # "~" sorts after every kind: a member's own name is used only where nobody in the cluster has an identifier.
     smallest = [""] * count
     for member, label in zip(members, labels, strict=True):
-        seed = seeds.get(member, f"~{member}")
+        seed = seeds[member]
         if not smallest[label] or seed < smallest[label]:
             smallest[label] = seed
     return smallest

@@ -25,8 +25,9 @@ IDENTITY_EDGES = Table(
             column(
                 "guard",
                 _TEXT,
-                "Why the identifier may not merge: placeholder (nobody's own), shared (by more than a household), "
-                "household_only (by more than a person); null where it may",
+                "Why the identifier may not join the customer to others: placeholder (nobody's own), shared (by more "
+                "than a household), inactive (the source calls it that), old (confirmed last before "
+                "identity.confirmed_within), household_only (by more than a person); null where it may",
             ),
         ]
     ),

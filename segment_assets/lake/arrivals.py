@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 
 from segment_assets.lake.objects import StoredObject
 
@@ -11,9 +11,10 @@ from segment_assets.lake.objects import StoredObject
 _PATTERNS = (
     re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})(?:/(\d{1,2}))?(?=/)"),
     re.compile(r"(?:^|/)year=(\d{4})/month=(\d{1,2})/day=(\d{1,2})(?:/hour=(\d{1,2}))?(?=/)"),
-    re.compile(r"(?:^|/)(?:[a-z_]+=)?(\d{4})-(\d{2})-(\d{2})()(?=/)"),
+    re.compile(r"(?:^|/)(?:[a-z_]+=)?(\d{4})-(\d{2})-(\d{2})(?:/(?:hour=|hh=)?(\d{1,2}))?(?=/)"),
     re.compile(r"-(\d{4})-(\d{2})-(\d{2})-(\d{2})-\d{2}-\d{2}-[^/]*$"),
 )
+_NAME = _PATTERNS[-1:]
 
 
 def arrival_day(key: str) -> date | None:
@@ -32,9 +33,15 @@ def day_part(key: str) -> tuple[str, str] | None:
 
 
 def arrival_hour(key: str) -> int | None:
-    """The hour (UTC) a key names beside its day; None where it names none."""
-    found = _arrival(key)
-    return found[1] if found else None
+    """The hour (UTC) a key names beside its day; None where it names none.
+
+    Where folders name the day alone, Firehose's object name tells the hour, if it is of that day.
+    """
+    if not (found := _arrival(key)):
+        return None
+    day, hour = found
+    named = _arrival(key, _NAME)
+    return named[1] if hour is None and named and named[0] == day else hour
 
 
 def fingerprint(objects: Iterable[StoredObject]) -> str:
@@ -69,15 +76,31 @@ def changed_days(now: Mapping[str, str], previous: Mapping[str, str]) -> dict[st
     return {day: every[day] for day in sorted(every) if previous.get(day) != every[day]}
 
 
-def _arrival(key: str) -> tuple[date, int | None] | None:
-    if not (found := _found(key)):
+def not_yet(key: str, day: date | None, today: date) -> str | None:
+    """Why the latest delivery can't be it: one of a day to come would hide every real one until then.
+
+    Args:
+        key: one of its objects.
+        day: the day its keys name; None where they name none.
+        today: of the clock; where it was delivered it may be tomorrow.
+    """
+    if day is None or day <= today + timedelta(days=1):
+        return None
+    return (
+        f"{key}: its day, {day}, is in the future, and would hide every delivery until then; deliver it under the day "
+        "on which it was made, and remove this one"
+    )
+
+
+def _arrival(key: str, patterns: Iterable[re.Pattern[str]] = _PATTERNS) -> tuple[date, int | None] | None:
+    if not (found := _found(key, patterns)):
         return None
     year, month, day, hour = found.groups()
     return date(int(year), int(month), int(day)), int(hour) if hour and int(hour) < 24 else None
 
 
-def _found(key: str) -> re.Match[str] | None:
-    for pattern in _PATTERNS:
+def _found(key: str, patterns: Iterable[re.Pattern[str]] = _PATTERNS) -> re.Match[str] | None:
+    for pattern in patterns:
         if found := pattern.search(key):
             year, month, day, _ = found.groups()
             try:

@@ -276,6 +276,10 @@ class Lake:
         as_of = iceberg.properties.get(AS_OF)
         return Written(table, rows, versions(iceberg.properties), date.fromisoformat(as_of) if as_of else None)
 
+    def states(self, *tables: Table) -> dict[Table, Written]:
+        """`state` of each; asked before what is written to them is read, `write` and the like know who came between."""
+        return {table: self.state(table) for table in tables}
+
     def standing_still(self, *tables: Table) -> "Lake":
         """This lake to read from, in which these tables stay as they are now, whoever writes them meanwhile."""
         still = copy(self)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 _md5 = partial(hashlib.md5, usedforsecurity=False)
 _ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")
@@ -117,9 +118,13 @@ class FolderStore(ObjectStore):
         """Write beside, then rename: a reader never sees half an object."""
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        beside.write_bytes(content)
-        beside.replace(path)
+        # Not by the process's number: the first process of every container has the same one.
+        beside = path.with_name(f".{uuid4().hex}")
+        try:
+            beside.write_bytes(content)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
 
     def uri(self, key: str) -> str:
         """The file's path."""

@@ -25,6 +25,20 @@ def is_running(name: str) -> bool:
     return _started(int(number)) in (started, "")
 
 
+def is_running_since(process: int, moment: float) -> bool:
+    """Whether the process of that number is there, and is no later one.
+
+    Args:
+        process: its number.
+        moment: when it was at work, in seconds since 1970.
+    """
+    ticks, _, _ = _started(process).partition(".")
+    if not _is_there(process) or not ticks.isdigit():
+        return _is_there(process) and not ticks
+    boot = next(int(line.split()[1]) for line in _read("stat").splitlines() if line.startswith("btime "))
+    return boot + int(ticks) / os.sysconf("SC_CLK_TCK") <= moment + 1  # the boot's second is rounded
+
+
 def _is_there(process: int) -> bool:
     try:
         os.kill(process, 0)

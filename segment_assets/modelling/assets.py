@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data
+from segment_assets.automation import OWNERS, again_if_overtaken, code_version, fresh_within, on_changed_data
 from segment_assets.lake import Lake
 from segment_assets.modelling import features as features_of
 from segment_assets.modelling import labels, leakage, left_out, matrix
@@ -37,6 +37,7 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=FEATURES_KEY,
+        pool="features",
         deps=sorted(set(made_by.values())),
         group_name="modelling",
         kinds={"iceberg", "sql"},
@@ -54,7 +55,6 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
         check_specs=[
             blocking("no_feature_after_cutoff", FEATURES_KEY, "No row rests on anything known at or after its cutoff"),
             blocking("only_timed_sources", FEATURES_KEY, "Every column comes from facts with a known time"),
-            blocking("keys_unique", FEATURES_KEY, "One row per customer and cutoff"),
             dg.AssetCheckSpec(
                 "every_value_is_summed", asset=FEATURES_KEY, description="No value is too large for sums"
             ),
@@ -64,11 +64,13 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
     def features(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
         """What was known of each customer before each cutoff: what they did, how lately, and what the partner says.
 
-        One row per customer and cutoff. Docs: docs/features.md.
+        One row per customer and cutoff: a run that made two would fail, and write nothing. Docs: docs/features.md.
         """
+        before, as_of = lake.state(FEATURES), features_of.as_of(lake, config)
         built, too_large = features_of.build(lake, config), left_out.warnings(lake)
         untimed = leakage.untimed_sources(built.trace.values, made_by)
-        written = lake.write(built.table, built.rows, context.run.run_id, as_of=features_of.as_of(lake, config))
+        with again_if_overtaken():
+            written = lake.write(built.table, built.rows, context.run.run_id, as_of=as_of, replacing=before)
         return report(
             written,
             trace=built.trace,
@@ -84,8 +86,6 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
                     passed=not untimed,
                     metadata={"columns": ", ".join(f"{leak.feature}: {leak.detail}" for leak in untimed) or "none"},
                 ),
-                # Lake.write refuses repeated keys, and writes nothing then.
-                dg.AssetCheckResult(check_name="keys_unique", passed=True, metadata={"rows": written.rows}),
                 dg.AssetCheckResult(
                     check_name="every_value_is_summed",
                     passed=not too_large,
@@ -111,6 +111,7 @@ def _training_examples(config: Segmentation, name: str, target: Target) -> dg.As
 
     @dg.asset(
         key=key,
+        pool=key.to_user_string(),
         deps=[FEATURES_KEY, _MADE_BY["engagement_events"], _MADE_BY["customers"]],
         group_name="modelling",
         kinds={"iceberg", "sql"},
@@ -127,12 +128,13 @@ def _training_examples(config: Segmentation, name: str, target: Target) -> dg.As
         check_specs=[
             blocking("can_be_trained", key, "Enough cutoffs, and enough of either outcome, to learn from"),
             blocking("no_leakage", key, "No feature gives the label away"),
-            blocking("keys_unique", key, "One example per customer and cutoff"),
         ],
     )
     def examples(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
+        before, as_of = lake.state(table), lake.as_of(FEATURES)
         built = labels.build(lake, name, target)
-        written = lake.write(table, built.rows, context.run.run_id, as_of=lake.as_of(FEATURES))
+        with again_if_overtaken():
+            written = lake.write(table, built.rows, context.run.run_id, as_of=as_of, replacing=before)
         leaks = leakage.leaks(matrix.examples(lake, name))
         return report(
             written,
@@ -148,7 +150,6 @@ def _training_examples(config: Segmentation, name: str, target: Target) -> dg.As
                     passed=not leaks,
                     metadata={"leaks": "; ".join(f"{leak.feature}: {leak.detail}" for leak in leaks) or "none"},
                 ),
-                dg.AssetCheckResult(check_name="keys_unique", passed=True, metadata={"rows": written.rows}),
             ],
             base_rate=built.evidence.positives / max(1, built.evidence.examples),
             outcomes_known_after_days=built.evidence.late.days,

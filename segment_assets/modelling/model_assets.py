@@ -4,6 +4,7 @@ import dagster as dg
 
 from segment_assets.automation import (
     OWNERS,
+    again_if_overtaken,
     code_version,
     fresh_within,
     on_change_of,
@@ -40,6 +41,7 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
 
     @dg.asset(
         key=dg.AssetKey(["trained_model", name]),
+        pool=f"trained_model/{name}",
         deps=[dg.AssetKey(["training_examples", name])],
         group_name="modelling",
         kinds={"scikitlearn"},
@@ -50,8 +52,8 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
         metadata=spec_metadata(table),
         description=(
             f"The model that predicts {name}: chosen and tested out of time, beside simple baselines.\n\n"
-            "A challenger takes its place only if it beats the best baseline and is not worse than it, or if it has "
-            "gone wrong. "
+            "A challenger takes its place only if it beats the best baseline and is not worse than the "
+            "model in service, or if that has gone wrong. "
             "The table holds what every contender would have said at the test cutoffs. Docs: docs/models.md."
         ),
     )
@@ -63,10 +65,11 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
     ) -> Result:
         from segment_assets.modelling import service
 
-        as_of = lake.as_of(training_examples(name))
+        before, as_of = lake.state(table), lake.as_of(training_examples(name))
         trained = service.train(lake, models, name, target, past_spend(config, target), code, trainer)
         if trained.backtest is not None:
-            lake.write(table, trained.backtest, context.run.run_id, as_of=as_of)
+            with again_if_overtaken():
+                lake.write(table, trained.backtest, context.run.run_id, as_of=as_of, replacing=before)
             trained.commit(models)
         stored = trained.stored
         return report(
@@ -95,6 +98,7 @@ def _model_evaluation(config: Segmentation, name: str, target: Target) -> dg.Ass
 
     @dg.asset(
         key=key,
+        pool=key.to_user_string(),
         deps=[dg.AssetKey(["training_examples", name]), model],
         group_name="modelling",
         kinds={"iceberg", "python"},
@@ -123,8 +127,10 @@ def _model_evaluation(config: Segmentation, name: str, target: Target) -> dg.Ass
     ) -> Result:
         from segment_assets.modelling import service
 
+        before, as_of = lake.state(table), lake.as_of(backtest(name))
         found = service.evaluate(lake, models, name, target)
-        written = lake.write(table, found.rows, context.run.run_id, as_of=lake.as_of(backtest(name)))
+        with again_if_overtaken():
+            written = lake.write(table, found.rows, context.run.run_id, as_of=as_of, replacing=before)
         return report(
             written,
             checks=[
@@ -154,6 +160,7 @@ def _customer_scores(config: Segmentation, name: str, target: Target) -> dg.Asse
 
     @dg.asset(
         key=key,
+        pool=key.to_user_string(),
         deps=[_FEATURES_KEY, dg.AssetKey(["trained_model", name])],
         group_name="modelling",
         kinds={"iceberg", "scikitlearn"},
@@ -183,11 +190,13 @@ def _customer_scores(config: Segmentation, name: str, target: Target) -> dg.Asse
     ) -> Result:
         from segment_assets.modelling import scoring, service
 
+        before, as_of = lake.state(table), lake.as_of(FEATURES)
         try:
             scored = service.score(lake, models, name, target, trainer)
         except scoring.OutgrownError as outgrown:
             return _kept(lake.state(table), outgrown)
-        written = lake.write(table, scored.rows, context.run.run_id, as_of=lake.as_of(FEATURES))
+        with again_if_overtaken():
+            written = lake.write(table, scored.rows, context.run.run_id, as_of=as_of, replacing=before)
         return report(
             written,
             checks=[dg.AssetCheckResult(check_name=c, passed=p) for c, p in (scored.checks | {THERE: True}).items()],

@@ -79,7 +79,16 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores ready to be written, with their checks."""
+    """Scores ready to be written, with their checks.
+
+    Attributes:
+        rows: rows of `customer_scores`.
+        checks: name of a check -> whether it passed.
+        missing: features the model reads that are not there any more.
+        mean: of the scores; a probability, or a value in the target's unit.
+        stored: the model that scored.
+        where: what scored, such as this process or a job.
+    """
 
     rows: pa.Table
     checks: dict[str, bool]

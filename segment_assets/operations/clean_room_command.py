@@ -1,4 +1,4 @@
-"""What `segment-assets clean-room check`, `explain`, `budget` and `conformance` do."""
+"""What `segment-assets clean-room check`, `explain`, `budget`, `warnings`, `shares` and `conformance` do."""
 
 import json
 from collections import Counter
@@ -127,7 +127,7 @@ def warnings(console: Console, *, as_json: bool = False) -> bool:
     found = deployment.resource(deployment.settings(config), "lake").read(DIFFERENCING).to_pylist()
     told = [{**row, **{k: json.loads(row[k]) for k in ("conditions", "close_to")}} for row in found]
     if as_json:
-        console.print(json.dumps(told, indent=2), markup=False, soft_wrap=True)
+        _json(console, told)
         return not any(row["warnings"] for row in told)
     for line in sentences(told):
         console.print(line, markup=False, soft_wrap=True)
@@ -140,7 +140,7 @@ def shares(console: Console, *, as_json: bool = False) -> bool:
     _offered(config)
     found = deployment.resource(deployment.settings(config), "lake").read(RELEASED_GROUPS).to_pylist()
     if as_json:
-        console.print(json.dumps(found, indent=2), markup=False, soft_wrap=True)
+        _json(console, found)
         return True
     for line in weighed(found):
         console.print(line, markup=False, soft_wrap=True)
@@ -239,5 +239,5 @@ def _rule(finding: Finding) -> str:
     return finding.rule or RULE_OF.get(finding.code, "")
 
 
-def _json(console: Console, told: Mapping[str, Any]) -> None:
+def _json(console: Console, told: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
     console.print(json.dumps(told, indent=2), markup=False, soft_wrap=True)

@@ -1,12 +1,11 @@
-"""What `segment-assets refresh`, `dev` and `validate` do."""
+"""What `segment-assets refresh` and `validate` do."""
 
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import NoReturn
 
 import dagster as dg
 from rich.console import Console
@@ -17,11 +16,10 @@ from segment_assets.lake.workers import keep_what_is_loaded, peak_memory_mb
 from segment_assets.operations import held_back, quarantined
 from segment_assets.operations.dagster_share import seconds_in_assets
 from segment_assets.operations.failures import Failure, blocked, failures, warned
-from segment_assets.operations.instance import become_dagster_dev, can_be_stopped, daemon_is_awake, opened
+from segment_assets.operations.instance import can_be_stopped, daemon_is_awake, opened
 from segment_assets.operations.owed import blocking_checks
 from segment_assets.operations.progress import RunProgress
 from segment_assets.operations.refresh import Refresh, Run
-from segment_assets.operations.refreshed import CHANGED, changed, keep
 from segment_assets.operations.summary import Summary
 from segment_assets.operations.turn import dev_is_open, turn
 from segment_assets.operations.words import counted
@@ -69,7 +67,6 @@ def build(console: Console, config: Segmentation, home: Path, next_steps: str = 
         with progress.following(), _errors_alone(logging.getLogger("dagster")):
             refreshed = Refresh(defs, instance, home / "state", progress.on_run)
             runs = refreshed.run()
-            keep(home / "state", config)
         resources = defs.resources or {}
         invented = segmentation.default_path() == segmentation.DEMO_FILE
         waiting = held_back.sentences(instance, config)
@@ -103,19 +100,6 @@ def _errors_alone(logger: logging.Logger) -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(is_error)
-
-
-def dev(console: Console, home: Path, port: int) -> NoReturn:
-    """Open the UI in place of this process, and say first what its daemon can't know.
-
-    Raises:
-        AtWorkError: another command has the home folder.
-        ConfigError: there is no segmentation.yaml.
-    """
-    with suppress(segmentation.ConfigError):  # the UI shows what is wrong with it
-        if changed(home / "state", segmentation.load()):
-            console.print(CHANGED, style="yellow", markup=False, soft_wrap=True)
-    become_dagster_dev(home, port)
 
 
 def validate(console: Console) -> bool:

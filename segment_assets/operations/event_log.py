@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
 from dagster._config import UserConfigSchema
-from dagster._core.errors import raise_execution_interrupts
+from dagster._core.errors import DagsterHomeNotSetError, raise_execution_interrupts
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
@@ -40,8 +41,12 @@ class QuickSqliteEventLogStorage(SqliteEventLogStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
-        """Where Dagster would keep it without any configuration."""
-        return cls(str(Path(os.environ["DAGSTER_HOME"]) / "history" / "runs"), inst_data)
+        """Where Dagster would keep it without any configuration.
+
+        Raises:
+            DagsterHomeNotSetError: there is no home, and no command of Dagster's made one for itself.
+        """
+        return cls(str(_home() / "history" / "runs"), inst_data)
 
     def claim_concurrency_slot(
         self, concurrency_key: str, run_id: str, step_key: str, priority: int | None = None
@@ -85,3 +90,15 @@ class QuickSqliteEventLogStorage(SqliteEventLogStorage):
 def _no_flush_per_commit(connection: sqlite3.Connection, _: object) -> None:
     # In WAL mode a killed process loses nothing and a power cut the last events, which the next refresh builds again.
     connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _home() -> Path:
+    """DAGSTER_HOME, or the folder that a command of Dagster's made in the working directory because there is none."""
+    if home := os.environ.get("DAGSTER_HOME"):
+        return Path(home)
+    if made := sorted(Path.cwd().glob(f"{TMP_DAGSTER_HOME_PREFIX}*"), key=lambda folder: folder.stat().st_ctime):
+        return made[-1].resolve()
+    raise DagsterHomeNotSetError(
+        "DAGSTER_HOME is not set: `segment-assets dev` and `refresh` set it; for Dagster's own commands, set it to "
+        "`.home/dagster` in the folder of segmentation.yaml, as a full path"
+    )

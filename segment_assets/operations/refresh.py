@@ -13,11 +13,12 @@ from uuid import uuid4
 
 import dagster as dg
 from dagster._core.definitions.asset_daemon_cursor import AssetDaemonCursor
-from dagster._core.events import RunFailureReason
+from dagster._core.events import EngineEventData, RunFailureReason
+from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster_shared.serdes import deserialize_value, serialize_value
 
 from segment_assets.automation import arrival_days
-from segment_assets.lake.processes import is_running, this_process
+from segment_assets.lake.processes import is_running, is_running_since, this_process
 from segment_assets.operations import ended_runs, owed
 from segment_assets.operations.owed import Wanted
 from segment_assets.operations.port import MonitorError
@@ -203,11 +204,25 @@ class Refresh:
 def fail_abandoned_runs(instance: dg.DagsterInstance) -> int:
     """Mark runs whose process is gone as failed: a run that seems in progress would block its assets for ever."""
     running = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]))
-    abandoned = [r for r in running if PROCESS_TAG in r.tags and not is_running(r.tags[PROCESS_TAG])]
+    abandoned = [run for run in running if not _is_at_work(instance, run)]
     for run in abandoned:
         instance.report_run_failed(run, "The process that ran it is gone.")
     _free_pools(instance)
     return len(abandoned)
+
+
+def _is_at_work(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether the process of a run may still be there."""
+    if PROCESS_TAG in run.tags:
+        return is_running(run.tags[PROCESS_TAG])
+    if not isinstance(instance.event_log_storage, SqliteEventLogStorage):
+        return True  # it may be of another machine
+    # One that a command of Dagster's, or its daemon, began: its first events name the process.
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+        data = entry.dagster_event.event_specific_data if entry.dagster_event else None
+        if isinstance(data, EngineEventData) and "pid" in data.metadata:
+            return is_running_since(int(str(data.metadata["pid"].value)), entry.timestamp)
+    return True
 
 
 def _free_pools(instance: dg.DagsterInstance) -> None:

@@ -12,7 +12,7 @@ from segment_assets.operations import ended_runs
 from segment_assets.operations.alerts import Alert, tell
 from segment_assets.operations.checks import NAME, allowed_ages, current_ages, not_evaluated
 from segment_assets.operations.data_age import Age
-from segment_assets.operations.failures import evaluated, failures
+from segment_assets.operations.failures import failures, why_not
 from segment_assets.operations.metrics import Note, standing
 from segment_assets.operations.port import Monitor, MonitorError
 from segment_assets.segmentation import Segmentation
@@ -35,6 +35,7 @@ def _automation() -> dg.SensorDefinition:
         target=dg.AssetSelection.all(),
         default_status=RUNNING,
         minimum_interval_seconds=5,
+        use_user_code_server=True,  # of Dagster's own conditions alone another process could judge
         description="Asks every asset's automation condition whether it must be built.",
     )
 
@@ -150,10 +151,10 @@ def failed(
     for check in blocking:
         last = instance.get_latest_asset_check_evaluation_record(check)
         if last and last.status == AssetCheckExecutionRecordStatus.FAILED:
-            said = evaluated(last)
-            why = (said.description if said else None) or "Open it in the UI."
-            message = f"the blocking check did not pass in run {last.run_id}: what lies below waits. {why}"
-            yield Alert("check_failed", f"{check.asset_key.to_user_string()}:{check.name}", message)
+            said = (
+                f"the blocking check did not pass in run {last.run_id}: what lies below waits. {why_not(last, check)}"
+            )
+            yield Alert("check_failed", f"{check.asset_key.to_user_string()}:{check.name}", said)
 
 
 def old(ages: Iterable[Age]) -> Iterator[Alert]:

@@ -11,9 +11,16 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
+import idna
 import phonenumbers
 
 AddressType = Literal["email", "phone"]
+
+# What forms and exports write where nothing is known.
+NOTHING = (
+    "-", "--", "(null)", "<null>", "n.a.", "n/a", "na", "nan", "nil", "none", "not available", "not provided", "null",
+    "test", "unavailable", "undefined", "unknown",
+)  # fmt: skip
 
 # Unquoted, as RFC 5321 writes it: `[a@example.org]`, `mailto:a@example.org` and `a@example.org;b` are something else.
 _NONE = r"@\s()<>\[\]\\,;:\"\x00-\x1f\x7f"
@@ -21,8 +28,14 @@ _EMAIL = re.compile(rf"[^{_NONE}]+@[^{_NONE}.]+(?:\.[^{_NONE}.]+)+")
 _NAMED = re.compile(r"[^<>]*<([^<>]+)>\s*")
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"  # what copying from a page or a file leaves at the ends
 _PUNCTUATION = {ord(sign): None for sign in " ().-"}
-_TEN_DIGITS = re.compile("[2-9][0-9]{9}")
-_WITH_CODE = re.compile(r"\+1[2-9][0-9]{9}")
+_TEN_DIGITS = re.compile(r"(?!(.)\1{9})[2-9][0-9]{9}")
+_WITH_CODE = re.compile(r"\+1(?!(.)\1{9})[2-9][0-9]{9}")
+_DAY, _MONTH, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:19|20)\d\d"
+_DATE = re.compile(
+    rf"(?:{_YEAR}([-./]){_MONTH}\1{_DAY}|{_DAY}([-./]){_MONTH}\2{_YEAR}|{_MONTH}/{_DAY}/{_YEAR})(?:[ T].*)?"
+)
+_DIGITS_OF_FLOAT = re.compile(r"(\+?\d+)\.0+")  # a column of numbers of which one is empty, as pandas writes it
+_FLOAT = re.compile("[1-9][0-9]{7,14}")  # a float has no zero before it; a shorter one may be a number's part
 _LONGEST = 40  # a longer text is a number's with something else
 _GMAIL = ("gmail.com", "googlemail.com")
 
@@ -31,10 +44,11 @@ def normalise_email(written: str | None) -> str | None:
     """Composed (NFKC), trimmed and lower-cased; None where it is no address.
 
     Nothing else is changed: a plus-tag and the dots of Gmail stay, so that what partners hash is what we hash. Only
-    addresses beyond ASCII are ever composed: one sign may be written in several ways there.
+    addresses beyond ASCII are ever composed: one sign may be written in several ways there. Their domain is as people
+    write it, `bücher.example`, also where it came as mail servers and SES name it, `xn--bcher-kva.example`.
     """
     deliverable = deliverable_email(written)
-    return _composed(deliverable.lower()) if deliverable else None
+    return _composed(_readable(deliverable.lower())) if deliverable else None
 
 
 def deliverable_email(written: str | None) -> str | None:
@@ -53,6 +67,16 @@ def mailbox(written: str | None) -> str | None:
 
 def _composed(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
+def _readable(address: str) -> str:
+    local, _, domain = address.rpartition("@")
+    if "xn--" not in domain:
+        return address
+    try:
+        return f"{local}@{idna.decode(domain)}"
+    except idna.IDNAError:
+        return address
 
 
 def without_tag(normalised: str | None) -> str | None:
@@ -87,10 +111,18 @@ def _north_american(written: str, region: str | None) -> str | None:
 
 
 def parsed_phone(written: str, region: str | None) -> str | None:
-    """What the numbering plan of its country says of a number; arguments as in `normalise_phone`."""
+    """What the numbering plan of its country says of a number; arguments as in `normalise_phone`.
+
+    A date is none, though many plans would take its digits, nor is one digit again and again.
+    """
+    text = written.strip()
+    if found := _DIGITS_OF_FLOAT.fullmatch(text):
+        text = found[1] if _FLOAT.fullmatch(found[1]) else ""
     try:
-        number = phonenumbers.parse(written.strip(), region)
+        number = phonenumbers.parse("" if _DATE.fullmatch(text) else text, region)
     except phonenumbers.NumberParseException:
+        return None
+    if len(set(phonenumbers.national_significant_number(number))) < 2:
         return None
     # Without its area code a number is possible locally, and nobody's anywhere else.
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
@@ -128,14 +160,54 @@ def phone_sha256_digits(normalised: str | None) -> str | None:
 
 
 def normalise_postal(written: str) -> str:
-    """Lower case, letters and digits of words alone: `12 Oak St., 98101` and `12 OAK ST 98101` are one address."""
-    return " ".join(re.findall(r"\w+", written.lower()))
+    """Composed, lower case, letters and digits of words alone: `12 Oak St., 98101` and `12 OAK ST 98101` are one."""
+    return " ".join(re.findall(r"\w+", _composed(written).lower()))
+
+
+_NOTHING = frozenset(map(normalise_postal, NOTHING))
 
 
 def postal_sha256(written: str | None) -> str | None:
     """SHA-256 of a normalised postal address with `postal:` before it; None where nothing of it is a word."""
     normalised = normalise_postal(written) if written else ""
     return sha256(f"postal:{normalised}") if normalised else None
+
+
+def locality(code: str | None, city: str | None, region: str | None, country: str | None) -> str | None:
+    """What tells streets of one name apart: the postal code, else city and region, each with the country.
+
+    None where neither a code nor a city is said: of a street alone nobody knows where it is.
+    """
+    code, city, region = (_said(part) for part in (code, city, region))
+    country = normalise_postal(country or "")  # of a country, NA is a code
+    if code and code.strip("0 "):
+        return ", ".join(part for part in (code, country) if part)
+    return ", ".join(part for part in (city, region, country) if part) if city else None
+
+
+def _said(written: str | None) -> str | None:
+    normalised = normalise_postal(written or "")
+    return None if normalised in _NOTHING else normalised or None
+
+
+def normalise_device(written: str | None) -> str | None:
+    """Trimmed and lower-cased, for programs differ in that; None where nothing is left."""
+    return (written or "").strip().lower() or None
+
+
+def normalised(kind: str, written: str, region: str | None = None) -> str | None:
+    """An identifier of a kind (email, phone, device, address: a street) as it is hashed; None where it is none.
+
+    Args:
+        kind: of identifier.
+        written: the identifier.
+        region: as in `normalise_phone`.
+    """
+    if kind == "phone":
+        return normalise_phone(written, region)
+    if kind == "address":
+        return normalise_postal(written) or None
+    return (normalise_email if kind == "email" else normalise_device)(written)
 
 
 def normalise_name(written: str | None) -> str | None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from segment_assets.sql import load, to_duckdb
 
@@ -93,13 +94,9 @@ def consenting(consent_state: pa.Table, purpose: str = "marketing") -> pa.Table:
         consent_state: columns customer_id, channel, purpose, state, as `holding` gives them.
         purpose: what they are to be written to for.
     """
-    rows = [
-        (r["customer_id"], r["channel"])
-        for r in consent_state.select(["customer_id", "channel", "purpose", "state"]).to_pylist()
-        if r["state"] == "granted" and r["purpose"] == purpose
-    ]
-    customers, channels = zip(*sorted(rows), strict=True) if rows else ((), ())
-    return pa.table({"customer_id": pa.array(customers, pa.string()), "channel": pa.array(channels, pa.string())})
+    granted = consent_state.filter((pc.field("state") == "granted") & (pc.field("purpose") == purpose))
+    by = ["customer_id", "channel"]
+    return granted.select(by).sort_by([(column, "ascending") for column in by])
 
 
 def _run(name: str, **tables: pa.Table) -> pa.Table:

@@ -7,7 +7,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segment_assets.automation import OWNERS, code_version, fresh_within, on_changed_data
+from segment_assets.automation import OWNERS, again_if_overtaken, code_version, fresh_within, on_changed_data
 from segment_assets.first_party.tables import CONSENT_STATE, CUSTOMERS, ENGAGEMENT_EVENTS, SUPPRESSION_ENTRIES
 from segment_assets.lake import Lake
 from segment_assets.modelling.tables import FEATURES, customer_scores
@@ -15,7 +15,7 @@ from segment_assets.reporting import Result, blocking, report, spec_metadata
 from segment_assets.segmentation import Segment, Segmentation
 from segment_assets.segments.build import decisions, ever_drawn, wrong_members
 from segment_assets.segments.decisions import counts
-from segment_assets.segments.holdout import former
+from segment_assets.segments.holdout import astray, former
 from segment_assets.segments.tables import (
     LISTS,
     REASONS,
@@ -39,6 +39,7 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=key,
+        pool=key.to_user_string(),
         description=f"{segment.purpose}: who is in and who is not, and why, one decision per customer.",
         deps=[
             dg.AssetKey(["customer_scores", segment.target]),
@@ -48,7 +49,7 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
         group_name="segments",
         kinds={"iceberg", "python"},
         owners=OWNERS,
-        code_version=code_version("segments", segment, lists, code_version("people"), libraries=["duckdb"]),
+        code_version=code_version("segments", segment, lists, libraries=["duckdb"]),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data,
         metadata=spec_metadata(table) | {"purpose": segment.purpose},
@@ -60,22 +61,32 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
             ),
             blocking("reasons_sum_to_the_population", key, "Every customer has exactly one reason."),
             blocking("keys_unique", key, "No customer has two decisions."),
+            dg.AssetCheckSpec("control_as_asked", asset=key, description="About the share asked for is held out."),
         ],
     )
     def predictive_segment(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
+        before = lake.states(former_draws(name), table)
         read = {LISTS: lake.state(SUPPRESSION_ENTRIES).version} if lists else {}
         suppressed = suppressed_channels(lake, lists)
         rests_on = heeded(lake, suppressed) | read
         decided = decisions(lake, config, name, suppressed)
         as_of = lake.as_of(scores, FEATURES, CUSTOMERS, CONSENT_STATE, ENGAGEMENT_EVENTS)
-        # First, so that a kill between the two loses no draw.
         gone = former(decided["customer_id"], ever_drawn(lake, name))
-        lake.write(former_draws(name), gone, context.run.run_id, as_of=as_of)
-        written = lake.write(table, decided, context.run.run_id, inputs=rests_on, as_of=as_of)
+        kept = gone.rename_columns(former_draws(name).schema.names)
+        with again_if_overtaken():
+            lake.refuse_if_overtaken(before)
+            # First, so that a kill between the two loses no draw.
+            lake.write(former_draws(name), kept, context.run.run_id, as_of=as_of, replacing=before[former_draws(name)])
+            written = lake.write(
+                table, decided, context.run.run_id, inputs=rests_on, as_of=as_of, replacing=before[table]
+            )
         found = counts(decided)
         return report(
             written,
-            checks=checks(decided, lake.state(CUSTOMERS).rows, wrong_members(lake, decided, suppressed)),
+            checks=[
+                *checks(decided, lake.state(CUSTOMERS).rows, wrong_members(lake, decided, suppressed)),
+                _control_as_asked(decided, segment.holdout),
+            ],
             purpose=segment.purpose,
             scored_but_no_customers=lake.state(scores).rows - len(decided["score"].drop_null()),
             **_shown(found, segment),
@@ -107,6 +118,13 @@ def checks(decided: pa.Table, population: int, wrong: Mapping[str, int]) -> list
             metadata={"repeated": decided.num_rows - distinct},
         ),
     ]
+
+
+def _control_as_asked(decided: pa.Table, holdout: float) -> dg.AssetCheckResult:
+    why = astray(decided, holdout)
+    return dg.AssetCheckResult(
+        check_name="control_as_asked", passed=not why, severity=dg.AssetCheckSeverity.WARN, description=why
+    )
 
 
 def _shown(found: Mapping[str, int], segment: Segment) -> dict[str, Any]:

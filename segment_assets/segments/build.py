@@ -56,9 +56,13 @@ def decisions(lake: Lake, config: Segmentation, name: str, suppressed: pa.Table)
 
 
 def ever_drawn(lake: Lake, name: str) -> pa.Table:
-    """`customer_id`, `household_id`, `holdout_draw` of the last decisions, and of those who were customers before."""
-    tables = former_draws(name), predictive_segments(name)
-    return pa.concat_tables(lake.read(table, former_draws(name).schema.names) for table in tables)
+    """`customer_id`, `household_id`, `own_draw` of the last decisions, and of those who were customers before."""
+    names = ["customer_id", "household_id", "own_draw"]
+    last = lake.read(predictive_segments(name), [*names, "holdout_draw"])
+    # Tables of an earlier version have the household's draw alone.
+    own = pc.coalesce(last["own_draw"], last["holdout_draw"])
+    gone = lake.read(former_draws(name)).rename_columns(names)
+    return pa.concat_tables([gone, last.select(names[:2]).append_column("own_draw", own)])
 
 
 def wrong_members(lake: Lake, decided: pa.Table, suppressed: pa.Table) -> Mapping[str, int]:
@@ -80,7 +84,9 @@ def _population(lake: Lake, name: str) -> pa.Table:
         tree = sql.load("segment_assets.segments", "customers")
         customers = db.sql(sql.to_duckdb(tree)).to_arrow_table()
     drawn = draws(name, customers, ever_drawn(lake, name), lake.read(HOUSEHOLD_ALIAS, ["old_id", "new_id"]))
-    return customers.append_column("holdout_draw", drawn)
+    for column in drawn.column_names:
+        customers = customers.append_column(column, drawn[column])
+    return customers
 
 
 def _consented(lake: Lake) -> pa.Table:

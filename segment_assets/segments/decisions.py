@@ -56,7 +56,7 @@ def decide(
     """A decision record for every customer, in the columns of `predictive_segments`.
 
     Args:
-        customers: `customer_id`, `household_id`, `quarantined`, `holdout_draw`: the population.
+        customers: `customer_id`, `household_id`, `quarantined`, `own_draw`, `holdout_draw`: the population.
         channels: the segment's channels.
         reach: who may be written to where.
         scores: `customer_id`, `score`, `decile` of everyone who was scored.
@@ -93,6 +93,7 @@ def decide(
             "score": pc.take(scores["score"], scored),
             "decile": pc.take(scores["decile"], scored),
             "holdout_draw": customers["holdout_draw"],
+            "own_draw": customers["own_draw"],
             "as_of": pa.repeat(pa.scalar(as_of, pa.date32()), len(ids)),
         }
     )

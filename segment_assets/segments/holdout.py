@@ -1,23 +1,31 @@
 """Control households: who is never treated, so that the effect of a segment can be measured.
 
-Every household draws a number from 0 to 1, the salted hash of its id; below the segment's holdout share it is a control
-household. The draw must last as long as the people do, though households merge, split and are renamed. So:
+Every customer has a draw from 0 to 1 and keeps it for good: the salted hash of the household they were first seen in.
+Of a household the **lowest** draw of its members counts; below the segment's holdout share it is a control household,
+and nobody in it is treated. The draws last as long as the people do, though households merge, split and are renamed:
 
-- a household whose members, or whose id (its own, or one merged into it), drew before, keeps the **lowest** of these
-  draws: a merge keeps a control in control, and what is split off keeps what it was;
-- any other household draws anew.
+- a merge keeps a control in control, and takes in whoever moves in with one, for as long as they live there: of what
+  was joined by mistake everybody is again what they were when it is taken apart;
+- who is new takes the draw of the household they come into;
+- where nobody of a household ever drew, though its id (its own, or one merged into it) stood for people who did, it
+  keeps the lowest of theirs; else it draws anew.
 
-Hence a customer in control stays in control while the share is not lowered, whatever becomes of the household, and also
-one whom an export left out and the next one names again (`former`); merges can only add to the control. Draws rather
-than verdicts are kept, so that a changed share moves the line and reshuffles nobody. There is no stratification by
-score: scores change daily, and a control that follows them is none.
+Hence whoever drew below the share stays in control while it is not lowered, whatever becomes of the household, and also
+whom an export left out and the next one names again (`former`). Draws rather than verdicts are kept, so that a changed
+share moves the line and reshuffles nobody. There is no stratification by score: scores change daily, and a control that
+follows them is none.
 """
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from math import sqrt
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+# Standard deviations that chance may take the control away from what is asked for, beside half of that.
+CHANCE = 4
 
 
 def fresh_draw(segment: str, household_id: str) -> float:
@@ -26,33 +34,65 @@ def fresh_draw(segment: str, household_id: str) -> float:
     return (int.from_bytes(digest[:8]) >> 11) / 2**53
 
 
-def draws(segment: str, customers: pa.Table, previous: pa.Table, aliases: pa.Table) -> pa.Array:
-    """The draw of each customer's household, in the order of the customers.
+def draws(segment: str, customers: pa.Table, previous: pa.Table, aliases: pa.Table) -> pa.Table:
+    """`own_draw` and `holdout_draw`, that of the household, of each customer, in the order of the customers.
 
     The same call with its own result as `previous` gives the same result.
 
     Args:
         segment: the salt: each segment has a control of its own.
         customers: `customer_id`, `household_id` as they are now.
-        previous: `customer_id`, `household_id`, `holdout_draw` of all who ever drew; no rows at first.
+        previous: `customer_id`, `household_id`, `own_draw` of all who ever drew; no rows at first.
         aliases: `old_id`, `new_id` of households that are no more; `new_id` is null where nobody is left.
     """
-    households = customers["household_id"].to_pylist()
-    now = dict(zip(customers["customer_id"].to_pylist(), households, strict=True))
+    now = list(zip(customers["customer_id"].to_pylist(), customers["household_id"].to_pylist(), strict=True))
     became = dict(zip(aliases["old_id"].to_pylist(), aliases["new_id"].to_pylist(), strict=True))
-    inherited: defaultdict[str, float] = defaultdict(lambda: 1.0)
-    before = (previous[name].to_pylist() for name in ("customer_id", "household_id", "holdout_draw"))
-    for customer, household, drawn in zip(*before, strict=True):
-        for heir in {became.get(household) or household, now.get(customer, household)}:
-            inherited[heir] = min(inherited[heir], drawn)
-    drawn_now = {h: inherited[h] if h in inherited else fresh_draw(segment, h) for h in set(households)}
-    return pa.array([drawn_now[h] for h in households], pa.float64())
+    drawn = list(
+        zip(*(previous[name].to_pylist() for name in ("customer_id", "household_id", "own_draw")), strict=True)
+    )
+    own = _lowest((customer, draw) for customer, _, draw in drawn)
+    by_id = _lowest((became.get(household) or household, draw) for _, household, draw in drawn)
+    of_members = _lowest((household, own[customer]) for customer, household in now if customer in own)
+    lowest = {h: of_members.get(h, by_id.get(h, fresh_draw(segment, h))) for h in {h for _, h in now}}
+    return pa.table(
+        {
+            "own_draw": pa.array([own.get(customer, lowest[h]) for customer, h in now], pa.float64()),
+            "holdout_draw": pa.array([lowest[h] for _, h in now], pa.float64()),
+        }
+    )
 
 
 def former(customers: pa.Array, previous: pa.Table) -> pa.Table:
     """Those who drew and are no customers any more, one row each, by customer; columns as in `previous`."""
     gone = previous.filter(pc.invert(pc.is_in(previous["customer_id"], value_set=customers)))
-    one = gone.group_by("customer_id", use_threads=False).aggregate(
-        [("household_id", "first"), ("holdout_draw", "min")]
-    )
+    one = gone.group_by("customer_id", use_threads=False).aggregate([("household_id", "first"), ("own_draw", "min")])
     return one.rename_columns(previous.column_names).sort_by("customer_id")
+
+
+def astray(decided: pa.Table, holdout: float) -> str | None:
+    """Why so many, or so few, customers are in control that chance and a few merged households don't explain it.
+
+    Args:
+        decided: `household_id`, `holdout_draw` of each customer.
+        holdout: the share that is asked for.
+    """
+    sizes = Counter(decided["household_id"].to_pylist())
+    customers = sum(sizes.values())
+    if not customers or not holdout:
+        return None
+    share = pc.sum(pc.less(decided["holdout_draw"], holdout)).as_py() / customers
+    # Whole households are drawn: the variance of a sum of their sizes.
+    chance = sqrt(holdout * (1 - holdout) * sum(size**2 for size in sizes.values())) / customers
+    if abs(share - holdout) <= holdout / 2 + CHANCE * chance:
+        return None
+    return (
+        f"{share:.1%} of the customers live in control households, where holdout asks for {holdout:.1%}: who lives "
+        "with a control is one, so look whether strangers were made one household (docs/identity.md)"
+    )
+
+
+def _lowest(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:
+    found: defaultdict[str, float] = defaultdict(lambda: 1.0)
+    for key, draw in pairs:
+        found[key] = min(found[key], draw)
+    return dict(found)

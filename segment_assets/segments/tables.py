@@ -61,7 +61,7 @@ def heeded(lake: Lake, suppressed: pa.Table) -> dict[str, str]:
 
 
 def former_draws(segment: str) -> Table:
-    """Draws of customers who are no customers any more: whoever comes back keeps theirs."""
+    """Their own draws of customers who are no customers any more: whoever comes back keeps theirs."""
     kept = predictive_segments(segment).schema
     return Table(
         f"segments.former_draws_{segment}",
@@ -90,6 +90,9 @@ def predictive_segments(segment: str) -> Table:
                     pa.float64(),
                     "The household's draw from 0 to 1: below the segment's holdout share it is a control household",
                     required=True,
+                ),
+                column(
+                    "own_draw", pa.float64(), "The customer's own draw: the household's is the lowest of its members'"
                 ),
                 column("as_of", pa.date32(), "Cutoff of the score", required=True),
             ]

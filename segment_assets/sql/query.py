@@ -26,15 +26,21 @@ def parse(text: str) -> exp.Expr:
     Raises:
         SqlError: the text is not Spark SQL, not one statement, or not a SELECT.
     """
-    try:
-        statements = [s for s in parse_all(text, read="spark") if s is not None]
-    except errors.SqlglotError as bad:
-        raise SqlError(f"not Spark SQL: {str(bad).splitlines()[0]}") from bad
+    statements = _parsed(text)
     if len(statements) != 1:
         raise SqlError(f"must be one statement, and here are {len(statements)}")
     if not isinstance(statements[0], exp.Query):
         raise SqlError(f"must be a SELECT, not {_called(statements[0])}")
     return statements[0]
+
+
+def _parsed(text: str) -> list[exp.Expr]:
+    try:
+        return [s for s in parse_all(text, read="spark") if s is not None]
+    except errors.SqlglotError as bad:
+        raise SqlError(f"not Spark SQL: {str(bad).splitlines()[0]}") from bad
+    except RecursionError as bad:
+        raise SqlError("nested too deeply: write its parts as CTEs") from bad
 
 
 def _called(statement: exp.Expr) -> str:
@@ -71,11 +77,7 @@ def tables(tree: exp.Query) -> set[str]:
 
 
 def _statements(text: str) -> tuple[list[exp.Cache], exp.Query]:
-    try:
-        statements = [s for s in parse_all(text, read="spark") if s is not None]
-    except errors.SqlglotError as bad:
-        raise SqlError(f"not Spark SQL: {str(bad).splitlines()[0]}") from bad
-    *before, last = statements or [exp.Null()]
+    *before, last = _parsed(text) or [exp.Null()]
     cached = [s for s in before if isinstance(s, exp.Cache)]
     if not isinstance(last, exp.Query) or len(cached) < len(before):
         raise SqlError("must be a SELECT, with nothing but CACHE TABLE before it")

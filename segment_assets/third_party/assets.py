@@ -1,15 +1,16 @@
 """Step 3 as Dagster sees it: the partner's delivery and what is made of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 import pyarrow.compute as pc
 
-from segment_assets.automation import OWNERS, at_a_gate, code_version, fresh_within
+from segment_assets.automation import OWNERS, again_if_overtaken, at_a_gate, code_version, fresh_within
 from segment_assets.lake import Lake, ObjectStore, Table, Written, combined
+from segment_assets.lake.arrivals import not_yet
 from segment_assets.reporting import Result, blocking, contract_check, contracts, report, spec_metadata
 from segment_assets.segmentation import Audience, Segmentation
 from segment_assets.third_party import contract as promises
@@ -70,7 +71,8 @@ def read_and_clean(store: ObjectStore, audience: Audience) -> Received:
         raise DeliveryError(
             f"{store.uri(audience.path)}: nothing was delivered; segmentation.yaml: audience.path names this place"
         )
-    _refuse_future(latest, datetime.now(UTC).date())
+    if why := not_yet(latest.objects[0].key, latest.as_of, datetime.now(UTC).date()):
+        raise DeliveryError(why)
     watch = promises.Watch(audience.contract, audience.phone_region) if audience.contract else None
     promised = [*(audience.contract.columns if audience.contract else ()), SYNTHETIC]
     seen = Seen()
@@ -101,15 +103,6 @@ def _refuse_unusable(place: str, cleaned: Cleaned, marked: int, audience: Audien
         )
 
 
-def _refuse_future(latest: delivery.Delivery, today: date) -> None:
-    """A delivery of a day to come would hide every real one until then. Where it is tomorrow, it may have begun."""
-    if latest.as_of and latest.as_of > today + timedelta(days=1):
-        raise DeliveryError(
-            f"{latest.objects[0].key}: its day, {latest.as_of}, is in the future, and would hide every delivery until "
-            "then; deliver it under the day on which it was made, and remove this one"
-        )
-
-
 def _landing(config: Segmentation) -> dg.AssetSpec:
     return dg.AssetSpec(
         LANDING,
@@ -126,6 +119,7 @@ def _partner_audience(config: Segmentation, audience: Audience) -> dg.AssetsDefi
 
     @dg.asset(
         key=PARTNER_AUDIENCE,
+        pool="partner_audience",
         deps=[LANDING],
         group_name=GROUP,
         kinds={"iceberg", "python"},
@@ -149,8 +143,10 @@ def _partner_audience(config: Segmentation, audience: Audience) -> dg.AssetsDefi
         What identifies people is normalised and hashed; rows that can't be used are kept in the partner's quarantine,
         with a reason.
         """
+        before = lake.states(*tables(config, audience))
         received = read_and_clean(partner_landing, audience)
-        written = write(lake, config, audience, received, context.run.run_id)
+        with again_if_overtaken():
+            written = write(lake, config, audience, received, context.run.run_id, before)
         checks = _checks(audience, received, lake, partner_landing)
         versions = {t.name: state.version for t, state in written.items()}
         extra: dict[str, Any] = _counts(received, audience)
@@ -175,26 +171,51 @@ def purposes(config: Segmentation) -> list[str]:
     return sorted(set(config.collaboration.purposes().values()))
 
 
+def tables(config: Segmentation, audience: Audience) -> list[Table]:
+    """What a delivery becomes, in the order in which it is written."""
+    permitted = [permitted_audience(audience, purpose) for purpose in purposes(config)]
+    return [QUARANTINED_AUDIENCE, *permitted, partner_audience(audience)]
+
+
 def write(
-    lake: Lake, config: Segmentation, audience: Audience, received: Received, run_id: str
+    lake: Lake,
+    config: Segmentation,
+    audience: Audience,
+    received: Received,
+    run_id: str,
+    before: Mapping[Table, Written] | None = None,
 ) -> dict[Table, Written]:
-    """Replace the audience, and for each purpose the rows that permit it.
+    """Replace for each purpose the rows that permit it, and the audience last.
+
+    Killed between two of them, the clean room reads nobody who has withdrawn.
+
+    Args:
+        lake: to write to.
+        config: the user's file.
+        audience: its `audience`.
+        received: what is written.
+        run_id: recorded in the snapshots.
+        before: the tables as they were before the delivery was looked for; default: as they are now.
 
     Raises:
+        CommitFailedException: another run wrote them since, perhaps from a newer delivery.
         DeliveryError: no row can be used; the audience stays as it was.
     """
+    before = before or lake.states(*tables(config, audience))
+    lake.refuse_if_overtaken(before)
     cleaned, as_of = received.cleaned, received.delivery.as_of
-    lake.write(QUARANTINED_AUDIENCE, cleaned.set_aside, run_id, as_of=as_of)
+    lake.write(QUARANTINED_AUDIENCE, cleaned.set_aside, run_id, as_of=as_of, replacing=before[QUARANTINED_AUDIENCE])
     if not cleaned.good.num_rows:
         why = ", ".join(f"{reason} {number:,}" for reason, number in cleaned.reasons.items() if number)
         raise DeliveryError(
             f"{received.delivery.objects[0].key}: none of {cleaned.delivered:,} rows can be used ({why}); the audience "
             f"stays as it was: see that segmentation.yaml: audience.{audience.identified_by} names the right column"
         )
-    rows = {partner_audience(audience): cleaned.good}
-    for purpose in purposes(config):
-        rows[permitted_audience(audience, purpose)] = permitted_rows(cleaned.good, purpose)
-    return {table: lake.write(table, content, run_id, as_of=as_of) for table, content in rows.items()}
+    rows = {permitted_audience(audience, p): permitted_rows(cleaned.good, p) for p in purposes(config)}
+    return {
+        table: lake.write(table, content, run_id, as_of=as_of, replacing=before[table])
+        for table, content in (rows | {partner_audience(audience): cleaned.good}).items()
+    }
 
 
 def _checks(

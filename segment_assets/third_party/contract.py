@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 from segment_assets.contract_config import AudienceColumn, AudienceContract
 from segment_assets.lake import StoredObject
 from segment_assets.people.addresses import normalise_email, normalise_phone
-from segment_assets.promises import Finding, fresh, untold, volume
+from segment_assets.promises import Finding, fresh, share, untold, volume
 from segment_assets.third_party.attributes import day
 from segment_assets.third_party.delivery import Row, day_of
 from segment_assets.third_party.numbers import number
@@ -95,10 +95,10 @@ class Watch:
             ("quarantined", "quarantined", cleaned.quarantined, contract.quarantined),
         ):
             if allowed is not None:
-                found.append(_share(name, "rows", what, part, cleaned.delivered, allowed))
+                found.append(share(name, "rows", what, part, cleaned.delivered, allowed))
         if (allowed := contract.unknown_values) is not None:
             found += [
-                _share(f"attributes.{name}", "values", "unknown to its mapping", part, cleaned.values[name], allowed)
+                share(f"attributes.{name}", "values", "unknown to its mapping", part, cleaned.values[name], allowed)
                 for name, part in cleaned.unknown.items()
             ]
         for name in self._columns:
@@ -111,9 +111,8 @@ class Watch:
             return [Finding(name, f"is no column of {', '.join(lacking[:EXAMPLES])}", "in every file", kept=False)]
         found = []
         for what, allowed in {"empty": column.promise.nulls, **dict.fromkeys(_asked(column.promise), 0.0)}.items():
-            share = _share(name, "rows", what, column.broken.get(what, 0), self.rows, allowed)
-            such = () if share.kept else tuple(column.examples[what])
-            found.append(Finding(share.of, share.measured, share.allowed, share.kept, such))
+            told = share(name, "rows", what, column.broken.get(what, 0), self.rows, allowed)
+            found.append(told if told.kept else replace(told, examples=tuple(column.examples[what])))
         return found
 
 
@@ -173,8 +172,3 @@ def _is(text: str, promise: AudienceColumn, region: str | None) -> bool:
         case "sha256":
             return re.fullmatch(r"[0-9a-fA-F]{64}", text) is not None
     return True
-
-
-def _share(of: str, unit: str, what: str, part: int, whole: int, allowed: float) -> Finding:
-    share = part / whole if whole else 0.0
-    return Finding(of, f"{part} of {whole} {unit} are {what} ({share:.2%})", f"{allowed:.2%}", share <= allowed)

@@ -127,7 +127,7 @@ def _refuse_missing(key: str, header: list[str], columns: Mapping[str, str]) -> 
         if name not in header:
             if not "".join(header).isprintable():  # UTF-16, as Excel calls Unicode text; such names can't be shown
                 raise DeliveryError(f"{key}: is no UTF-8 in its first line; deliver it in UTF-8")
-            near = nearest_column(name, header)
+            near = nearest_column(name, header, columns)
             raise DeliveryError(f'{key}: there is no column "{name}" {near}; segmentation.yaml: {place} names it')
         if header.count(name) > 1:
             raise DeliveryError(f'{key}: the column "{name}" is there {header.count(name)} times; name it once')

@@ -87,7 +87,7 @@ def name(parts: list[str | None]) -> str | None:
 
 
 def postal(street: str | None, code: str | None) -> str | None:
-    """The hash of a postal address, as of our own customers; None without a street: hundreds share a postal code."""
+    """The hash of a postal address; None without a street: hundreds share a postal code."""
     return postal_sha256(f"{street}, {code or ''}") if street else None
 
 

@@ -22,6 +22,7 @@ QUERIES = {
     "channels": {"decisions": DECISIONS},
     "deciles": {"scores": SCORES, "customers": CUSTOMERS},
     "decisions": {"decisions": DECISIONS},
+    "distinct_persons": {"persons": PERSONS},
     "guarded": {"identity_edges": IDENTITY_EDGES},
     "households": {"households": HOUSEHOLDS},
     "matched": {"result": sample.ENRICHMENT, "customers": CUSTOMERS},

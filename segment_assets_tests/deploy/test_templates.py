@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,20 @@ def test_every_variable_of_the_instance_is_set_in_every_task() -> None:
     for task in tasks:
         [container] = task["Properties"]["ContainerDefinitions"]
         assert wanted <= {v["Name"] for v in [*container["Environment"], *container["Secrets"]]}
+
+
+def test_the_image_has_what_the_platform_needs_as_it_is_tested_and_no_tool_that_tests() -> None:
+    def pins(path: Path) -> dict[str, str]:
+        return dict(re.findall(r"(?m)^([\w.-]+)(?:\[.*?\])?==(\S+)", path.read_text()))
+
+    def named(requirements: list[str]) -> set[str]:
+        return {re.split(r"[^\w.-]", requirement)[0] for requirement in requirements}
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras, image = project["optional-dependencies"], pins(FOLDER / "requirements.lock")
+    assert image.items() <= pins(ROOT / "requirements.lock").items(), "run `make lock`"
+    assert image.keys() >= named([*project["dependencies"], *extras["aws"], *extras["build"]]), "run `make lock`"
+    assert image.keys().isdisjoint(named([*extras["dev"], *extras["demo"]]))
 
 
 def test_the_image_is_made_from_the_lock_and_runs_as_nobody_in_particular() -> None:

@@ -155,6 +155,7 @@ def test_events_and_customers_are_built_with_their_checks(world):
         ("engagement_events", "schema"): True,
         ("engagement_events", "one_mapping"): True,
         ("engagement_events", "suppressions_name_somebody"): True,
+        ("engagement_events", "names_suppress_as_they_sound"): True,
         ("customers", "nothing_lost"): True,
         ("customers", "no_readable_address"): True,
     }
@@ -174,6 +175,21 @@ def test_a_bounce_that_names_nobody_warns(world, to, named):
     [check] = [c for c in result.get_asset_check_evaluations() if c.check_name == "suppressions_name_somebody"]
     assert (check.passed, check.severity) == (named, dg.AssetCheckSeverity.WARN)
     assert (check.description or "").startswith("1 of those") is not named
+
+
+@pytest.mark.parametrize(("given", "sounds"), [({}, True), ({"OPTED-OUT": "unsubscribe", "bounce": "bounce"}, False)])
+def test_a_name_that_sounds_like_an_opt_out_and_suppresses_nobody_warns(tmp_path, lake, landing, given, sounds):
+    table = EventTable(customer="who", time="when", event="what", rename=given)
+    config = load(SMALL_SEGMENTATION)
+    landings = config.landing.model_copy(update={"events": EventsLanding(format="table", table=table)})
+    own = World(tmp_path, lake, landing, config.model_copy(update={"landing": landings}))
+    landing.write("events/o.csv", b"who,when,what\nC1,2026-01-01,Opted Out\nC2,2026-01-01,bounce\n")
+    days = [day for _, day in own.listen() if day]
+    own.run("raw_events", days=days)
+    result = own.run("engagement_events")
+    [check] = [c for c in result.get_asset_check_evaluations() if c.check_name == "names_suppress_as_they_sound"]
+    assert (not check.passed, check.severity) == (sounds, dg.AssetCheckSeverity.WARN)
+    assert ('"Opted Out" (1), "bounce" (1) sound like an opt-out' in (check.description or "")) is sounds
 
 
 NO_COLUMN = b"who,wehn\nC9,2026-01-03\n"

@@ -72,7 +72,7 @@ def test_a_file_says_what_its_bytes_say(tmp_path, how):
     assert list(records_in(path, is_record)) == list(records_in(content, is_record))
 
 
-@pytest.mark.parametrize("damage", ["cut off", "checksum", "not gzip after all", "unknown"])
+@pytest.mark.parametrize("damage", ["cut off", "checksum", "not gzip after all", "a few bytes more", "unknown"])
 def test_of_a_damaged_file_the_rest_is_kept(tmp_path, damage):
     plain = b"\n".join(json.dumps({"n": n, "note": f"{n * n}"}).encode() for n in range(20_000))
     whole = gzip.compress(plain)
@@ -80,6 +80,7 @@ def test_of_a_damaged_file_the_rest_is_kept(tmp_path, damage):
         "cut off": (whole[:-9], "truncated_gzip", 19_000),
         "checksum": (whole[:-8] + bytes(4) + whole[-4:], "bad_gzip", 18_000),
         "not gzip after all": (whole + b"junk" * 9, "bad_gzip", 20_000),
+        "a few bytes more": (whole + b"junk", "bad_gzip", 20_000),
         "unknown": (b"PK\x03\x04" + bytes(99_999), "unknown_compression", 0),
     }[damage]
     path = tmp_path / "object"

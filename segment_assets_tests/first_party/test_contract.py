@@ -5,7 +5,9 @@ import json
 from datetime import date, timedelta
 
 import dagster as dg
+import duckdb
 import pytest
+from sqlglot import exp
 
 from segment_assets.contract_config import (
     ColumnPromise,
@@ -20,6 +22,7 @@ from segment_assets.first_party.event_account import account
 from segment_assets.landing_config import CustomersLanding, EventsLanding, EventTable, Landing
 from segment_assets.promises import broken, fresh, volume
 from segment_assets.segmentation import ConfigError, Segmentation, Target
+from segment_assets.sql import load
 from segment_assets_tests.first_party.loading import event, load_days, normalise, put
 
 DAY = date(2026, 1, 2)
@@ -77,6 +80,21 @@ def test_a_property_is_of_its_type_or_the_contract_is_broken(lake, landing):
             f"1 of 3 of 2026-01-01 are no {kind} (33.33%), allowed is 0.00% (for example event_id" in finding.sentence
         )
         assert not any(value in finding.sentence for value in ("1,5", "1.5", "soon"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("number", ["1.5", "-2", "1e3"], ["1_000", "nan", "infinity", "1,5"]),
+        ("time", ["2026-01-01", "2026-01-01 10:00:00 UTC", "2026-01-01T10:00:00+01:00", "1790000000", "1790000000123"],
+         ["infinity", "epoch", "2026-02-01 (BC)", "179000000", "soon"]),
+    ],
+)  # fmt: skip
+def test_a_type_takes_what_events_may_hold_and_no_more(kind, good, bad):
+    for text in (*good, *bad):
+        fits = contract_events._FITS[kind].format("written")
+        found = duckdb.execute(f"SELECT {fits} FROM (SELECT ? AS written)", [text]).fetchone()
+        assert found == (text in good,), text
 
 
 def test_shares_are_those_of_the_account_day_by_day(lake, landing):
@@ -247,3 +265,16 @@ def test_a_contract_is_no_part_of_the_mapping():
                  if isinstance(a, dg.AssetsDefinition)} for landing in (plain, strict)]  # fmt: skip
     changed = [key.to_user_string() for key in versions[0] if versions[0][key] != versions[1][key]]
     assert changed == ["engagement_events"]
+
+
+def test_what_the_account_counts_and_what_a_contract_limits_is_counted_alike():
+    def counted(name):
+        found = load("segment_assets.first_party", name).find_all(exp.Alias)
+        return {
+            a.alias: a.this.sql()
+            for a in found
+            if a.alias in contract_events.LIMITS and isinstance(a.this, exp.CountIf)
+        }
+
+    assert counted("event_account") == counted("event_days")
+    assert counted("event_days").keys() == set(contract_events.LIMITS)

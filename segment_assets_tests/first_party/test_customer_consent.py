@@ -3,6 +3,7 @@ from datetime import date
 import pytest
 
 from segment_assets.first_party import customer_exports
+from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.tables import CONSENT_STATE, CONTACT_ADDRESSES
 from segment_assets.people.consent import holding
 from segment_assets_tests.first_party.exporting import OWN, PINPOINT, build, consent, endpoint, own, put
@@ -23,10 +24,19 @@ def test_a_grant_that_is_dated_in_the_future_can_be_withdrawn(lake, landing):
 
 def test_what_the_export_of_its_own_day_says_is_not_in_the_future(landing):
     put(landing, endpoint(1, EffectiveDate="2062-03-02T23:00:00Z"), day="2062/03/01")
-    assert customer_exports.read(landing, PINPOINT, date(2026, 2, 1)).ahead == 0
+    assert customer_exports.read(landing, PINPOINT, date(2062, 2, 28)).ahead == 0
     assert customer_exports.read(landing, PINPOINT, date(2062, 3, 5)).ahead == 0
     put(landing, endpoint(1, EffectiveDate="2062-03-03T01:00:00Z"), day="2062/03/01")
-    assert customer_exports.read(landing, PINPOINT, date(2026, 2, 1)).ahead == 1
+    assert customer_exports.read(landing, PINPOINT, date(2062, 2, 28)).ahead == 1
+
+
+def test_an_export_of_a_day_to_come_does_not_hide_the_others(landing):
+    put(landing, endpoint(1, OptOut="ALL"), day="2026/11/27")
+    put(landing, endpoint(1), day="2062/11/27")
+    for_good = r"customers/2062/11/27/endpoints.jsonl.gz: its day, 2062-11-27, is in the future.*remove"
+    with pytest.raises(LandingError, match=for_good):
+        customer_exports.read(landing, PINPOINT, date(2026, 11, 27))
+    assert customer_exports.read(landing, PINPOINT, date(2062, 11, 26)).as_of == date(2062, 11, 27)
 
 
 def test_consent_is_what_was_granted_and_nothing_else(lake, landing):

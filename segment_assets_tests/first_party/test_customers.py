@@ -5,7 +5,7 @@ import pytest
 from segment_assets.first_party import customers
 from segment_assets.first_party.tables import CONTACT_ADDRESSES, CUSTOMER_ENDPOINTS, CUSTOMERS, QUARANTINED_CUSTOMERS
 from segment_assets.lake import Lake
-from segment_assets.people.addresses import email_sha256, phone_sha256_digits, phone_sha256_e164, sha256
+from segment_assets.people.addresses import email_sha256, phone_sha256_digits, phone_sha256_e164, postal_sha256, sha256
 from segment_assets_tests.first_party.exporting import OWN, build, consent, endpoint, own, put
 
 
@@ -80,10 +80,10 @@ def test_devices_and_postal_addresses_are_hashed(lake, landing):
     put(landing, lives(1, "12 Oak St."), lives(2, "12  OAK ST"), endpoint(3, Location={"PostalCode": "98101"}))
     build(lake, landing)
     first, second, third = lake.read(CUSTOMER_ENDPOINTS).to_pylist()
-    assert first["device_id"] == second["device_id"] == sha256("device:tablet-1")
-    assert first["device_kind"] == "ios"
-    assert first["postal_sha256"] == second["postal_sha256"]
-    assert third["postal_sha256"] is None  # a postal code alone is no address
+    assert first["devices"] == second["devices"] == [(sha256("device:tablet-1"), "ios")]
+    home = (postal_sha256("12 oak st 98101"), postal_sha256("12 oak st"))
+    assert first["postal_addresses"] == second["postal_addresses"] == [home]
+    assert not third["postal_addresses"]  # a postal code alone is no address
 
 
 def test_white_space_around_an_id_is_no_part_of_it_and_an_endpoint_keeps_its_own(lake, landing):

@@ -341,6 +341,13 @@ def test_each_thing_that_one_webhook_says_is_an_event():
     assert found[2]["address_hash"] == PHONE["address_hash"]
 
 
+def test_whom_an_error_of_whatsapp_names_stays_in_the_raw_zone():
+    failed = {"id": "m", "status": "failed", "timestamp": "1790000300", "recipient_id": "14255550142"}
+    failed["errors"] = [{"message": "not delivered to 14255550142"}]
+    [event] = events(webhook({"changes": [{"value": {"statuses": [failed]}}]}))
+    assert event["outcome"] == "not delivered to [number]"
+
+
 def test_what_is_no_event_of_a_customer_is_no_engagement():
     changed = {"ObjectTypeName": "_profile", "EventType": "UPDATED", "EventTimestamp": "2026-09-21T16:00:16Z"}
     [event] = events(changed | {"Object": {"FirstName": "Dana"}})
@@ -375,6 +382,53 @@ def test_what_meta_tells_of_a_template_is_an_event_but_no_customer_s():
 def test_a_campaign_s_mail_has_the_outcome_of_ses_s_own(part, said):
     campaign = {"campaign_event_type": "DeliveryDelay", "campaign_event_timestamp": "2026-09-21T14:00:00Z"}
     assert [e["outcome"] for e in events(campaign | part)] == [said]
+
+
+CAMPAIGN = {"campaign_event_timestamp": "2026-09-21T14:00:00Z", "channel": {"name": "EMAIL"}}
+LEFT = {"newTopicPreferences": {"unsubscribeAll": True}, "oldTopicPreferences": {"unsubscribeAll": False}}
+JOINED = {"newTopicPreferences": {"unsubscribeAll": False}, "oldTopicPreferences": {"unsubscribeAll": True}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "name"),
+    [
+        ("Subscription", {"subscription": LEFT}, "unsubscribe"),
+        ("Subscription", {"subscription": JOINED}, "subscribe"),
+        ("Subscription", {}, "unsubscribe"),
+        ("Unsubscribe", {}, "unsubscribe"),
+    ],
+)
+def test_who_unsubscribes_from_a_campaign_is_not_written_to_again(kind, part, name):
+    bare = CAMPAIGN | {"campaign_event_type": kind} | part
+    around = {"ObjectTypeName": "Campaign-Email", "EventTimestamp": "2026-09-21T14:00:01Z"}
+    for record in (bare, around | {"Object": bare}):
+        [event] = events(record)
+        assert (event["event_name"], event["is_suppression"]) == (name, name == "unsubscribe")
+        assert not event["is_engagement"]
+
+
+def test_a_campaign_s_record_is_connect_s_though_it_carries_ses_s_parts():
+    bounced = ses("Bounce", bounce={"bounceType": "Permanent", "bounceSubType": "General"})
+    campaign = CAMPAIGN | {"campaign_event_type": "Bounce", "campaign_id": "c", "segment_arn": "arn:s"}
+    texted = {"eventType": "TEXT_DELIVERED", "eventTimestamp": 1790000000000}
+    for parts, name in ((bounced, "bounce_hard"), (texted, "bounce_soft")):
+        [event] = events(parts | campaign)
+        assert (event["source"], event["event_name"]) == ("connect_campaign", name)
+        assert (event["campaign_id"], event["segment_ref"]) == ("c", "arn:s")
+
+
+@pytest.mark.parametrize(
+    ("channel", "kind", "name", "engagement"),
+    [
+        ("WHATSAPP", "delivered", "delivered", False),
+        ("WHATSAPP", "read", "read", True),
+        ("WHATSAPP", "failed", "fail", False),
+        ("SMS", "TEXT_DELIVERED", "delivered", False),
+    ],
+)
+def test_what_a_campaign_sends_to_a_telephone_is_engagement_only_where_somebody_acted(channel, kind, name, engagement):
+    [event] = events(CAMPAIGN | {"campaign_event_type": kind, "channel": {"name": channel}})
+    assert (event["event_name"], event["is_engagement"]) == (name, engagement)
 
 
 def tagged(record, **tags):

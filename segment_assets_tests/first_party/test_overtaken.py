@@ -189,7 +189,7 @@ def test_every_asset_that_reads_and_then_writes_has_a_pool_of_its_own():
     content["landing"]["suppression"] = {"stop": {"path": "stop.csv", "email": "mail"}}
     config = Segmentation.model_validate(content)
     pools = [a.op.pool for a in assets.assets(config) if isinstance(a, dg.AssetsDefinition)]
-    assert pools == ["raw_events", "engagement_events", "customers", "suppression_lists"]
+    assert pools == ["events", "events", "customers", "suppression_lists"]
 
 
 @pytest.mark.parametrize("process", ["999999999.1.0", "1.1.00000000", "1"], ids=["gone", "another", "a number"])
@@ -197,8 +197,8 @@ def test_a_killed_run_leaves_its_place_in_a_pool_to_the_next(lake, landing, inst
     put(landing, 1, "a", event(number=1))
     job, storage = raw_events_job({"lake": lake, "landing": landing}), instance.event_log_storage
     killed = instance.create_run_for_job(job, tags={PROCESS_TAG: process}, status=dg.DagsterRunStatus.STARTED)
-    storage.initialize_concurrency_limit_to_default("raw_events")
-    assert storage.claim_concurrency_slot("raw_events", killed.run_id, "raw_events").is_claimed
+    storage.initialize_concurrency_limit_to_default("events")
+    assert storage.claim_concurrency_slot("events", killed.run_id, "raw_events").is_claimed
     fail_abandoned_runs(instance)
     assert run(job, instance).success
     assert storage.get_concurrency_run_ids() == set()

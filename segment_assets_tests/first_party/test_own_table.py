@@ -3,6 +3,7 @@ import json
 import os
 import re
 from datetime import date, datetime
+from decimal import Decimal
 from functools import partial
 
 import pyarrow as pa
@@ -23,6 +24,7 @@ from segment_assets.lake import FolderStore, Lake
 from segment_assets.lake.embedded import open_catalog
 from segment_assets.landing_config import EventsLanding, EventTable
 from segment_assets_tests.first_party.loading import days_in, load_days, normalise
+from segment_assets_tests.first_party.reading import parquet
 
 MAPPING = EventTable(
     customer="who",
@@ -170,11 +172,14 @@ def test_of_a_file_that_is_no_table_it_is_told_how_to_keep_it_out():
         list(OwnTable(MAPPING).pieces("events/README.txt", b"Read me first.\n"))
 
 
-@pytest.mark.parametrize("row", [b"anna@b.org,yesterday,ORDER,x,A\n", b"Anna Smith,2026-01-01,ORDER,x,A\n"])
+@pytest.mark.parametrize(
+    "row",
+    [b"anna@b.org,yesterday,ORDER,x,A\n", b"Anna Smith,2026-01-01,ORDER,x,A\n", b"Anna Smith,Bonn,granted,yes,A\n"],
+)
 def test_of_a_file_without_a_header_nothing_is_shown(row):
-    with pytest.raises(LandingError, match="its first line does not look like column names") as mistake:
+    with pytest.raises(LandingError, match="its first line, of 5 columns, does not look like column names") as mistake:
         list(OwnTable(MAPPING).pieces("events/o.csv", row))
-    assert not {"anna", "Anna", "Smith"} & set(re.findall(r"\w+", str(mistake.value)))
+    assert not {"anna", "Anna", "Smith", "Bonn"} & set(re.findall(r"\w+", str(mistake.value)))
 
 
 def test_a_column_that_is_there_twice_is_one_clear_sentence():
@@ -332,6 +337,15 @@ def test_an_address_in_a_property_stays_in_the_raw_zone(lake, landing):
     assert kept == {"C1": [], "C2": [], "C3": [("shop", "A+ shop")]}
 
 
+def test_an_address_that_is_an_event_s_name_stays_in_the_raw_zone(lake, landing):
+    landing.write(
+        "events/o.csv", b"who,when,what,paid,shop\nC1,2026-01-01,tel:+4915112345678,,\nC2,2026-01-01,a@b.org,,\n"
+    )
+    load_days(lake, landing, where=WHERE)
+    normalise(lake, WHERE)
+    assert {r["source_event_type"] for r in lake.read(ENGAGEMENT_EVENTS).to_pylist()} == {"tel:[number]", "[address]"}
+
+
 def test_a_number_in_a_property_that_is_called_a_telephone_s_stays_in_the_raw_zone(lake, landing):
     landing.write("events/o.csv", b"who,when,tel\nC1,2026-01-01,0791234567\nC2,2026-01-01,none\n")
     table = EventTable(customer="who", time="when", event_name="purchase", properties={"phone": "tel", "order": "tel"})
@@ -356,20 +370,32 @@ def test_a_column_that_nobody_maps_costs_no_row_by_a_name_that_is_no_utf8(lake, 
 @pytest.mark.parametrize(
     ("written", "name"),
     [("unsubscribe", "unsubscribe"), ("Unsubscribe", "unsubscribe"), ("BOUNCE HARD", "bounce_hard"),
-     ("bounce-soft", "bounce_soft"), ("Complaint", "complaint"), ("Purchase", "app"), ("unsubscribed", "app")],
+     ("bounce-soft", "bounce_soft"), ("Complaint", "complaint"), ("Purchase", "app"), ("unsubscribed", "app"),
+     ("UN-SUBSCRIBE", "unsubscribe"), ("un_subscribe", "unsubscribe")],
 )  # fmt: skip
 def test_a_name_that_closes_a_channel_is_known_however_it_is_spelled(written, name):
     assert own_name(written) == name
 
 
 def test_names_that_sound_like_a_suppression_and_are_none_are_told(lake, landing):
-    kinds = ("Unsubscribe", "unsubscribed", "opt-out", "opt-out", "ORDER", "bounced dana@example.org")
+    kinds = ("Unsubscribe", "unsubscribed", "opt-out", "opt-out", "Un-Subscribed", "ORDER", "bounced dana@example.org")
     lines = ["who,when,what,paid,shop", *(f"C{n},2026-01-01,{kind},," for n, kind in enumerate(kinds))]
     landing.write("events/o.csv", "\n".join(lines).encode())
     load_days(lake, landing, where=WHERE)
     normalise(lake, WHERE)
     assert [r["event_name"] for r in lake.read(ENGAGEMENT_EVENTS).to_pylist() if r["is_suppression"]] == ["unsubscribe"]
-    assert perhaps_suppressions(lake) == {"opt-out": 2, "unsubscribed": 1}
+    found = {"Un-Subscribed": 1, "bounced [address]": 1, "opt-out": 2, "unsubscribed": 1}
+    assert perhaps_suppressions(lake, []) == found
+    assert perhaps_suppressions(lake, ["unsubscribed", "Un-Subscribed", "bounced [address]"]) == {"opt-out": 2}
+
+
+def test_a_name_is_renamed_however_it_is_spelled_and_as_it_is_written_first():
+    names = {"opt-out": "unsubscribe", "re-order": "again", "reorder": "more"}
+    mapping = EventTable(customer="who", time="when", event="what", rename=names)
+    form = OwnTable(mapping)
+    written = ("opt-out", "OPT OUT", "Opt_Out", "re-order", "reorder", "Re Order", "opted")
+    found = [form.kind({"what": name}) for name in written]
+    assert found == [*["unsubscribe"] * 3, "again", "more", "again", "opted"]
 
 
 GERMAN = "\ufeffwer;wann;was;betrag\nC1;01.02.2026 05:22;Kauf;14,90\nC2;03.02.2026 17:00;Kauf;1.234,50\n".encode()
@@ -395,7 +421,8 @@ def test_times_and_numbers_are_read_as_the_mapping_says_they_are_written(lake, l
 @pytest.mark.parametrize(
     ("decimal", "written", "reason"),
     [(".", "14,90", "not_a_number"), (",", "14.90", "not_a_number"), (",", "1.2345,6", "not_a_number"),
-     (",", "-1.234.567", None), (",", "0,5", None), (",", "14", None), (",", "1,2,3", "not_a_number")],
+     (",", "-1.234.567", None), (",", "0,5", None), (",", "14", None), (",", "1,2,3", "not_a_number"),
+     (",", "0.123", "not_a_number"), (",", "012.345", "not_a_number")],
 )  # fmt: skip
 def test_a_decimal_mark_is_declared_and_never_guessed(decimal, written, reason):
     form = OwnTable(EventTable(customer="who", time="when", event_name="x", metrics={"n": "n"}, decimal=decimal))
@@ -403,11 +430,50 @@ def test_a_decimal_mark_is_declared_and_never_guessed(decimal, written, reason):
     assert found.quarantined["reason"].to_pylist() == ([reason] if reason else [])
 
 
+AMOUNTS = [14.9, 1.234, 12.125, 1234.5, 1e-7, -0.5, 5.0]
+IN_JSON = b"".join(
+    json.dumps({"who": "C1", "when": "2026-01-01", "at": f"{n}", "n": amount}).encode()
+    for n, amount in enumerate(AMOUNTS)
+)
+IN_TEXTS = {"who": ["C1"] * 7, "when": ["2026-01-01"] * 7, "at": list("0123456")}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        IN_JSON,
+        parquet(**IN_TEXTS, n=AMOUNTS),
+        parquet(**IN_TEXTS, n=pa.array([Decimal(str(a)) for a in AMOUNTS], pa.decimal128(38, 10))),
+        b"who;when;at;n\nC1;2026-01-01;0;14,9\nC1;2026-01-01;1;1,234\nC1;2026-01-01;2;12,125\nC1;2026-01-01;3;1.234,5\n"
+        b"C1;2026-01-01;4;1e-7\nC1;2026-01-01;5;-0,5\nC1;2026-01-01;6;5\n",
+    ],
+    ids=["JSON", "doubles", "decimals", "CSV"],
+)
+def test_a_number_that_is_typed_has_no_decimal_mark_whatever_texts_have(lake, landing, content):
+    mapping = EventTable(customer="who", time="when", event_name="x", metrics={"n": "n"}, decimal=",")
+    where = EventsLanding(format="table", table=mapping)
+    landing.write("events/n", content)
+    load_days(lake, landing, where=where)
+    normalise(lake, where)
+    rows = sorted(lake.read(ENGAGEMENT_EVENTS).to_pylist(), key=lambda row: row["raw_ordinal"])
+    assert [dict(row["metrics"])["n"] for row in rows] == AMOUNTS
+
+
 @pytest.mark.parametrize("written", ["2026-01-01", "31.02.2026 05:22", "01.02.2026", "1790000000"])
 def test_a_time_that_is_not_written_as_declared_is_bad(written):
     form = OwnTable(EventTable(customer="who", time="when", event_name="x", time_format="%d.%m.%Y %H:%M"))
     [found] = [form.read("x", rows) for rows in form.pieces("x", f"who,when\nC1,{written}\n".encode())]
     assert found.quarantined["reason"].to_pylist() == ["bad_time"]
+
+
+def test_a_form_may_have_an_offset(lake, landing):
+    mapping = EventTable(customer="who", time="when", event_name="x", time_format="%d/%b/%Y:%H:%M:%S %z")
+    where = EventsLanding(format="table", table=mapping)
+    landing.write("events/log.csv", b"who,when\nC1,10/Oct/2026:23:55:36 -0700\n")
+    assert list(days_in(landing, where)) == ["2026-10-11"]
+    load_days(lake, landing, where=where)
+    normalise(lake, where)
+    assert [r["occurred_at"] for r in lake.read(ENGAGEMENT_EVENTS).to_pylist()] == [datetime(2026, 10, 11, 6, 55, 36)]
 
 
 @pytest.mark.parametrize("form", ["DD.MM.YYYY", "%d.%m.", "%H:%M", "%Y-%m", "%d.%m.%Y %Q"])

@@ -248,6 +248,8 @@ def test_addresses_stay_in_the_raw_zone():
     attributes = {"contact": "dana@example.org", "phone": "+1 425 555 0142", "sku": "A-100"}
     (row,), _ = read(text(event(attributes=attributes)))
     assert row["properties"] == [("sku", "A-100")]
+    (row,), _ = read(text(event("viewed by dana@example.org")))
+    assert (row["event_name"], row["source_event_type"]) == ("app", "viewed by [address]")
 
 
 @pytest.mark.parametrize(

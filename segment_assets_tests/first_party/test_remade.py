@@ -84,3 +84,10 @@ def test_a_day_that_is_no_day_is_refused():
     with pytest.raises(LandingError, match="first_day and last_day are days such as 2026-01-31"):
         assets.Days(first_day="yesterday").asked()
     assert assets.Days(last_day="2026-01-31").asked() == (date.min, date(2026, 1, 31))
+
+
+def test_a_range_without_an_arrival_day_is_refused_and_says_which_there_are(lake, landing):
+    landed(lake, landing, 1, 7)
+    made_by(lake, "old")
+    with pytest.raises(LandingError, match="records arrived from 2026-01-01 to 2026-01-07; nothing was made"):
+        engagement.update(lake, format_of(PINPOINT), "old", "run", (date(2027, 1, 1), date.max))

@@ -11,6 +11,7 @@ import pytest
 
 from segment_assets.config_file import ConfigError
 from segment_assets.first_party import customers, suppression_lists
+from segment_assets.first_party.checks import lines_name_somebody
 from segment_assets.first_party.sensors import sensors
 from segment_assets.first_party.tables import (
     CUSTOMER_ENDPOINTS,
@@ -58,6 +59,8 @@ def read(lake, landing, where=BOTH):
     ("line", "who"),
     [
         (" ANN@example.ORG ,", ("ann", "email")),
+        ("Ann Lee <ann@example.org>,", ("ann", "email")),
+        ('"""Lee, Ann"" <Ann@example.org>",', ("ann", "email")),
         (hashed("ann@example.org") + ",", ("ann", "email")),
         (hashed("ann@example.org").upper() + ",", ("ann", "email")),
         (",425-555-0143", ("bob", "sms")),
@@ -115,6 +118,14 @@ def test_a_list_that_is_not_configured_any_more_suppresses_nobody(lake, landing)
     assert suppressed_channels(lake, ["another"]).num_rows == suppressed_channels(lake).num_rows == 0
 
 
+def test_a_list_that_comes_back_was_not_read_until_it_is(lake, landing):
+    listed(lake, landing, "ann@example.org,")
+    suppression_lists.write(lake, suppression_lists.read(landing, {}, "US"), "without")
+    assert unread_lists(lake.inputs(SUPPRESSION_ENTRIES), ["stop"]) == ["stop"]
+    assert listed(lake, landing, "ann@example.org,") == [("ann", "email")]
+    assert unread_lists(lake.inputs(SUPPRESSION_ENTRIES), ["stop"]) == []
+
+
 def test_lines_that_list_nobody_are_kept_named_and_counted(lake, landing):
     lines = ["ann@example.org,", "ann@example.org,", "no address,", ",", "bob@example.org,12"]
     assert listed(lake, landing, *lines) == [("ann", "email"), ("bob", "email")]
@@ -133,6 +144,15 @@ def test_what_stands_before_the_header_hides_no_line(lake, landing, before):
     sign = ";" if ";" in before else ","
     landing.write(PATH, f"{before}mail{sign}tel\nann@example.org{sign}\n".encode())
     assert read(lake, landing) == [("ann", "email")]
+
+
+def test_lines_that_list_nobody_warn(lake, landing):
+    listed(lake, landing, "ann@example.org,", "no address,")
+    warned = lines_name_somebody(suppression_lists.read(landing, {"stop": BOTH}, "US").counts)
+    assert (warned.passed, warned.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert (warned.description or "").startswith("1 of 2 lines of stop name nobody")
+    listed(lake, landing, "ann@example.org,")
+    assert lines_name_somebody(suppression_lists.read(landing, {"stop": BOTH}, "US").counts).passed
 
 
 def test_blank_lines_are_no_lines_of_a_list(lake, landing):

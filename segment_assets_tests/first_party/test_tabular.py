@@ -1,3 +1,4 @@
+import gzip
 from decimal import Decimal
 
 import pyarrow as pa
@@ -16,6 +17,12 @@ def test_a_quote_that_is_still_open_at_the_end_is_named_and_costs_no_row_before_
     [rows] = tabular.read("o.csv", b'who,what\nC1,a\nC2,"b\nC3,c\n', ["who"], "here")
     assert [values for _, values in rows.good] == [("C1", "a")]
     assert [(position, piece.reason) for position, piece in rows.bad] == [(1, "open_quote")]
+
+
+def test_of_a_file_that_is_cut_within_its_header_that_is_told_and_no_column_that_it_lacks():
+    content = gzip.compress(b"who,when,what\n" + b"C1,2026-01-01,ORDER\n" * 2_000)
+    [rows] = tabular.read("o.csv.gz", content[:45], ["who", "when", "what"], "landing.events.table")
+    assert (rows.good, [(at, piece.reason) for at, piece in rows.bad]) == ([], [(0, "truncated_gzip")])
 
 
 def test_a_whole_number_that_became_a_float_by_a_null_beside_it_is_a_whole_number():

@@ -6,6 +6,7 @@ import pytest
 
 from segment_assets import sql
 from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS, CUSTOMERS
+from segment_assets.identity.edges import reach
 from segment_assets.identity.embedded import LadybugGraph
 from segment_assets.identity.guards import LIMITS, placeholders
 from segment_assets.identity.keys import graph_key
@@ -34,8 +35,7 @@ def town_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.mark.parametrize("name", RESOLUTION)
 def test_a_query_has_one_answer(name: str, town_lake: Lake):
-    caps = {"person_cap": LIMITS.person_cap, "household_cap": LIMITS.household_cap}
-    query = sql.to_duckdb(sql.bind(sql.load("segment_assets.identity", name), caps))
+    query = sql.to_duckdb(sql.bind(sql.load("segment_assets.identity", name), reach(LIMITS)))
     with town_lake.connect(*TABLES, placeholders=placeholders()) as db:
         assert len({content_hash(db.sql(query).to_arrow_table()) for _ in range(20)}) == 1
 

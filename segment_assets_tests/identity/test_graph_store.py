@@ -138,14 +138,17 @@ def test_killed_at_any_point_the_old_graph_or_the_new_one_is_served(graph: Ladyb
         began = time.monotonic()
         assert whole.wait(120) == 0
         took = time.monotonic() - began
+    within = 0
     for old, share in enumerate((0.05, 0.2, 0.4, 0.6, 0.8, 0.95), start=1):
         graph.serve(large_snapshot(old))
         # What an earlier kill left behind is gone.
         assert len([p for p in graph.root.iterdir() if p.is_dir()]) == 1
         with start(graph, 30_000) as process:
             time.sleep(share * took)
+            within += process.poll() is None
             process.send_signal(signal.SIGKILL)
         assert households(graph) in (old, 30_000)
+    assert within, "no kill came while it was being built"
     assert graph.serve(large_snapshot(30_000)).counts["Household"] == 30_000
 
 

@@ -9,10 +9,11 @@ from segment_assets.first_party import customer_exports, customers
 from segment_assets.identity import invariants
 from segment_assets.identity.edges import identity_edges
 from segment_assets.identity.keys import graph_key
+from segment_assets.identity.persons import resolve_persons
 from segment_assets.identity.tables import HOUSEHOLDS, IDENTITY_EDGES, PERSONS
 from segment_assets.lake import FolderStore, Lake
 from segment_assets.landing_config import CustomersLanding
-from segment_assets_tests.identity.worlds import groups, households, persons, resolve
+from segment_assets_tests.identity.worlds import groups, households, persons, resolve, write_customers
 
 
 def test_one_email_is_one_person(lake: Lake):
@@ -101,6 +102,15 @@ def test_customers_without_identifiers_are_persons_too(lake: Lake):
     assert invariants.persons_not_in_one_household(lake) == 0
 
 
+def test_edges_of_customers_who_have_left_since_join_nobody_and_stop_nobody(lake: Lake):
+    resolve(lake, {who: ["email:ann@shop.io", "phone:+12065550101"] for who in "abc"})
+    # All that the first of them was joined through is still there, and the persons are made before the edges are.
+    write_customers(lake, {who: ["email:ann@shop.io"] for who in "bc"})
+    found = resolve_persons(lake, graph_key()).rows.to_pylist()
+    assert [(row["customer_id"], row["rule"]) for row in found] == [("b", "same_email"), ("c", "same_email")]
+    assert len({row["person_id"] for row in found}) == 1
+
+
 def test_no_customers_are_no_persons(lake: Lake):
     resolve(lake, {})
     assert (lake.state(PERSONS).rows, lake.state(HOUSEHOLDS).rows) == (0, 0)
@@ -118,8 +128,9 @@ def test_placeholders_are_known_as_step_two_hashes_them(lake: Lake, landing: Fol
     attributes = {"device_id": ["00000000-0000-0000-0000-000000000000"], "postal_address": ["N/A"]}
     lines = [
         {"Id": f"{who}-{channel}", "ChannelType": channel, "Address": address, "Attributes": attributes,
-         "User": {"UserId": who}, "EffectiveDate": "2026-03-01T00:00:00.000Z", "ApplicationId": "a"}
-        for who in ("a", "b") for channel, address in (("EMAIL", " None@Example.com"), ("SMS", "+1 555 555 5555"))
+         "Location": {"PostalCode": "98101"}, "User": {"UserId": who}, "EffectiveDate": "2026-03-01T00:00:00.000Z",
+         "ApplicationId": "a"}
+        for who in ("a", "b") for channel, address in (("EMAIL", " None@Example.com"), ("SMS", "+1 123 456 7890"))
     ]  # fmt: skip
     content = gzip.compress("\n".join(json.dumps(line) for line in lines).encode())
     landing.write("customers/2026/03/01/endpoints.jsonl.gz", content)

@@ -40,7 +40,12 @@ def resolve(lake: Lake, world: World, limits: Limits = LIMITS, key: GraphKey | N
     """Everything of step 6 but the graph, as the assets do it."""
     write_customers(lake, world)
     lake.write(IDENTITY_EDGES, identity_edges(lake, key or graph_key(), limits), "test")
-    persons = resolve_persons(lake, limits)
+    resolve_edges(lake, limits, key)
+
+
+def resolve_edges(lake: Lake, limits: Limits = LIMITS, key: GraphKey | None = None) -> None:
+    """Persons and households of the edges that are there."""
+    persons = resolve_persons(lake, key or graph_key(), limits)
     lake.write(PERSON_ALIAS, persons.aliases, "test")
     lake.write(PERSONS, persons.rows, "test")
     households = resolve_households(lake, limits)
@@ -76,9 +81,8 @@ def _endpoint(customer: str, number: int, kind: str, value: str) -> dict[str, ob
         "endpoint_id": f"{customer}-{number}",
         "channel": _CHANNELS[kind],
         "address_sha256": hashed if kind in ("email", "phone") else None,
-        "device_id": hashed if kind == "device" else None,
-        "device_kind": "ios" if kind == "device" and number % 2 else None,
-        "postal_sha256": hashed if kind == "address" else None,
+        "devices": [(hashed, "ios" if number % 2 else None)] if kind == "device" else [],
+        "postal_addresses": [(hashed, hashed)] if kind == "address" else [],
         "active": True,
         "effective_at": _SINCE,
     }

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,21 @@ def test_a_prefix_need_not_end_at_a_slash(store: ObjectStore) -> None:
     store.write("b/2x", b"")
     assert [o.key for o in store.list("b/1")] == ["b/1x"]
     assert store.list("nothing/") == []
+
+
+def test_two_who_write_one_object_each_write_a_whole_one_and_leave_nothing_beside_it(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+
+    def write(letter: bytes) -> set[int]:
+        sizes = set()
+        for _ in range(200):
+            store.write("one", letter * 100_000)
+            sizes.add(len(store.read("one")))
+        return sizes
+
+    with ThreadPoolExecutor(2) as both:
+        assert list(both.map(write, (b"a", b"b"))) == [{100_000}] * 2
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
 
 
 def test_the_etag_follows_the_content_alone(store: ObjectStore) -> None:

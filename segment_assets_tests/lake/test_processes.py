@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from segment_assets.lake.private import private_folder, private_path
-from segment_assets.lake.processes import is_running, this_process
+from segment_assets.lake.processes import is_running, is_running_since, this_process
 
 SAY = "from segment_assets.lake.processes import this_process; print(this_process(), flush=True); input()"
 # Started in another second, or on another day: of what bears our number, or that of the first process of all.
@@ -47,3 +48,10 @@ def test_what_a_killed_process_left_is_removed_whoever_has_its_number(tmp_path, 
     with private_folder(tmp_path) as mine:
         private_path(tmp_path)
         assert mine.exists()
+
+
+def test_a_process_that_was_started_later_is_not_the_one_that_was_at_work():
+    own, now = os.getpid(), time.time()
+    assert is_running_since(own, now)
+    assert not is_running_since(own, now - 365 * 86_400)
+    assert not is_running_since(999_999_999, now)

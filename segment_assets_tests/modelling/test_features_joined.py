@@ -154,3 +154,10 @@ def test_a_link_without_a_time_counts_today_alone(lake: Lake):
     built = live_together(lake, [("ann", "i", None, None), ("bob", "i", None, None)])
     assert row(built, "ann", GRID)["household_customers"] == 1
     assert row(built, "ann", TODAY)["household_customers"] == 2
+
+
+def test_an_identifier_that_one_of_two_gave_up_links_neither_to_the_other(lake: Lake):
+    early = days_before(GRID, 30)
+    built = live_together(lake, [("ann", "i", early, None), ("bob", "i", early, "inactive")])
+    assert row(built, "ann", TODAY)["household_customers"] == 1
+    assert row(built, "bob", TODAY)["household_customers"] == 1

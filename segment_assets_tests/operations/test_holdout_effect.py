@@ -25,7 +25,7 @@ def purchase(customer: str | None, day: int, **more: object) -> dict:
 def decision(customer: str, draw: float) -> dict:
     return {
         "customer_id": customer, "household_id": customer, "state": "out", "reason": "below_threshold", "channels": [],
-        "holdout_draw": draw, "as_of": CUTOFF,
+        "holdout_draw": draw, "own_draw": draw, "as_of": CUTOFF,
     }  # fmt: skip
 
 

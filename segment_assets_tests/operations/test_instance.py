@@ -1,11 +1,18 @@
-"""Whether somebody else builds on an instance."""
+"""Whether somebody else builds on an instance, and Dagster's own commands in a folder of ours."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
+from io import StringIO
+from pathlib import Path
 
 import dagster as dg
 from dagster._daemon.types import DaemonHeartbeat
+from rich.console import Console
 
+from segment_assets.operations import starter
 from segment_assets.operations.instance import daemon_is_awake
 
 
@@ -24,3 +31,11 @@ def test_a_daemon_that_reports_is_awake_and_one_that_was_stopped_is_not() -> Non
         later.start()
         assert daemon_is_awake(instance, reports=30)
         later.join()
+
+
+def test_dagsters_own_commands_work_where_no_home_is_set(tmp_path: Path) -> None:
+    starter.write(Console(file=StringIO()), tmp_path / "mine")
+    without = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    command = [sys.executable, "-m", "dagster", "definitions", "validate"]
+    done = subprocess.run(command, cwd=tmp_path / "mine", env=without, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -18,6 +18,7 @@ from segment_assets import deployment, segmentation
 from segment_assets.cli import main
 from segment_assets.operations import starter
 from segment_assets.operations.instance import opened
+from segment_assets.operations.refresh import fail_abandoned_runs
 from segment_assets.operations.turn import AtWorkError, dev_is_open, open_dev, turn
 
 IN_TURN = "from segment_assets.operations.turn import turn, open_dev; from pathlib import Path; import os, sys, time\n"
@@ -86,12 +87,12 @@ def test_a_refresh_that_waits_for_another_run_can_be_ended_and_goes_on_the_next_
     with opened(home) as instance:
         other, storage = dg.DagsterRun("a_run_by_hand", status=dg.DagsterRunStatus.STARTED), instance.event_log_storage
         instance.add_run(other)
-        storage.initialize_concurrency_limit_to_default("raw_events")
-        assert storage.claim_concurrency_slot("raw_events", other.run_id, "raw_events").is_claimed
+        storage.initialize_concurrency_limit_to_default("events")
+        assert storage.claim_concurrency_slot("events", other.run_id, "raw_events").is_claimed
         with subprocess.Popen(
             [sys.executable, "-m", "segment_assets.cli", "refresh"], stdout=subprocess.PIPE, text=True
         ) as process:
-            while not any(p.run_id != other.run_id for p in storage.get_concurrency_info("raw_events").pending_steps):
+            while not any(p.run_id != other.run_id for p in storage.get_concurrency_info("events").pending_steps):
                 assert process.poll() is None
                 time.sleep(0.2)
             process.send_signal(ends)
@@ -99,4 +100,20 @@ def test_a_refresh_that_waits_for_another_run_can_be_ended_and_goes_on_the_next_
         assert (process.returncode, said.splitlines()[-1]) == (130, "Stopped. The same command can be run again.")
         assert "raw_events" in json.loads((home / "state" / "owed.json").read_text())
         assert [r.is_finished for r in instance.get_runs() if r.run_id != other.run_id] == [True]
-        assert {p.run_id for p in storage.get_concurrency_info("raw_events").pending_steps} <= {other.run_id}
+        assert {p.run_id for p in storage.get_concurrency_info("events").pending_steps} <= {other.run_id}
+
+
+def test_a_run_by_hand_whose_process_was_killed_does_not_block_its_assets_for_ever(home):
+    killed = (
+        "import os, signal, dagster as dg\n"
+        "@dg.asset\n"
+        "def model(): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "dg.materialize([model], instance=dg.DagsterInstance.get())"
+    )
+    with opened(home) as instance:
+        ended = subprocess.run([sys.executable, "-c", killed], capture_output=True, check=False)
+        assert ended.returncode == -signal.SIGKILL
+        [before] = instance.get_runs()
+        assert fail_abandoned_runs(instance) == 1
+        [after] = instance.get_runs()
+    assert (before.status, after.status) == (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE)

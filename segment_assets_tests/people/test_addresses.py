@@ -96,6 +96,9 @@ def test_names_and_postal_addresses_are_one_however_they_are_written():
     assert normalise_name(" . ") is None
     assert postal_sha256("12 Oak St., 98101") == postal_sha256("12 OAK ST 98101") == sha256("postal:12 oak st 98101")
     assert postal_sha256(" ,. ") is None
+    assert postal_sha256("3 rue de l'E\u0301glise") == postal_sha256("3 RUE DE L'\u00c9GLISE"), (
+        "an accent is written in two ways"
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,6 +126,19 @@ def test_one_address_in_several_codes_is_one(written):
     assert normalise_email(written) == "k\u00e4the@x.org"
 
 
+@pytest.mark.parametrize(
+    "domain", ["xn--bcher-kva.example", "XN--BCHER-KVA.example", "b\u00fccher.example", "B\u00dcCHER.example"]
+)
+def test_a_domain_is_one_however_it_is_coded(domain):
+    assert normalise_email(f"a@{domain}") == "a@b\u00fccher.example"
+
+
+@pytest.mark.parametrize("domain", ["xn--.example", "xn--bcher-kva-\u00fc.example", "a_b.xn--bcher-kva.example"])
+def test_a_domain_that_is_no_code_stays_as_it_is(domain):
+    assert normalise_email(f"a@{domain}") == f"a@{domain}"
+    assert deliverable_email("a@xn--bcher-kva.example") == "a@xn--bcher-kva.example", "SES takes no other form"
+
+
 def test_a_message_is_sent_to_the_address_as_written_without_what_surrounds_it():
     assert deliverable_email(" Dana.Reyes@Example.org\u200b ") == "Dana.Reyes@Example.org"
     assert deliverable_email("Dana <dana@example.org>") is None
@@ -131,6 +147,27 @@ def test_a_message_is_sent_to_the_address_as_written_without_what_surrounds_it()
 def test_a_number_without_its_area_code_is_nobodys():
     assert normalise_phone("555-0142", "US") is None
     assert normalise_phone("(425) 555-0142", "US") == "+14255550142"
+
+
+@pytest.mark.parametrize(
+    ("written", "region"),
+    [("12.05.1980", "DE"), ("2026-02-01", "DE"), ("1980-12-31 00:00:00", "DE"), ("5/12/1980", "US"),
+     ("12/31/1980", "DE"), ("0000000000", "US"), ("+1 222 222 2222", None), ("(555) 555-5555", "US"),
+     ("1111111111", "DE"), ("+49 000000000", None), ("0301234567.0", "DE"), ("1234.0", "DE"),
+     ("+4915112345678.0", None)],
+)  # fmt: skip
+def test_a_date_and_one_digit_again_and_again_are_no_numbers(written, region):
+    assert normalise_phone(written, region) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "region", "number"),
+    [("15112345678.0", "DE", "+4915112345678"), ("4255550142.0", "US", "+14255550142"),
+     ("14255550142.0", "US", "+14255550142"), ("425.555.0142", "US", "+14255550142"),
+     ("12.05.19.80", "FR", None), ("01.42.05.19.80", "FR", "+33142051980")],
+)  # fmt: skip
+def test_a_number_that_became_a_float_is_the_number(written, region, number):
+    assert normalise_phone(written, region) == number
 
 
 @given(

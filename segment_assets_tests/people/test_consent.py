@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlglot import exp
 
 from segment_assets.people.consent import (
     SAID,
@@ -13,6 +14,7 @@ from segment_assets.people.consent import (
     holding,
     said_consent,
 )
+from segment_assets.sql import load
 
 EARLY, LATE, AFTER = datetime(2026, 1, 1), datetime(2026, 2, 1), datetime(2026, 3, 1)
 
@@ -172,3 +174,18 @@ def test_an_export_that_comes_again_says_nothing_more_and_consent_needs_a_grant_
         newest = [one for one in said if one][-1]
         assert newest[0] != "unknown"
         assert any(one and one[0] == "granted" and one[2] == newest[2] for one in said)
+
+
+def test_which_statement_comes_first_is_one_rule_in_both_queries():
+    def ranked(name):
+        [window] = [
+            term.this
+            for term in load("segment_assets.people", name).find_all(exp.Alias)
+            if term.alias == "place" and isinstance(term.this, exp.Window)
+        ]
+        return [term.sql() for term in window.args["order"].expressions]
+
+    *said, _ = ranked("said_consent")
+    *holding_, _ = ranked("holding_consent")  # the last breaks ties, each in its own way
+    assert said == holding_
+    assert len(said) == 4

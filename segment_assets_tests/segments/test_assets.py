@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from segment_assets.first_party.tables import CONSENT_STATE, CUSTOMER_ENDPOINTS, CUSTOMERS, ENGAGEMENT_EVENTS
+from segment_assets.segments import assets as step
 from segment_assets.segments.assets import assets, checks
 from segment_assets.segments.build import wrong_members
 from segment_assets.segments.tables import predictive_segments, suppressed_channels
@@ -195,3 +196,18 @@ def test_decisions_are_written_for_every_customer_with_the_schema_described(lake
     materialize(lake)
     assert lake.read(TABLE).schema.names == TABLE.schema.names
     assert lake.state(TABLE).rows == len(PEOPLE)
+
+
+def test_who_withdraws_while_a_run_decides_is_out_though_that_run_commits_last(lake, monkeypatch):
+    build(lake)
+    drew = step.former
+
+    def after_another(*asked):
+        monkeypatch.setattr(step, "former", drew)
+        write(lake, CONSENT_STATE, *(consent(p, "denied" if p == "anna" else "granted") for p in PEOPLE))
+        materialize(lake)
+        return drew(*asked)
+
+    monkeypatch.setattr(step, "former", after_another)
+    _, decided = materialize(lake)
+    assert decided["anna"]["reason"] == "no_consent"

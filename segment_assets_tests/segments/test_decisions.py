@@ -30,6 +30,7 @@ def decided(
                 "customer_id": IDS,
                 "household_id": IDS,
                 "quarantined": [c in crowd for c in IDS],
+                "own_draw": draws or [0.9] * len(IDS),
                 "holdout_draw": draws or [0.9] * len(IDS),
             }
         ),

@@ -4,10 +4,10 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_assets.segments.holdout import draws, former, fresh_draw
+from segment_assets.segments.holdout import astray, draws, former, fresh_draw
 
 NOBODY = pa.table({"old_id": pa.array([], pa.string()), "new_id": pa.array([], pa.string())})
-BEFORE = pa.schema([("customer_id", pa.string()), ("household_id", pa.string()), ("holdout_draw", pa.float64())])
+BEFORE = pa.schema([("customer_id", pa.string()), ("household_id", pa.string()), ("own_draw", pa.float64())])
 PEOPLE = [f"c{i}" for i in range(5)]
 HOMES = [f"hh_{i}" for i in range(4)]
 living = st.lists(st.sampled_from(HOMES), min_size=5, max_size=5)
@@ -18,16 +18,10 @@ def customers(homes):
 
 
 def drawn(homes, previous=None, aliases=NOBODY):
-    before = (
-        previous if previous is not None else customers([]).append_column("holdout_draw", pa.array([], pa.float64()))
-    )
-    return customers(homes).append_column("holdout_draw", draws("win_back", customers(homes), cast(before), aliases))
-
-
-def cast(table):
-    return table.cast(
-        pa.schema([("customer_id", pa.string()), ("household_id", pa.string()), ("holdout_draw", pa.float64())])
-    )
+    before = previous.select(BEFORE.names).cast(BEFORE) if previous is not None else BEFORE.empty_table()
+    found = draws("win_back", customers(homes), before, aliases)
+    own, household = (found[name] for name in ("own_draw", "holdout_draw"))
+    return customers(homes).append_column("own_draw", own).append_column("holdout_draw", household)
 
 
 def control(table, share=0.5):
@@ -35,13 +29,13 @@ def control(table, share=0.5):
 
 
 def test_a_control_that_an_export_left_out_is_one_when_it_comes_back():
-    first = drawn(HOMES)
-    lowest = min(first.to_pylist(), key=lambda row: row["holdout_draw"])
+    first = drawn(HOMES).select(BEFORE.names)
+    lowest = min(first.to_pylist(), key=lambda row: row["own_draw"])
     stayed = pa.array([p for p in PEOPLE[:4] if p != lowest["customer_id"]])
-    gone = former(stayed, cast(pa.concat_tables([first, first])))
+    gone = former(stayed, pa.concat_tables([first, first]))
     assert gone.to_pylist() == [lowest]
     back = customers(["hh_new"]).set_column(0, "customer_id", pa.array([lowest["customer_id"]]))
-    assert draws("win_back", back, gone, NOBODY).to_pylist() == [lowest["holdout_draw"]]
+    assert draws("win_back", back, gone, NOBODY)["holdout_draw"].to_pylist() == [lowest["own_draw"]]
 
 
 def test_about_the_share_asked_for_is_held_out():
@@ -65,16 +59,32 @@ def test_a_merge_keeps_a_control_in_control():
     lowest, highest = HOMES[alone.index(min(alone))], HOMES[alone.index(max(alone))]
     merged = drawn([highest, highest], drawn([lowest, highest]))
     assert merged["holdout_draw"].to_pylist() == [min(alone)] * 2
+    assert merged["own_draw"].to_pylist() == [min(alone), max(alone)]
+
+
+def test_a_household_joined_by_mistake_for_a_day_moves_nobody_into_control_for_good():
+    first = drawn(HOMES)
+    mistaken = drawn(["hh_0"] * 4, first)
+    assert len(set(mistaken["holdout_draw"].to_pylist())) == 1
+    became = pa.table({"old_id": HOMES[1:], "new_id": ["hh_0"] * 3})
+    mended = drawn(["hh_0", "hh_9", "hh_8", "hh_7"], mistaken, became)
+    assert mended["holdout_draw"].to_pylist() == first["holdout_draw"].to_pylist()
+
+
+def test_who_is_new_takes_the_draw_of_the_household_they_come_into():
+    before = drawn(["hh_0", "hh_1"])
+    after = drawn(["hh_0", "hh_0", "hh_0"], before)
+    assert after["own_draw"].to_pylist() == [*before["own_draw"].to_pylist(), min(before["own_draw"].to_pylist())]
 
 
 def test_a_merged_household_is_remembered_by_its_alias_though_its_customers_are_gone():
-    before = pa.table({"customer_id": ["gone"], "household_id": ["hh_old"], "holdout_draw": [0.01]})
+    before = pa.table({"customer_id": ["gone"], "household_id": ["hh_old"], "own_draw": [0.01]})
     table = drawn(["hh_0"], before, pa.table({"old_id": ["hh_old"], "new_id": ["hh_0"]}))
     assert table["holdout_draw"].to_pylist() == [0.01]
 
 
 def test_a_household_that_is_gone_without_an_heir_leaves_nothing():
-    before = pa.table({"customer_id": ["gone"], "household_id": ["hh_old"], "holdout_draw": [0.01]})
+    before = pa.table({"customer_id": ["gone"], "household_id": ["hh_old"], "own_draw": [0.01]})
     aliases = pa.table({"old_id": ["hh_old"], "new_id": pa.array([None], pa.string())})
     assert drawn(["hh_0"], before, aliases)["holdout_draw"].to_pylist() == [fresh_draw("win_back", "hh_0")]
 
@@ -85,10 +95,28 @@ def test_what_is_split_off_keeps_what_it_was():
     assert after["holdout_draw"].to_pylist() == before["holdout_draw"].to_pylist()
 
 
+def test_a_control_far_from_what_is_asked_for_is_told():
+    homes = [f"hh_{n // 2}" for n in range(400)]
+
+    def said(held, holdout=0.1):
+        table = pa.table({"household_id": homes, "holdout_draw": [0.01] * held + [0.9] * (400 - held)})
+        return astray(table, holdout)
+
+    assert (said(40), said(72), said(400, holdout=0.0)) == (None, None, None)
+    assert said(200).startswith("50.0% of the customers live in control households, where holdout asks for 10.0%")
+
+
+@given(living, living, living)
+def test_who_drew_a_control_stays_one_through_any_regrouping(first, then, last):
+    drew = drawn(first)
+    assert control(drew) <= control(drawn(then, drew))
+    assert control(drew) <= control(drawn(last, drawn(then, drew)))
+
+
 @given(living, living)
-def test_who_is_in_control_stays_in_control_through_any_regrouping(before, after):
+def test_living_as_before_everybody_is_again_what_they_were(before, between):
     first = drawn(before)
-    assert control(first) <= control(drawn(after, first))
+    assert drawn(before, drawn(between, first)) == first
 
 
 @given(living, living)

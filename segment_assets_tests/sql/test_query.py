@@ -37,6 +37,7 @@ def value_of(value):
         ("", "must be one statement, and here are 0"),
         ("DELETE FROM t", "must be a SELECT, not DELETE"),
         ("DROP TABLE t", "must be a SELECT, not DROP"),
+        ("SELECT " + "(" * 300 + "1" + ")" * 300, "nested too deeply: write its parts as CTEs"),
     ],
 )
 def test_what_is_not_one_select_is_refused_with_a_sentence(text, sentence):

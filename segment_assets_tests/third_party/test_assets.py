@@ -1,10 +1,11 @@
 import dagster as dg
 import pytest
 import yaml
+from pyiceberg.exceptions import CommitFailedException
 
 from segment_assets import segmentation
 from segment_assets.audience_config import Duplicates
-from segment_assets.lake import FolderStore
+from segment_assets.lake import FolderStore, Lake
 from segment_assets.people.addresses import email_sha256
 from segment_assets.third_party import assets as step
 from segment_assets.third_party.errors import DeliveryError
@@ -189,6 +190,27 @@ def test_each_purpose_gets_the_rows_that_permit_it_and_nothing_else(config, lake
     }
 
 
+def test_of_who_withdraws_nothing_is_offered_though_the_run_is_killed(lake, partner_landing, monkeypatch):
+    config, write = governed(), Lake.write
+    offered = permitted_audience(config.audience, "marketing")
+    for day, consent in ((2, "yes"), (3, "no")):
+        lines = HEADER.replace("\n", ",ok,use\n") + f"a@b.org,1,,,,,,,{consent},marketing\n"
+        partner_landing.write(f"partner/audience/2026/01/0{day}/audience.csv", lines.encode())
+        received = step.read_and_clean(partner_landing, config.audience)
+        if consent == "yes":
+            assert step.write(lake, config, config.audience, received, "first")[offered].rows == 1
+
+    def killed(self, table, *what, **how):
+        if table == partner_audience(config.audience):
+            raise KeyboardInterrupt
+        return write(self, table, *what, **how)
+
+    monkeypatch.setattr(Lake, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        step.write(lake, config, config.audience, received, "killed")
+    assert lake.state(offered).rows == 0
+
+
 def test_a_broken_contract_blocks_and_names_the_column(config, lake, partner_landing):
     config = governed(consent=None, purposes=None, contract={"columns": {"age": {"nulls": 0.1}}})
     deliver(partner_landing, "a@b.org,,,,,,,\n")
@@ -245,3 +267,15 @@ def test_without_a_partner_there_is_nothing(config):
     alone = config.model_copy(update={"audience": None, "collaboration": None})
     assert step.assets(alone) == []
     assert sensors(alone) == []
+
+
+def test_an_older_delivery_does_not_replace_a_newer_one_that_withdraws(config, lake, partner_landing):
+    audience, table = config.audience, partner_audience(config.audience)
+    deliver(partner_landing, "a@b.org,19-24,,,,,,\n", day="2026/01/02")
+    before, older = lake.states(*step.tables(config, audience)), step.read_and_clean(partner_landing, audience)
+    deliver(partner_landing, "a@b.org,65+,,,,,,\n", day="2026/01/03")
+    step.write(lake, config, audience, step.read_and_clean(partner_landing, audience), "newer")
+    with pytest.raises(CommitFailedException, match="was written by another run"):
+        step.write(lake, config, audience, older, "older", before)
+    assert str(lake.state(table).as_of) == "2026-01-03"
+    assert lake.read(table)["age_band"].to_pylist() == ["65+"]

@@ -135,7 +135,7 @@ def test_a_delivery_has_the_day_of_its_folders_or_else_of_its_name(key, day):
             r'audience.csv: there is no column "email" \(did you mean "e_mail"\?\); .*: audience.email',
         ),
         ("csv", b"email,agee\n", r'no column "age" \(did you mean "agee"\?\).*audience.attributes.age_band names it'),
-        ("csv", b"anna@b.org,19\n", r'no column "email" \(its first line does not look like column names\)'),
+        ("csv", b"anna@b.org,19\n", r'no column "email" \(its first line, of 2 columns, does not look like'),
         ("csv", b"", "is empty; a CSV file starts with"),
         ("csv", "email,age\nä@b.org,1\n".encode("latin-1"), r"is not UTF-8 \(byte 10\)"),
         ("parquet", b"PAR1", "is no Parquet file, or half of one"),

@@ -111,7 +111,7 @@ def _exact(node: exp.Expr) -> None:
     if kind is None or not kind.is_type(*exp.DataType.INTEGER_TYPES):
         argument.replace(spark_functions.converted(argument, MONEY))
         result = "DOUBLE"
-    elif kind is not None and kind.is_type(*exp.DataType.INTEGER_TYPES) and isinstance(node, exp.Sum):
+    elif isinstance(node, exp.Sum):
         result = "BIGINT"
     else:
         return

@@ -175,9 +175,7 @@ class Carrier:
                 continue
             inner = query.this if isinstance(query, exp.Subquery) and not query.args.get("with_") else query
             if is_correlated(inner) or self._asks(term.this, known):
-                raise NotCarriedError(
-                    "a correlated subquery over a table with a minimum is not run: write it as a join"
-                )
+                raise NotCarriedError(_CORRELATED)
             made, slots = self.query(inner, known)
             alias, value = self._name(), names(inner)[0]
             within = [Held(s.table, exp.column(s.name, table="q", quoted=True), s.many, s.cap) for s in slots]

@@ -18,6 +18,7 @@ from segment_assets.clean_room.privacy import exact
 from segment_assets.clean_room.privacy.accounting import Accountant, sensitivity
 from segment_assets.clean_room.privacy.aggregates import Aggregate
 from segment_assets.clean_room.privacy.exact import Group
+from segment_assets.clean_room.privacy.limits import typed
 from segment_assets.clean_room.privacy.plan import GROUPED, Plan
 
 _LARGEST = 2**63 - 1
@@ -61,32 +62,26 @@ def answer(
     heads = execute(exact.people(plan, as_of), given)
     people = exact.by_group(heads, plan)
     numbers = {group: {**people.get(group, {}), **row} for group, row in (people | exact.by_group(sums, plan)).items()}
-    groups = _groups(plan, people, noise)
+    groups = _groups(plan, people, noise, heads.schema)
     noisy = _keys(plan, groups, heads.schema) | _values(plan, groups, numbers, noise, accountant)
     outer = guarded(plan.outer.copy(), as_of).sql(dialect="duckdb", comments=False)
     return execute(outer, {GROUPED: pa.table(noisy)}).rename_columns(list(plan.names))
 
 
-def _groups(plan: Plan, people: Mapping[Group, Mapping[str, object]], noise: Noise) -> list[Group]:
+def _groups(plan: Plan, people: Mapping[Group, Mapping[str, object]], noise: Noise, schema: pa.Schema) -> list[Group]:
     """The groups that show, in an order that says nothing."""
     if not plan.keys:
         return [()]
     if not plan.released_keys:
-        return list(product(*(k.values or () for k in plan.keys)))
+        return list(product(*(typed(k.values or (), schema.field(k.column).type) for k in plan.keys)))
     known = sorted(people, key=lambda group: [str(value) for value in group])
     sizes = {str(i): int(str(people[group]["people"])) for i, group in enumerate(known)}
     return [known[int(i)] for i in sorted(noise.keys(sizes, plan.limits.groups), key=int)]
 
 
 def _keys(plan: Plan, groups: Sequence[Group], schema: pa.Schema) -> dict[str, pa.Array]:
-    found = {}
-    for i, key in enumerate(plan.keys):
-        values, kind = [group[i] for group in groups], schema.field(key.column).type
-        if plan.released_keys:
-            found[key.column] = pa.array(values, kind)
-        else:
-            found[key.column] = pa.array([str(v) for v in values], pa.string()).cast(kind)
-    return found
+    names = [key.column for key in plan.keys]
+    return {name: pa.array([group[i] for group in groups], schema.field(name).type) for i, name in enumerate(names)}
 
 
 def _values(
@@ -96,9 +91,7 @@ def _values(
     noise: Noise,
     accountant: Accountant,
 ) -> dict[str, pa.Array]:
-    # Declared values are texts and numbers of a file; those of a table are what they are.
-    known = {tuple(str(v) for v in group): row for group, row in numbers.items()}
-    rows = [known.get(tuple(str(v) for v in group), {}) for group in groups]
+    rows = [numbers.get(group, {}) for group in groups]
     found = {}
     for aggregate in plan.aggregates:
         noisy = []

@@ -4,9 +4,11 @@ AWS takes these numbers from the data, and pays for it from the budget. Here the
 found in the data would tell of the data, for nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import pyarrow as pa
 
 from segment_assets import collaboration_config
 
@@ -52,3 +54,22 @@ def named(limits: Limits) -> Iterator[tuple[str, list[str]]]:
     """Every place of the configuration that names columns, and the columns."""
     yield "bounds", list(limits.bounds)
     yield "values", list(limits.values)
+
+
+def typed(values: Sequence[str | int], kind: pa.DataType) -> list[Any]:
+    """Declared values, which are texts and numbers of a file, as those of the column; each once.
+
+    Raises:
+        pa.ArrowException: one of them is none of that type.
+    """
+    return list(dict.fromkeys(pa.array([str(v) for v in values], pa.string()).cast(kind).to_pylist()))
+
+
+def mistyped(limits: Limits, schema: pa.Schema) -> Iterator[tuple[str, str | int]]:
+    """Columns and declared values that are no values of their type."""
+    for column, values in limits.values.items():
+        for value in values if column in schema.names else ():
+            try:
+                typed([value], schema.field(column).type)
+            except pa.ArrowException:
+                yield column, value

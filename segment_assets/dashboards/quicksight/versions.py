@@ -12,7 +12,8 @@ from typing import Any
 from segment_assets.dashboards.port import PublishError
 from segment_assets.dashboards.quicksight.calls import Answer, Api, Pace
 
-# To look, and no more: what it shows is made here, not there.
+# To look, and no more: what it shows is made here, not there. A reader's three, as AWS's example grants them:
+# https://docs.aws.amazon.com/quicksight/latest/developerguide/update-dashboard-permissions.html
 MAY = ("quicksight:DescribeDashboard", "quicksight:ListDashboardVersions", "quicksight:QueryDashboard")
 
 

@@ -1,5 +1,5 @@
 -- How customers became persons.
-SELECT rule, COUNT(*) AS customers, COUNT(DISTINCT person_id) AS persons
+SELECT rule, COUNT(*) AS customers
 FROM persons
 GROUP BY rule
 ORDER BY rule

@@ -10,12 +10,14 @@ from segment_assets.first_party.formats.stream import Stream
 from segment_assets.first_party.formats.whatsapp import WHATSAPP
 from segment_assets.landing_config import EventsLanding
 
+# Connect before those whose parts its records carry beside their own keys: they say what became of a message, and not
+# of which campaign and segment it was.
 KINDS = {
+    "connect": CONNECT,
     "pinpoint": PINPOINT,
     "ses": SES,
     "end_user_messaging": END_USER_MESSAGING,
     "whatsapp": WHATSAPP,
-    "connect": CONNECT,
 }
 
 

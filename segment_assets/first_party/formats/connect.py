@@ -8,17 +8,27 @@ from typing import Any
 
 from msgspec import UNSET, Struct, field
 
-from segment_assets.first_party.formats import end_user_messaging
+from segment_assets.first_party.formats import end_user_messaging, whatsapp
 from segment_assets.first_party.formats.messages import (
     MAIL_EVENTS,
     bounce,
     hashed,
     outcome,
     properties,
+    subscription,
     suppresses,
     told_of,
 )
-from segment_assets.first_party.formats.ses_shape import Bounce, Click, Complaint, Delay, Delivery, Failure, Reject
+from segment_assets.first_party.formats.ses_shape import (
+    Bounce,
+    Click,
+    Complaint,
+    Delay,
+    Delivery,
+    Failure,
+    Reject,
+    Subscription,
+)
 from segment_assets.first_party.formats.stream import Kind, OneByOne, in_this_century, read_as
 from segment_assets.first_party.records import Json, MalformedError
 from segment_assets.first_party.times import microseconds
@@ -66,6 +76,7 @@ class Campaign(Struct, gc=False):
     click: Click | None = None
     delay: Delay | None = field(default=None, name="deliveryDelay")
     failure: Failure | None = None
+    subscription: Subscription | None = None
 
 
 class Profiles(Struct, gc=False):
@@ -141,9 +152,16 @@ def _event(said: Said, end_of_hour: int | None) -> Event:
 
 
 def name_of(read: Campaign) -> str:
-    """The event's name: e-mail's as SES's, a message's to a telephone as End User Messaging's."""
+    """The event's name: e-mail's as SES's, a message's to a telephone as End User Messaging's or WhatsApp's.
+
+    Who changed a subscription and does not say how has unsubscribed: the mail's own link and header do nothing else.
+    """
     if read.type == "Bounce":
         return bounce(read.bounce.kind, read.bounce.sub_type) if read.bounce else "bounce_soft"
+    if read.type in ("Subscription", "Unsubscribe"):
+        return subscription(read.subscription) if read.subscription else "unsubscribe"
+    if read.channel and read.channel.name == "WHATSAPP":
+        return whatsapp.NAMES.get(read.type.lower(), "app")
     return MAIL_EVENTS.get(read.type) or end_user_messaging.name_of(read.type)
 
 

@@ -9,15 +9,17 @@ from typing import Any
 
 from segment_assets.first_party import tabular
 from segment_assets.first_party.compression import Content
-from segment_assets.first_party.contacts import Channel, Contact, Statement, country_of
+from segment_assets.first_party.contacts import WRITTEN_TO, Channel, Contact, Statement, country_of
 from segment_assets.first_party.contents import first_byte, records_in
 from segment_assets.first_party.records import MalformedError, Piece
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST
 from segment_assets.landing_config import CustomersLanding
+from segment_assets.people.addresses import locality
 from segment_assets.people.consent import state_of
 
 _PUSH = frozenset(("PUSH", "GCM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "ADM", "BAIDU"))
+_CHANNELS: Mapping[str, Channel] = {"EMAIL": "email", "SMS": "sms", "VOICE": "voice"}
 
 # Position of each record, with its contacts or the reason why it has none.
 Read = Iterator[tuple[int, list[Contact] | Piece]]
@@ -71,16 +73,18 @@ def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:
         statements=tuple(_statements(channel, standing, opt_out, told, landing)),
         effective_at=_time(_text(endpoint, "EffectiveDate")),
         country=country_of(_text(location, "Country")),
-        device_id=_first(attributes, "device_id"),
+        in_use=standing,
+        devices=_all(attributes, "device_id"),
         device_kind=_text(demographic, "Platform"),
-        postal=_postal(_first(attributes, "postal_address"), _text(location, "PostalCode")),
+        streets=_all(attributes, "postal_address"),
+        locality=locality(*(_text(location, part) for part in ("PostalCode", "City", "Region", "Country"))),
     )
 
 
 def _statements(
     channel: Channel, standing: bool, opt_out: str | None, told: Sequence[str], landing: CustomersLanding
 ) -> Iterator[Statement]:
-    if channel == "other" or (channel == "push" and not standing):
+    if channel not in WRITTEN_TO or (channel == "push" and not standing):
         return
     if opt_out not in (None, "NONE"):
         yield Statement(channel, "denied", "OptOut")
@@ -141,12 +145,8 @@ def _all(attributes: Mapping[str, Any], name: str) -> list[str]:
     return [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, str) and v]
 
 
-def _first(attributes: Mapping[str, Any], name: str) -> str | None:
-    return next(iter(_all(attributes, name)), None)
-
-
 def _channel(kind: str) -> Channel:
-    return "email" if kind == "EMAIL" else "sms" if kind == "SMS" else "push" if kind in _PUSH else "other"
+    return _CHANNELS.get(kind, "push" if kind in _PUSH else "other")
 
 
 def _time(written: str | None) -> int | None:
@@ -156,8 +156,3 @@ def _time(written: str | None) -> int | None:
     if time is None or not EARLIEST <= time < LATEST:
         raise MalformedError("bad_time")
     return time
-
-
-def _postal(street: str | None, code: str | None) -> str | None:
-    # A postal code alone names no household: hundreds share it.
-    return f"{street}, {code or ''}" if street else None

@@ -5,7 +5,16 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Protocol
 
-from segment_assets.first_party.formats.ses_shape import Bounce, Complaint, Delay, Delivery, Failure, Reject
+from segment_assets.first_party.formats.ses_shape import (
+    Bounce,
+    Complaint,
+    Delay,
+    Delivery,
+    Failure,
+    Preferences,
+    Reject,
+    Subscription,
+)
 from segment_assets.first_party.records import MalformedError
 from segment_assets.first_party.vocabulary import SUPPRESSION
 from segment_assets.people.addresses import (
@@ -40,6 +49,20 @@ def bounce(kind: str | None, sub_type: str | None) -> str:
     if kind != "Permanent":
         return "bounce_soft"
     return "reject" if sub_type in SUPPRESSED else "bounce_hard"
+
+
+def subscription(said: Subscription) -> str:
+    """Who left anything has unsubscribed, whatever else was joined; where nothing changed, what holds now decides."""
+    before, now = said.before or Preferences(), said.now or Preferences()
+    was, is_ = before.topics(), now.topics()
+    left = (now.unsubscribe_all and not before.unsubscribe_all) or any(
+        is_[topic] == "OptOut" and was.get(topic) != "OptOut" for topic in is_
+    )
+    joined = (before.unsubscribe_all and not now.unsubscribe_all) or any(
+        is_[topic] == "OptIn" and was.get(topic) != "OptIn" for topic in is_
+    )
+    out = now.unsubscribe_all or "OptOut" in is_.values()
+    return "unsubscribe" if left or (out and not joined) else "subscribe"
 
 
 def told(*parts: str | None) -> str | None:
@@ -99,7 +122,7 @@ def _of_phone(written: str | None) -> str | None:
 
 
 def suppresses(name: str, bounced: bool, feedback: str | None) -> bool:
-    """Whether nothing may be sent to the address any more; `not-spam` takes a complaint back."""
+    """Whether nothing may be sent to the address any more; `not-spam` is no complaint, and takes none back."""
     return (name in SUPPRESSION or (name == "reject" and bounced)) and feedback != "not-spam"
 
 

@@ -10,6 +10,7 @@ from segment_assets.first_party.records import Piece
 from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST
 from segment_assets.landing_config import CustomerTable
+from segment_assets.people.addresses import locality
 from segment_assets.people.consent import state_of
 
 PLACE = "landing.customers.table"
@@ -18,11 +19,12 @@ PLACE = "landing.customers.table"
 def read(key: str, content: Content, mapping: CustomerTable) -> Read:
     """Every row as a contact per address, or the bytes that are no row, with their positions; in no order.
 
-    A row's endpoints are called `<customer>:email` and `<customer>:sms`; a customer without an address has one contact
-    without an endpoint, which carries what was said about push messages, too.
+    A row's endpoints are called `<customer>:email` and `<customer>:sms`, and `<customer>:other` where it names a device
+    or a street. A customer without an address has one contact, which carries what was said about push messages, too.
     """
     mapped = (
         mapping.customer, mapping.email, mapping.phone, mapping.country, mapping.updated,
+        mapping.device, mapping.street, mapping.postal_code, mapping.city,
         mapping.email_consent, mapping.sms_consent, mapping.push_consent,
     )  # fmt: skip
     for rows in tabular.read(key, content, [name for name in mapped if name], PLACE):
@@ -51,6 +53,8 @@ def _contacts(row: dict[str, str | None], mapping: CustomerTable) -> list[Contac
     if updated is not None and (time is None or not EARLIEST <= time < LATEST):
         return "bad_time"
     country = country_of(value(mapping.country))
+    devices, streets = ([v] if (v := value(column)) else [] for column in (mapping.device, mapping.street))
+    place = locality(value(mapping.postal_code), value(mapping.city), None, value(mapping.country))
 
     def said(channel: Channel, column: str | None) -> tuple[Statement, ...]:
         return (Statement(channel, state_of(value(column)), column),) if column else ()
@@ -62,7 +66,12 @@ def _contacts(row: dict[str, str | None], mapping: CustomerTable) -> list[Contac
     found = [
         contact("email", value(mapping.email), said("email", mapping.email_consent)),
         contact("sms", value(mapping.phone), said("sms", mapping.sms_consent)),
-        contact("other", None, said("push", mapping.push_consent)),
+        contact("other", None, said("push", mapping.push_consent))._replace(
+            endpoint_id=f"{customer}:other" if devices or streets else None,
+            devices=devices,
+            streets=streets,
+            locality=place,
+        ),
     ]
-    # One without an address that says nothing is needed only where no other tells of the customer.
+    # One without an endpoint that says nothing is needed only where no other tells of the customer.
     return [c for c in found if c.endpoint_id or c.statements] or found[-1:]

@@ -23,15 +23,17 @@ from segment_assets.first_party.vocabulary import (
     SUPPRESSION,
     Event,
     Origin,
+    letters,
     own_name,
     placed,
     to_columns,
 )
 from segment_assets.landing_config import EventTable
+from segment_assets.people.addresses import without_addresses
 
 PLACE = "landing.events.table"
-# Points that part thousands, where the decimal mark is a comma.
-_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(\.[0-9]{3})+(,[0-9]*)?")
+# Points that part thousands, where the decimal mark is a comma; nobody parts 0.123 so.
+_GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]*)?")
 
 Row = dict[str, str | None]
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -49,12 +51,16 @@ class OwnTable:
 
     def __init__(self, mapping: EventTable) -> None:
         self.mapping = mapping
+        self._renamed: dict[str, str] = {}
+        for written, name in reversed(mapping.rename.items()):
+            self._renamed[letters(written)] = name
         named = (mapping.customer, mapping.time, mapping.event, mapping.received)
         self.columns = [*(n for n in named if n), *mapping.metrics.values(), *mapping.properties.values()]
 
     def pieces(self, key: str, content: Content) -> Iterator[Rows]:
         """Some thousand rows at a time."""
-        return tabular.read(key, content, self.columns, PLACE, blank=True)
+        commas = self.mapping.metrics.values() if self.mapping.decimal == "," else ()
+        return tabular.read(key, content, self.columns, PLACE, blank=True, commas=commas)
 
     def read(self, key: str, rows: Rows) -> Delivered:
         """Every row; a row is good when it has a customer, an event, times of this century and numbers as metrics."""
@@ -81,14 +87,14 @@ class OwnTable:
 
     def _event(self, row: Row) -> Event:
         mapping = self.mapping
-        kind = self._kind(row)
+        kind = self.kind(row)
         name = own_name(kind)
         occurred = self._time(row[mapping.time]) or 0
         properties = ((name, row[column]) for name, column in mapping.properties.items())
         metrics = ((name, row[column]) for name, column in mapping.metrics.items())
         return Event(
             source="custom",
-            source_event_type=kind,
+            source_event_type=without_addresses(kind),
             event_name=name,
             channel="app",
             occurred_at=occurred,
@@ -101,11 +107,14 @@ class OwnTable:
             is_suppression=name in SUPPRESSION,
         )
 
-    def _kind(self, row: Row) -> str:
+    def kind(self, row: Row) -> str:
+        """The event's name: renamed as it is written, or else by its letters, the first of them that fits."""
         if self.mapping.event is None:
             return str(self.mapping.event_name)
         written = (row[self.mapping.event] or "").strip()
-        return self.mapping.rename.get(written, written)
+        if not self.mapping.rename or written in self.mapping.rename:
+            return self.mapping.rename.get(written, written)
+        return self._renamed.get(letters(written), written)
 
     def _received(self, row: Row, occurred: int) -> int:
         told = self._time(row[self.mapping.received]) if self.mapping.received else None
@@ -114,7 +123,7 @@ class OwnTable:
     def _arrived(self, row: Row) -> int:
         if row[self.mapping.customer] is None:
             raise MalformedError("missing_customer")
-        if not self._kind(row):
+        if not self.kind(row):
             raise MalformedError("missing_event")
         times = [self._time(row[c]) for c in (self.mapping.time, self.mapping.received) if c and row[c] is not None]
         if row[self.mapping.time] is None or None in times:

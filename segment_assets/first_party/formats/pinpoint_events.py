@@ -16,6 +16,7 @@ from segment_assets.first_party.formats.messages import dollars, hashed, told_of
 from segment_assets.first_party.formats.pinpoint_attributes import Attributes, metrics, properties
 from segment_assets.first_party.formats.pinpoint_shape import Endpoint, MailEvent, Record
 from segment_assets.first_party.vocabulary import ENGAGEMENT, SUPPRESSION, type_of
+from segment_assets.people.addresses import without_addresses
 
 EVENT_NAMES = {
     "_email.send": "send",
@@ -142,7 +143,7 @@ def _by_type(types: Sequence[str]) -> dict[str, pa.Array]:
     distinct = coded.dictionary.to_pylist()
     known = list(map(_meaning, distinct))
     columns: dict[str, list[Any]] = {
-        "source_event_type": distinct,
+        "source_event_type": list(map(without_addresses, distinct)),
         "event_name": [meaning.name for meaning in known],
         "occurred_at_quality": ["arrival" if meaning.when_it_arrived else "exact" for meaning in known],
         "is_engagement": [meaning.engages for meaning in known],

@@ -13,11 +13,12 @@ from segment_assets.first_party.formats.messages import (
     hashed,
     outcome,
     properties,
+    subscription,
     suppresses,
     told_of,
 )
 from segment_assets.first_party.formats.recipients import of_each
-from segment_assets.first_party.formats.ses_shape import Preferences, Record, Subscription
+from segment_assets.first_party.formats.ses_shape import Record, Subscription
 from segment_assets.first_party.formats.stream import Kind, OneByOne, in_this_century, read_as
 from segment_assets.first_party.records import Json, MalformedError
 from segment_assets.first_party.times import microseconds
@@ -81,22 +82,8 @@ def name_of(read: Record) -> str:
     if read.type == "Bounce":
         return bounce(read.bounce.kind, read.bounce.sub_type) if read.bounce else "bounce_soft"
     if read.type == "Subscription":
-        return _subscription(read.subscription or Subscription())
+        return subscription(read.subscription or Subscription())
     return MAIL_EVENTS.get(read.type or "", "app")
-
-
-def _subscription(said: Subscription) -> str:
-    """Who left anything has unsubscribed, whatever else was joined; where nothing changed, what holds now decides."""
-    before, now = said.before or Preferences(), said.now or Preferences()
-    was, is_ = before.topics(), now.topics()
-    left = (now.unsubscribe_all and not before.unsubscribe_all) or any(
-        is_[topic] == "OptOut" and was.get(topic) != "OptOut" for topic in is_
-    )
-    joined = (before.unsubscribe_all and not now.unsubscribe_all) or any(
-        is_[topic] == "OptIn" and was.get(topic) != "OptIn" for topic in is_
-    )
-    out = now.unsubscribe_all or "OptOut" in is_.values()
-    return "unsubscribe" if left or (out and not joined) else "subscribe"
 
 
 def _parts(record: Json) -> list[bytes]:

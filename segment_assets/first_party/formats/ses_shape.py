@@ -33,7 +33,7 @@ class Bounce(Struct, gc=False):
 
 
 class Complaint(Struct, gc=False):
-    """The recipient marked the message; `not-spam` takes it back."""
+    """The recipient marked the message; as `not-spam`, it is no complaint."""
 
     timestamp: Text = None
     feedback: Text = field(default=None, name="complaintFeedbackType")

@@ -176,8 +176,11 @@ def _number(what: What) -> str | None:
 
 
 def _failure(what: What) -> str | None:
-    errors = what.errors if isinstance(what, Status) else None
-    return next((text for error in errors or () if (text := error.message or error.title)), None)
+    if not isinstance(what, Status):
+        return None
+    said = next((text for error in what.errors or () if (text := error.message or error.title)), None)
+    # Of whom it speaks Meta writes without a plus, by which a number is known in other texts.
+    return said.replace(what.to, "[number]") if said and what.to else said
 
 
 def _parts(record: Json) -> list[bytes]:

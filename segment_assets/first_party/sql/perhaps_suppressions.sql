@@ -2,9 +2,9 @@
 SELECT source_event_type, COUNT(*) AS events
 FROM engagement_events
 WHERE source = 'custom' AND event_name = 'app' AND (
-  LOWER(source_event_type) LIKE '%unsub%'
-  OR LOWER(source_event_type) LIKE '%opt_out%'
-  OR LOWER(source_event_type) LIKE '%optout%'
+  TRANSLATE(LOWER(source_event_type), ' -_', '') LIKE '%unsub%'
+  OR TRANSLATE(LOWER(source_event_type), ' -_', '') LIKE '%optout%'
+  OR TRANSLATE(LOWER(source_event_type), ' -_', '') LIKE '%optedout%'
   OR LOWER(source_event_type) LIKE '%bounce%'
   OR LOWER(source_event_type) LIKE '%complain%'
   OR LOWER(source_event_type) LIKE '%spam%'

@@ -1,8 +1,9 @@
 -- Pairs of customers that are one person. A postal address is no evidence here: everyone at home has the same one.
+-- Edges may be older than the customers: whoever has left since joins nobody.
 WITH evidence AS (
   SELECT customer_id, kind, identifier
   FROM identity_edges
-  WHERE guard IS NULL AND kind <> 'address'
+  WHERE guard IS NULL AND kind <> 'address' AND customer_id IN (SELECT customer_id FROM customers)
 ),
 by_email AS (
   -- To the first customer of each address: the same components as all pairs, with fewer links.

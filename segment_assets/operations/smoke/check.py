@@ -82,7 +82,13 @@ class Check:
 
 @dataclass(frozen=True)
 class Seen:
-    """How a check ended, in a sentence."""
+    """How a check ended.
+
+    Attributes:
+        check: what was looked at.
+        outcome: how it ended.
+        says: what was seen, in a sentence.
+    """
 
     check: Check
     outcome: Outcome

@@ -62,7 +62,7 @@ def collaboration(*tables: ConfiguredTable) -> Collaboration:
 OFFERED = collaboration(table(), table("panel2"), table("shop", "runner", None))
 
 
-def rows(*people: tuple[str, str, float, int]) -> pa.Table:
+def rows(*people: tuple[str, str | None, float, int]) -> pa.Table:
     """Rows of (person, state, spend, visits)."""
     columns = list(zip(*people, strict=True)) if people else [[], [], [], []]
     return pa.table(

@@ -1,5 +1,6 @@
 """What gets noise is what it says, one person moves it by no more than was said, and no group of one ever shows."""
 
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from segment_assets.clean_room.custom.check import check
 from segment_assets.clean_room.embedded import EmbeddedCleanRoom
 from segment_assets.clean_room.privacy import template
 from segment_assets.clean_room.privacy.accounting import price
-from segment_assets.clean_room.privacy.limits import Limits
+from segment_assets.clean_room.privacy.limits import Limits, mistyped
 from segment_assets.clean_room.privacy.people import NotPrivateError
 from segment_assets.clean_room.privacy.plan import plan
 from segment_assets.clean_room.program import Program, parse
@@ -145,6 +146,28 @@ def test_declared_values_always_show_and_others_never(ask: Asked):
     assert found == [{"visits": 1, "n": 1}, {"visits": 2, "n": 1}]
     made = planned("SELECT state, COUNT(*) AS n FROM panel GROUP BY state", offered)
     assert (made.units, made.delta) == (1, 0.0)
+
+
+def test_a_declared_value_is_one_of_its_columns_type_and_shows_once(ask: Asked):
+    limits = Limits(1, values={"spend": (1, "1.0", 2), "visits": (1, 2), "day": ("2026-01-31", "2026-02-01")})
+    known = rows(*[(f"p{i}", "x", 1.0 + i // 3, 1 + i // 3) for i in range(5)])
+    known = known.set_column(4, "day", pa.array([date(2026, 1, 31)] * 3 + [date(2026, 2, 1)] * 2))
+    for column, values in {"spend": [1.0, 2.0], "visits": [1, 2], "day": [date(2026, 1, 31), date(2026, 2, 1)]}.items():
+        text = f"SELECT {column} AS v, COUNT(*) AS n FROM panel GROUP BY {column} ORDER BY v"
+        counted = ask(text, known, None, collaboration(table(limits=limits)))
+        assert counted == [{"v": values[0], "n": 3}, {"v": values[1], "n": 2}]
+
+
+def test_nothing_is_a_group_beside_the_text_none(ask: Asked):
+    people = rows(("p1", None, 1.0, 1), ("p2", None, 1.0, 1), ("p3", "None", 1.0, 1))
+    counted = ask("SELECT state, COUNT(*) AS n FROM panel GROUP BY state ORDER BY n", people)
+    assert counted == [{"state": "None", "n": 1}, {"state": None, "n": 2}]
+
+
+def test_declared_values_that_are_none_of_their_type_are_found():
+    limits = Limits(1, values={"age": (18, "young"), "name": (1,), "gone": ("x",)})
+    schema = pa.schema({"age": pa.int64(), "name": pa.string()})
+    assert list(mistyped(limits, schema)) == [("age", "young")]
 
 
 JOINED = {

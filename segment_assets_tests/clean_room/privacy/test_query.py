@@ -187,6 +187,12 @@ def test_the_file_is_refused_with_what_to_declare(tmp_path: Path):
     config = segmentation.load(written(tmp_path, privacy={"bounds": {"kid_count": [0, 8]}}))
     with pytest.raises(CollaborationError, match=r'custom\.privacy\.bounds: no column "kid_count" .*kids_count'):
         asked(config)
+    file = written(tmp_path, privacy={"values": {"kids_count": ["2026-01-31", "often"]}})
+    made = yaml.safe_load(file.read_text())
+    made["audience"]["attributes"]["kids_count"] = {"kind": "date", "column": "kids_count"}
+    file.write_text(yaml.safe_dump(made))
+    with pytest.raises(CollaborationError, match=r'custom\.privacy\.values\.kids_count: "often" is no DATE$'):
+        asked(segmentation.load(file))
     with pytest.raises(ConfigError, match="lowest and then the highest"):
         segmentation.load(written(tmp_path, bounds={"kids": [8, 0]}))
 

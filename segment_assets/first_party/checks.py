@@ -1,0 +1,64 @@
+"""What checks of the first party say where they did not pass: each a sentence, with what to look at or to do."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+SHOWN = 3
+
+
+def names_somebody(nobody: int) -> dg.AssetCheckResult:
+    """Warns of events that should suppress somebody and name nobody."""
+    said = f"{nobody:,} of those that unsubscribed, complained or bounced are named by no customer, endpoint or address"
+    return _warning("suppressions_name_somebody", f"{said}: nobody is suppressed by them" if nobody else "")
+
+
+def suppress_as_they_sound(names: Mapping[str, int]) -> dg.AssetCheckResult:
+    """Warns of names of one's own that sound as if nobody were to be written to again, and suppress nobody.
+
+    Args:
+        names: each with how many events have it.
+    """
+    shown = ", ".join(f'"{name}" ({events:,})' for name, events in list(names.items())[:SHOWN])
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    said = (
+        f"events {shown}{more} sound like an opt-out, a complaint or a bounce, and suppress nobody: say under "
+        "landing.events.table.rename what they are, such as {opted out: unsubscribe}"
+    )
+    return _warning("names_suppress_as_they_sound", said if names else "")
+
+
+def lines_name_somebody(counts: Mapping[str, Mapping[str, int]]) -> dg.AssetCheckResult:
+    """Warns of lines of suppression lists that name nobody.
+
+    Args:
+        counts: list -> its lines, and how many of them are quarantined.
+    """
+    nobody = {name: count for name, count in counts.items() if count["quarantined"]}
+    lines = ", ".join(f"{count['quarantined']:,} of {count['lines']:,} lines of {n}" for n, count in nobody.items())
+    said = f"{lines} name nobody, and suppress nobody: look at raw.quarantined_suppressions"
+    return _warning("lines_name_somebody", said if nobody else "")
+
+
+def one_mapping(left: list[str], days: int) -> dg.AssetCheckResult:
+    """Every arrival day is of the mapping in force.
+
+    Args:
+        left: days that are not, in their order.
+        days: how many there are.
+    """
+    said = (
+        f"{len(left)} of {days} arrival days, {left[0]} to {left[-1]}, are still of an earlier mapping: "
+        "nothing below is built, and nothing is sent, until engagement_events is materialised for them."
+        if left
+        else None
+    )
+    return dg.AssetCheckResult(
+        check_name="one_mapping", passed=not left, description=said, metadata={"days_left": len(left)}
+    )
+
+
+def _warning(name: str, said: str) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=name, passed=not said, severity=dg.AssetCheckSeverity.WARN, description=said or None
+    )
