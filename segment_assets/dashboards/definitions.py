@@ -23,8 +23,8 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     ),
     (
         "Model",
-        "The candidate of the newest training. It goes into service only if it is promoted; otherwise the model before "
-        "it stays. Dagster shows which, and why, on the page of trained_model.",
+        "The one in service, of which the scores are. A newly trained one, the challenger, takes its place only if it "
+        "is promoted; where it was refused, this page says why, and shows it beside the model that stays.",
     ),
     (
         "Better or worse",

@@ -11,12 +11,15 @@ from segment_assets.dashboards.disclosure import MINIMUM, breakdown, part, peopl
 from segment_assets.dashboards.verdict import (
     CALIBRATION,
     CANDIDATES,
+    CHALLENGER,
     CHAMPION,
     CONTENDERS,
     METRICS,
     MODEL,
     Estimate,
+    against_champion,
     judged_by,
+    refused,
     verdict,
 )
 from segment_assets.first_party.tables import CUSTOMERS
@@ -25,7 +28,7 @@ from segment_assets.modelling.tables import GAIN, customer_scores, model_evaluat
 from segment_assets.segmentation import Target
 from segment_assets.segments.tables import REASONS, predictive_segments
 
-POOLED = "pooled"
+POOLED, UNSEEN = "pooled", "unseen"
 # The ledger carries the cutoff of the decisions, which is the day after the last day of their data.
 DAY = timedelta(days=1)
 # Shown in this order. What is blurred first is told nowhere else: scored customers give away who was not eligible.
@@ -48,16 +51,10 @@ def target(reader: Reader, name: str, spec: Target) -> dict[str, DataSet]:
     rows = [_known(r) for r in reader.lake.read(table).to_pylist()]
     pooled = [r for r in rows if r["cutoff"] == POOLED and r["value"] is not None]
     metric, second = judged_by(spec.kind)
-    verdicts: list[Row] = []
-    for judged in (metric, second):
-        estimates = [Estimate(r["contender"], r["value"], r["low"], r["high"]) for r in pooled if r["metric"] == judged]
-        gain = f"{judged}{GAIN}"
-        gains = [Estimate(r["contender"], r["value"], r["low"], r["high"]) for r in pooled if r["metric"] == gain]
-        text, tone = verdict(estimates, judged, gains)
-        verdicts += [{"text": text, "tone": tone}] if estimates else []
+    verdicts = _verdicts(rows, pooled, (metric, second))
     headline = sorted(
         (r for r in pooled if r["metric"] == metric),
-        key=lambda r: (r["contender"] != MODEL, r["contender"] == CHAMPION, -r["value"], r["contender"]),
+        key=lambda r: (r["contender"] != MODEL, r["contender"] in (CHAMPION, CHALLENGER), -r["value"], r["contender"]),
     )
     rank = {r["contender"]: i for i, r in enumerate(headline)}
     order = list(METRICS)
@@ -72,7 +69,7 @@ def target(reader: Reader, name: str, spec: Target) -> dict[str, DataSet]:
     by_cutoff = [
         _labelled(r)
         for r in sorted(rows, key=lambda r: (r["cutoff"], rank.get(r["contender"], len(rank)), r["contender"]))
-        if r["cutoff"] != POOLED and r["metric"] == metric
+        if r["cutoff"] not in (POOLED, UNSEEN) and r["metric"] == metric
     ]
     return {
         f"verdict/{name}": reader.dataset(verdicts, table),
@@ -82,6 +79,29 @@ def target(reader: Reader, name: str, spec: Target) -> dict[str, DataSet]:
         f"cutoffs/{name}": reader.dataset(by_cutoff, table),
         f"deciles/{name}": _deciles(reader, customer_scores(name)),
     }
+
+
+def _verdicts(rows: list[dict[str, Any]], pooled: list[dict[str, Any]], metrics: tuple[str, str]) -> list[Row]:
+    """The model beside its baselines, by both metrics; then beside the model before, or the challenger refused."""
+    told: list[Row] = []
+    loss = metrics[1]
+    model = next((r["examples"] for r in pooled if r["contender"] == MODEL), None)
+    why = next((r["why"] for r in pooled if r["contender"] == CHALLENGER and r.get("why")), None)
+    for judged in metrics:
+        estimates = [_estimate(r) for r in pooled if r["metric"] == judged]
+        gains = [_estimate(r) for r in pooled if r["metric"] == f"{judged}{GAIN}" and r["contender"] not in CANDIDATES]
+        text, tone = verdict(estimates, judged, gains)
+        told += [{"text": text, "tone": tone}] if estimates and not (why and model is None) else []
+    if why:
+        told.append({"text": refused(why, model), "tone": "plain"})
+    before = next((r for r in rows if r["contender"] == CHAMPION and r["metric"] == f"{loss}{GAIN}"), None)
+    if before:
+        told.append({"text": against_champion(_estimate(before), loss, before["examples"]), "tone": "plain"})
+    return told
+
+
+def _estimate(row: dict[str, Any]) -> Estimate:
+    return Estimate(row["contender"], row["value"], row["low"], row["high"])
 
 
 def segment(reader: Reader, name: str, target_name: str) -> dict[str, DataSet]:

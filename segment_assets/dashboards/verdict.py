@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Tone = Literal["good", "unclear", "bad", "plain"]
-MODEL, CHAMPION, LOGISTIC = "model", "champion", "logistic"
-CANDIDATES = {MODEL, CHAMPION, LOGISTIC}
+MODEL, CHALLENGER, CHAMPION, LOGISTIC = "model", "challenger", "champion", "logistic"
+CANDIDATES = {MODEL, CHALLENGER, CHAMPION, LOGISTIC}
 
 # Metric -> what a reader is told, and whether more is better.
 METRICS: dict[str, tuple[str, bool]] = {
@@ -36,6 +36,7 @@ CONTENDERS = {
     "past_spend": "past spend alone",
     LOGISTIC: "linear model",
     CHAMPION: "the model in service before",
+    CHALLENGER: "a challenger that was refused",
 }
 
 
@@ -114,6 +115,27 @@ def verdict(estimates: Sequence[Estimate], metric: str, gains: Sequence[Estimate
         f"{numbers} The intervals overlap: this data does not show that the model is better than {rival}.",
         "unclear",
     )
+
+
+def against_champion(gain: Estimate, metric: str, examples: int) -> str:
+    """The new model and the one before it, on the same outcomes; a gain above 0 is the new one's."""
+    label = METRICS[metric][0]
+    return (
+        f"On the {examples:,} outcomes that the model in service before was not trained on, the {label.lower()} of the "
+        f"model is lower than that one's by {gain}."
+    )
+
+
+def refused(why: str, examples: int | None) -> str:
+    """That the model in service stays, why, and of which outcomes its numbers are.
+
+    Args:
+        why: the contest's reasons.
+        examples: outcomes that the model in service was not trained on; None for none yet.
+    """
+    if examples is None:
+        return f"{why} The model in service was trained on every outcome known, so no number here is of it yet."
+    return f"{why} All numbers here are of the {examples:,} outcomes that the model in service was not trained on."
 
 
 def _paired(numbers: str, gains: Sequence[Estimate]) -> tuple[str, Tone]:

@@ -43,7 +43,7 @@ class Stored:
         training_rows: how many examples it was trained and calibrated on.
         won: the contest in which it was installed: test results, losses, reasons.
         last_contest: the latest contest, which it won or survived.
-        card: the model card, markdown.
+        card: the model card, markdown, as of the contest it won.
     """
 
     target: str
@@ -56,6 +56,11 @@ class Stored:
     won: dict[str, Any]
     last_contest: dict[str, Any]
     card: str
+
+    @property
+    def shown(self) -> str:
+        """The card, and below it what the last contest said where the model stayed."""
+        return "\n".join([self.card, *filter(None, [self.last_contest.get("since")])])
 
     @property
     def key(self) -> str:

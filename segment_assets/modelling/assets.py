@@ -42,7 +42,13 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
         group_name="modelling",
         kinds={"iceberg", "sql"},
         owners=OWNERS,
-        code_version=code_version("modelling", *config.targets.values(), *_used(config), libraries=LIBRARIES),
+        code_version=code_version(
+            "modelling",
+            *config.targets.values(),
+            *_used(config),
+            *features_of.columns_named(config),
+            libraries=LIBRARIES,
+        ),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data,
         metadata=spec_metadata(FEATURES),
@@ -52,6 +58,7 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 "every_value_is_summed", asset=FEATURES_KEY, description="No value is too large for sums"
             ),
+            dg.AssetCheckSpec("names_are_unambiguous", asset=FEATURES_KEY, description="No two features want one name"),
         ],
     )
     def features(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
@@ -84,6 +91,12 @@ def _features(config: Segmentation) -> dg.AssetsDefinition:
                     passed=not too_large,
                     severity=dg.AssetCheckSeverity.WARN,
                     description=". ".join(too_large) or None,
+                ),
+                dg.AssetCheckResult(
+                    check_name="names_are_unambiguous",
+                    passed=not built.clashes,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description=". ".join(built.clashes) or None,
                 ),
             ],
             cutoffs=len(built.rows["cutoff"].unique()),

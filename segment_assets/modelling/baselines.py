@@ -22,10 +22,14 @@ def columns(names: list[str], event: str, spend: tuple[str, str] | None) -> dict
     """
     what = slug(event, "event")
     paid = f"{slug(spend[0], 'event')}_{slug(spend[1], 'metric')}" if spend else None
+    sums = [f"{paid}_{n}d" for n in _WINDOWS] if paid else []
+    # A sum whose name counts some event already has a number behind it: the plain name is that count.
+    counted = [f"{plain}_2" for plain in sums] if paid and paid.endswith("_count") else []
     found = {
-        RECENCY: _first(names, [f"days_since_{what}"]),
+        # Engagement of any kind is `days_since_active`, so an event of that name has a number behind.
+        RECENCY: _first(names, [f"days_since_{what}{'_2' if what == 'active' else ''}"]),
         FREQUENCY: _first(names, [f"{what}_count_{n}d" for n in _WINDOWS]),
-        PAST_SPEND: _first(names, [f"{paid}_{n}d" for n in _WINDOWS]) if paid else None,
+        PAST_SPEND: _first(names, counted + sums),
     }
     return {baseline: name for baseline, name in found.items() if name}
 

@@ -31,6 +31,11 @@ class Interval:
     low: float
     high: float
 
+    @property
+    def turned(self) -> "Interval":
+        """Of the same difference, taken the other way round."""
+        return Interval(-self.value, -self.high, -self.low)
+
     def __str__(self) -> str:
         return f"{self.value:.4g} ({self.low:.4g} to {self.high:.4g})"
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from segment_assets.modelling.candidates import LOGISTIC
-from segment_assets.modelling.evaluation import PRIMARY, Measured, markdown
+from segment_assets.modelling.evaluation import CHAMPION, MODEL, PRIMARY, UNSEEN, Measured, markdown
 from segment_assets.modelling.model import Model
 from segment_assets.modelling.promotion import Verdict
 
@@ -59,7 +59,7 @@ def card(subject: Subject, model: Model, measured: list[Measured], verdict: Verd
 **How good it is.** Out of time: trained before each of {len(cutoffs)} test cutoffs ({cutoff_text}) on outcomes known \
 by then. 95 % intervals by bootstrap over customers.
 
-{markdown(measured)}
+{markdown(measured)}{_beside_the_champion(measured)}
 
 **What that means.** {" ".join(verdict.reasons)}
 
@@ -67,6 +67,32 @@ by then. 95 % intervals by bootstrap over customers.
 price or assortment is not in it. It predicts, and says nothing of what a message would change: that is what a \
 segment's holdout is for. Reasons say what moved the score, not what causes the behaviour.
 """
+
+
+def since(measured: list[Measured], verdict: Verdict, cutoffs: list[date]) -> str:
+    """What the card of a model that stays says after a contest: its numbers on what came since, and why it stays."""
+    until = f"Test cutoffs up to {cutoffs[-1]}."
+    told = [m.examples for m in measured if m.contender == MODEL]
+    if told:
+        numbers = (
+            f"The model in service on the {told[0]:,} outcomes that it was not trained on, and all others on the same:"
+            f"\n\n{markdown(measured)}"
+        )
+    else:
+        numbers = (
+            "The model in service was trained on all of these outcomes, so there is no number of it yet but those "
+            f"above, of the contest that it won. The others:\n\n{markdown(measured)}"
+        )
+    return f"**The last contest.** {until} {' '.join(verdict.reasons)}\n\n{numbers}\n"
+
+
+def _beside_the_champion(measured: list[Measured]) -> str:
+    """The new model and the one before it on the same rows, where the table above can't hold both."""
+    told = [m.examples for m in measured if m.cutoff == UNSEEN and m.contender == CHAMPION]
+    if not told:
+        return ""
+    rows = f"On the {told[0]:,} of these outcomes that the model in service before (the champion) was not trained on:"
+    return f"\n\n{rows}\n\n{markdown(measured, UNSEEN)}"
 
 
 def _halves(model: Model) -> str:

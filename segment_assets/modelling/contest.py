@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 
 from segment_assets.modelling.bootstrap import Floats, Interval, Resampling
 from segment_assets.modelling.candidates import RECIPES
-from segment_assets.modelling.evaluation import CHAMPION, MODEL, Measured, evaluate
+from segment_assets.modelling.evaluation import CHALLENGER, CHAMPION, POOLED, Measured, after, evaluate
 from segment_assets.modelling.model import Model, one_thread
-from segment_assets.modelling.promotion import Evidence, Verdict, decide
-from segment_assets.modelling.training import Task, backtest, final, loss
+from segment_assets.modelling.promotion import Champion, Evidence, Verdict, decide
+from segment_assets.modelling.training import Task, backtest, base_rate, final, loss
 
 # More than an evaluation's: here the tail decides.
 _REPLICATES = 500
@@ -27,9 +27,11 @@ class Contest:
         losses: recipe -> mean out-of-time loss (log loss, or absolute error).
         recipe: the challenger's: the one with the lower loss.
         verdict: whether it is installed, and why.
-        measured: pooled metrics of every contender.
+        measured: pooled metrics of every contender, named for what became of it; `evaluation.after`.
         model: the challenger fitted on everything known; None where the champion stays.
-        gains: baseline -> its loss minus the challenger's, customer by customer.
+        gains: baseline -> its loss minus that of the model in service, customer by customer; empty where a champion
+            stays that was trained on all of these outcomes.
+        champion: how the model in service before did; None where there was none.
     """
 
     backtest: pa.Table
@@ -39,6 +41,7 @@ class Contest:
     measured: list[Measured]
     model: Model | None
     gains: dict[str, Interval]
+    champion: Champion | None
 
     @property
     def cutoffs(self) -> list[date]:
@@ -61,14 +64,18 @@ def hold(rows: pa.Table, task: Task, champion: Model | None) -> Contest:
     label = _numbers(tested, "label")
     losses = {r: round(float(loss(task.kind, label, _numbers(tested, r)).mean()), 9) for r in RECIPES}
     recipe = min(RECIPES, key=lambda r: losses[r])
-    tested = tested.append_column(MODEL, tested[recipe])
+    tested = tested.append_column(CHALLENGER, tested[recipe])
     tested = tested.append_column(CHAMPION, _champion(rows, tested, champion))
     measured = evaluate(tested, task.kind, by_cutoff=False)
+    compared = _Compared(tested, task)
     with one_thread():
-        evidence = _evidence(tested, task, champion, measured)
-    verdict = decide(evidence)
+        served = _served(rows, compared, measured) if champion is not None else None
+        evidence = _evidence(compared, measured, served)
+        verdict = decide(evidence)
+        gains = evidence.gain_over_baselines if verdict.install else compared.over_baselines(CHAMPION)
     model = final(rows, task, recipe) if verdict.install else None
-    return Contest(tested, losses, recipe, verdict, measured, model, evidence.gain_over_baselines)
+    measured = after(measured, installed=verdict.install)
+    return Contest(tested, losses, recipe, verdict, measured, model, gains, served)
 
 
 def _champion(rows: pa.Table, tested: pa.Table, champion: Model | None) -> pa.Array:
@@ -82,26 +89,50 @@ def _champion(rows: pa.Table, tested: pa.Table, champion: Model | None) -> pa.Ar
     return pa.array(said, from_pandas=True)
 
 
-def _evidence(tested: pa.Table, task: Task, champion: Model | None, measured: list[Measured]) -> Evidence:
-    resampling = Resampling(np.asarray(tested["customer_id"].to_pylist(), dtype=object), _REPLICATES, task.seed)
-    label, mine = _numbers(tested, "label"), _numbers(tested, MODEL)
+class _Compared:
+    """Losses of two contenders on the rows of which both may speak."""
 
-    def gain(column: str, rows: np.ndarray | None = None) -> Interval:
-        better = loss(task.kind, label, _numbers(tested, column)) - loss(task.kind, label, mine)
-        return resampling.mean(better if rows is None else better[rows], rows)
+    def __init__(self, tested: pa.Table, task: Task) -> None:
+        customers = np.asarray(tested["customer_id"].to_pylist(), dtype=object)
+        self.tested, self.task = tested, task
+        self._label, self._draws = _numbers(tested, "label"), Resampling(customers, _REPLICATES, task.seed)
 
-    over_champion, how = None, ""
-    if champion is not None:
-        fair = np.flatnonzero(np.isfinite(_numbers(tested, CHAMPION)))
-        how = f"on {len(fair)} outcomes that it was not trained on"
-        over_champion = gain(CHAMPION, fair) if len(fair) else gain(champion.recipe)
-        if not len(fair):
-            # Its own predictions of outcomes it was trained on would flatter it.
-            how = "by its recipe trained again before each test cutoff, for it was trained on all of these outcomes"
-    mine_is = {m.metric: m.interval for m in measured if m.contender == MODEL}
-    slope, ratio = mine_is.get("calibration_slope"), mine_is.get("calibration_ratio")
-    calibration, level = (ratio, None) if task.kind == "value" else (slope, ratio)
-    return Evidence({b: gain(b) for b in task.baselines}, over_champion, calibration, how, level)
+    def gain(self, over: str | Floats, contender: str) -> Interval | None:
+        """The loss of `over` (a column, or a number per row) minus the contender's; None where they share no row."""
+        rival = _numbers(self.tested, over) if isinstance(over, str) else over
+        said = _numbers(self.tested, contender)
+        rows = np.flatnonzero(np.isfinite(rival) & np.isfinite(said))
+        if not len(rows):
+            return None
+        theirs, its = (loss(self.task.kind, self._label[rows], prediction[rows]) for prediction in (rival, said))
+        return self._draws.mean(theirs - its, rows)
+
+    def over_baselines(self, contender: str) -> dict[str, Interval]:
+        """By baseline; empty where the contender may not speak."""
+        return {b: gain for b in self.task.baselines if (gain := self.gain(b, contender)) is not None}
+
+
+def _served(rows: pa.Table, compared: _Compared, measured: list[Measured]) -> Champion:
+    """How the model in service did on outcomes that it was not trained on."""
+    tested = compared.tested
+    outcomes = tested.num_rows - tested[CHAMPION].null_count
+    if not outcomes:
+        return Champion()
+    rates = {day: base_rate(rows, compared.task, day) for day in pc.unique(tested["cutoff"]).to_pylist()}
+    said = np.array([rates[day] for day in tested["cutoff"].to_pylist()])
+    level = _of(measured, CHAMPION).get("calibration_ratio")
+    return Champion(outcomes, compared.gain(CHAMPION, CHALLENGER), compared.gain(said, CHAMPION), level)
+
+
+def _evidence(compared: _Compared, measured: list[Measured], served: Champion | None) -> Evidence:
+    mine = _of([m for m in measured if m.cutoff == POOLED], CHALLENGER)
+    slope, ratio = mine.get("calibration_slope"), mine.get("calibration_ratio")
+    calibration, level = (ratio, None) if compared.task.kind == "value" else (slope, ratio)
+    return Evidence(compared.over_baselines(CHALLENGER), calibration, served, level)
+
+
+def _of(measured: list[Measured], contender: str) -> dict[str, Interval]:
+    return {m.metric: m.interval for m in measured if m.contender == contender}
 
 
 def _numbers(tested: pa.Table, column: str) -> Floats:

@@ -12,7 +12,7 @@ EPOCH = date(1970, 1, 1)
 WINDOWS = (7, 14, 28, 56, 84, 365)
 # Before this much history there is too little behind a cutoff to learn from.
 WARM_UP = timedelta(days=28)
-# Two years of four weeks: more cutoffs would cost time for behaviour that is long past.
+# Two years of four weeks: more cutoffs with a known outcome would cost time for behaviour that is long past.
 MOST_CUTOFFS = 26
 # A bucket's days are a bit mask in one 64-bit word, whose sign bit stays free.
 _LONGEST_BUCKET = 63
@@ -23,28 +23,33 @@ def scoring_cutoff(clock: date) -> date:
     return clock + timedelta(days=1)
 
 
-def past_cutoffs(every: timedelta, first: date | None, clock: date) -> list[date]:
-    """Cutoffs to learn from: a grid that starts in 1970, not at the clock, so that history stays as it was.
+def past_cutoffs(
+    every: timedelta, first: date | None, clock: date, known_after: timedelta = timedelta(0)
+) -> list[date]:
+    """Past days on a grid that starts in 1970, not at the clock, so that history stays as it was.
+
+    The newest `MOST_CUTOFFS`, and as many whose outcome is known: were those still open counted, a horizon as long as
+    all of them would leave none to learn from.
 
     Args:
         every: distance between them.
         first: the day the first event was known; None for no events.
         clock: the last day of the data.
+        known_after: from a cutoff to the day on which its outcome is known: the horizon, and how late outcomes come.
     """
     if first is None:
         return []
-    step = every.days
-    newest = scoring_cutoff(clock)
+    step, newest = every.days, scoring_cutoff(clock)
     on_grid = [
         EPOCH + timedelta(days=day) for day in range((newest - EPOCH).days // step * step, (first - EPOCH).days, -step)
     ]
-    return sorted(c for c in on_grid[:MOST_CUTOFFS] if c - WARM_UP >= first)
+    known = [c for c in on_grid if c + known_after <= newest]
+    return sorted(c for c in {*on_grid[:MOST_CUTOFFS], *known[:MOST_CUTOFFS]} if c - WARM_UP >= first)
 
 
-def all_cutoffs(targets: Iterable[Target], first: date | None, clock: date) -> list[date]:
-    """Every target's past cutoffs, and the scoring cutoff."""
-    past = {c for target in targets for c in past_cutoffs(target.cutoffs, first, clock)}
-    return sorted(past | {scoring_cutoff(clock)})
+def least_steps(every: timedelta, horizon: timedelta, late: timedelta = timedelta(0)) -> int:
+    """Steps of the grid from a cutoff to fit on, over one to calibrate on, to one to test on; see `split`."""
+    return -(-horizon // every) + -(-(horizon + late) // every)
 
 
 @dataclass(frozen=True)

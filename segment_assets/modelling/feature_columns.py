@@ -28,6 +28,8 @@ class Feature:
         kind: its type in the table.
         doc: what it means, with its unit.
         base: aggregates over `known` that `w` must provide: name -> Spark SQL.
+        yields: whose name it is if two features want one: the lower number's, then the first's.
+        wanted: the name that it would have if that were not taken; empty where it has it.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Feature:
     kind: pa.DataType
     doc: str
     base: Mapping[str, str]
+    yields: int = 0
+    wanted: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,17 +64,35 @@ class PartnerResult:
 def features(
     events: Sequence[FeatureEvent], lengths: Sequence[int], partners: Iterable[PartnerResult]
 ) -> list[Feature]:
-    """Every feature, in the table's order; a name that is taken gets a number behind it."""
+    """Every feature, in the table's order; a name that is taken gets a number behind it.
+
+    An event's own features keep their names, for `eligible` and baselines count on them; then come sums of metrics,
+    then a partner's columns.
+    """
     last = {w: max(n for n, (_, end) in enumerate(buckets(lengths)) if end <= w) for w in lengths}
     found = [_TENURE, *_active(last)]
     for number, event in enumerate(events):
         found += _behaviour(event, f"e{number}", last)
+        found += (replace(total, yields=1) for total in _sums(event, f"e{number}", last))
     for channel in sorted({c for e in events for c in e.channels if slug(c, "channel") == c}):
         found += _rates(channel, events, last)
     found += _RELATIVES
     for partner in partners:
-        found += _told(partner)
-    return list(_distinct(found))
+        found += (replace(told, yields=2) for told in _told(partner))
+    return _distinct(found)
+
+
+def clashes(found: Iterable[Feature]) -> list[str]:
+    """Names that two features wanted: one sentence for the first, and how many more there are."""
+    other = [f for f in found if f.wanted]
+    if not other:
+        return []
+    one = other[0]
+    more = f", and {len(other) - 1} more names are told apart like that" if len(other) > 1 else ""
+    return [
+        f'two features would be named "{one.wanted}": this one is called "{one.name}": {one.doc}{more}; '
+        "rename the metric, the event or the partner's column, or mind the number behind the name"
+    ]
 
 
 _TENURE = Feature(
@@ -117,6 +139,10 @@ def _behaviour(event: FeatureEvent, key: str, last: Mapping[int, int]) -> Iterat
     yield Feature(f"days_since_{name}", f"w.{key}_newest", pa.int64(), doc, newest)
     if event.engagement:
         yield from _gap(event, key, last)
+
+
+def _sums(event: FeatureEvent, key: str, last: Mapping[int, int]) -> Iterator[Feature]:
+    name, this = event.slug, f"event = '{event.slug}'"
     for number, metric in enumerate(event.metrics):
         for window, bucket in last.items():
             doc = f"Sum of {metric} of {name} events in the {window} days before the cutoff"
@@ -185,11 +211,16 @@ def _distinct_days(condition: str, last_bucket: int) -> str:
     return f"({' + '.join(masks)})"
 
 
-def _distinct(found: Iterable[Feature]) -> Iterator[Feature]:
+def _distinct(found: Sequence[Feature]) -> list[Feature]:
     taken = {"customer_id", "cutoff", "known_until", "label", "label_until"}
-    for feature in found:
+    names: dict[int, str] = {}
+    for place, feature in sorted(enumerate(found), key=lambda pair: pair[1].yields):
         number, name = 2, feature.name
         while name in taken:
             name, number = f"{feature.name}_{number}", number + 1
         taken.add(name)
-        yield replace(feature, name=name)
+        names[place] = name
+    return [
+        feature if names[n] == feature.name else replace(feature, name=names[n], wanted=feature.name)
+        for n, feature in enumerate(found)
+    ]

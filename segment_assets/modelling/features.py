@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -14,13 +14,13 @@ from segment_assets.first_party.tables import ARRIVAL_DAYS
 from segment_assets.lake import Lake, Table, column
 from segment_assets.lake.tags import Tags, joined, tagged
 from segment_assets.modelling import feature_columns as columns_of
-from segment_assets.modelling import feature_sql, vocabulary
-from segment_assets.modelling.cutoffs import ages, all_cutoffs, windows
+from segment_assets.modelling import feature_sql, lateness, vocabulary
+from segment_assets.modelling.cutoffs import ages, past_cutoffs, scoring_cutoff, windows
 from segment_assets.modelling.feature_columns import PartnerResult
 from segment_assets.modelling.tables import FEATURES
-from segment_assets.modelling.vocabulary import FeatureEvent
-from segment_assets.segmentation import Segmentation
-from segment_assets.sql import Source, Trace, bind, load, parse_final, to_duckdb
+from segment_assets.modelling.vocabulary import FeatureEvent, Vocabulary
+from segment_assets.segmentation import Segmentation, Target
+from segment_assets.sql import Source, Trace, bind, load, parse_final, predicate, to_duckdb
 from segment_assets.sql.query import Value
 
 
@@ -38,6 +38,7 @@ class Features:
         trace: the source columns behind features and rows, by the tables' short names.
         late_rows: rows that rest on something known at or after their cutoff. Must be 0.
         differing: rows in which one event, counted again another way, comes out differently. Must be 0.
+        clashes: a sentence where two features wanted one name.
     """
 
     table: Table
@@ -45,6 +46,7 @@ class Features:
     trace: Trace
     late_rows: int
     differing: int
+    clashes: list[str]
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Plan:
         partners: the clean-room results among them.
         recount: the query that counts one event again; None where there are no events.
         recounted: the feature that must agree with it.
+        clashes: a sentence where two features wanted one name.
     """
 
     table: Table
@@ -66,6 +69,7 @@ class Plan:
     partners: Sequence[PartnerResult]
     recount: exp.Expr | None
     recounted: str
+    clashes: list[str]
 
 
 def build(lake: Lake, config: Segmentation) -> Features:
@@ -82,18 +86,20 @@ def build(lake: Lake, config: Segmentation) -> Features:
     told = {partner.table: lake.tags(result_table(partner.query, [], (), "")) for partner in asked.partners}
     ours = config.landing.tags
     tags = {n: joined(_tags(s, told, ours) for s in sources) for n, sources in trace.values.items()}
-    return Features(tagged(asked.table, tags), rows, trace, late_rows(rows), differing)
+    return Features(tagged(asked.table, tags), rows, trace, late_rows(rows), differing, asked.clashes)
 
 
 def plan(lake: Lake, config: Segmentation) -> Plan:
     """Look at which events, metrics and partner columns there are, and write the query for them."""
     clock = clock_of(lake)
     seen = vocabulary.read(lake, clock)
-    events = vocabulary.feature_events(seen, [(target.event, target.metric) for target in config.targets.values()])
+    asked = [(target.event, target.metric) for target in config.targets.values()]
+    events = vocabulary.feature_events(seen, [*asked, *vocabulary.named_in(columns_named(config), seen)])
     told = partner_results(lake, config, clock)
     partners = [partner for partner, _ in told]
     lengths = windows(config.targets.values())
-    cutoffs = all_cutoffs(config.targets.values(), seen.first_known, clock)
+    past = {day for target in config.targets.values() for day in _cutoffs(lake, target, seen, clock)}
+    cutoffs = sorted(past | {scoring_cutoff(clock)})
     wanted = columns_of.features(events, lengths, partners)
     given = {
         "cutoffs": pa.table({"cutoff": pa.array(cutoffs, pa.date32())}),
@@ -109,7 +115,21 @@ def plan(lake: Lake, config: Segmentation) -> Plan:
         partners,
         bind(load(__package__, "recount"), again) if again else None,
         f"{events[0].slug}_count_{lengths[0]}d" if events else "",
+        columns_of.clashes(wanted),
     )
+
+
+def columns_named(config: Segmentation) -> list[str]:
+    """Whatever `eligible` and `where` name, sorted: features of an event that they name are made however rare it is."""
+    texts = [t.eligible for t in config.targets.values()] + [s.where for s in config.segments.values() if s.where]
+    return sorted({column.name for text in texts for column in predicate(text, None).find_all(exp.Column)})
+
+
+def _cutoffs(lake: Lake, target: Target, seen: Vocabulary, clock: date) -> list[date]:
+    """A target's past cutoffs, those among them that its examples are made of."""
+    event = seen.named(target.event)
+    late = lateness.measure(lake, target.event, event.first_known, clock) if event else timedelta(0)
+    return past_cutoffs(target.cutoffs, seen.first_known, clock, target.horizon + late)
 
 
 def clock_of(lake: Lake) -> date:

@@ -62,5 +62,6 @@ def build(lake: Lake, name: str, target: Target) -> Examples:
         testable=targets.cutoffs_to_test(target, rows, late),
         late=late,
         waiting=len(waiting),
+        below_zero=pc.sum(pc.less(rows["label"], 0)).as_py() or 0,
     )
     return Examples(table, rows, found, targets.refusal(name, target, found), waiting)

@@ -36,6 +36,7 @@ def learn(order: TrainingOrder, where: str) -> Learnt:
     held = hold(order.rows, Task(name, kind, target.horizon, target.seed, known, order.late), champion)
     facts, tested = _facts(held, order.version, kind), _complete(held.backtest, name)
     if held.model is None:
+        facts["since"] = card.since(held.measured, held.verdict, held.cutoffs)
         return Learnt(facts, tested, None, None, where)
     content = artefact.dumps(held.model)
     return Learnt(facts, tested, _stored(order, held, facts, content), content, where)
@@ -76,9 +77,14 @@ def _facts(held: Contest, version: str, kind: Kind) -> dict[str, Any]:
         "recipe": held.recipe,
         "losses": held.losses,
         "candidates": card.candidates(held.losses, held.recipe, kind),
+        "outcomes": held.backtest.num_rows,
         "test_cutoffs": [str(c) for c in held.cutoffs],
         "gains": {baseline: asdict(gain) for baseline, gain in held.gains.items()},
-        "tests": [{"contender": m.contender, "metric": m.metric} | asdict(m.interval) for m in held.measured],
+        "champion": asdict(held.champion) if held.champion else None,
+        "tests": [
+            {"cutoff": m.cutoff, "contender": m.contender, "metric": m.metric} | asdict(m.interval)
+            for m in held.measured
+        ],
     }
 
 

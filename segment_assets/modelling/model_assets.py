@@ -21,6 +21,8 @@ from segment_assets.segmentation import Segmentation, Target
 _LIBRARIES = ("scikit-learn", "skops", "numpy", "scipy")
 # The check of scores whose failing makes the model learn anew.
 THERE = "features_there"
+# The check of evaluations that tells of a model gone wrong.
+HOLDS = "model_still_holds"
 _FEATURES_KEY = dg.AssetKey("features")
 
 
@@ -35,7 +37,7 @@ def model_assets(config: Segmentation) -> list[dg.AssetsDefinition]:
 
 def _trained_model(config: Segmentation, name: str, target: Target) -> dg.AssetsDefinition:
     table = backtest(name)
-    code = code_version("modelling", target, _spend(config), libraries=_LIBRARIES)
+    code = code_version("modelling", target, past_spend(config, target), libraries=_LIBRARIES)
 
     @dg.asset(
         key=dg.AssetKey(["trained_model", name]),
@@ -51,7 +53,7 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
         description=(
             f"The model that predicts {name}: chosen and tested out of time, beside simple baselines.\n\n"
             "A challenger takes its place only if it beats the best baseline and is not worse than the "
-            "model in service. "
+            "model in service, or if that has gone wrong. "
             "The table holds what every contender would have said at the test cutoffs. Docs: docs/models.md."
         ),
     )
@@ -64,7 +66,7 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
         from segment_assets.modelling import service
 
         before, as_of = lake.state(table), lake.as_of(training_examples(name))
-        trained = service.train(lake, models, name, target, _spend(config), code, trainer)
+        trained = service.train(lake, models, name, target, past_spend(config, target), code, trainer)
         if trained.backtest is not None:
             with again_if_overtaken():
                 lake.write(table, trained.backtest, context.run.run_id, as_of=as_of, replacing=before)
@@ -81,7 +83,7 @@ def _trained_model(config: Segmentation, name: str, target: Target) -> dg.Assets
             installed=trained.contest["installed"],
             candidates=dg.MetadataValue.md(trained.contest["candidates"]),
             why=dg.MetadataValue.md("\n".join(f"- {reason}" for reason in trained.contest["reasons"])),
-            model_card=dg.MetadataValue.md(stored.card),
+            model_card=dg.MetadataValue.md(stored.shown),
         )
 
     return trained_model
@@ -112,7 +114,12 @@ def _model_evaluation(config: Segmentation, name: str, target: Target) -> dg.Ass
         check_specs=[
             dg.AssetCheckSpec(
                 "beats_baselines", asset=key, description="Better than the best single number, by the interval"
-            )
+            ),
+            dg.AssetCheckSpec(
+                HOLDS,
+                asset=key,
+                description="What came since the model in service was trained agrees with what it said",
+            ),
         ],
     )
     def evaluation(
@@ -132,7 +139,13 @@ def _model_evaluation(config: Segmentation, name: str, target: Target) -> dg.Ass
                     passed=found.beats_baselines,
                     severity=dg.AssetCheckSeverity.WARN,
                     description=found.reasons,
-                )
+                ),
+                dg.AssetCheckResult(
+                    check_name=HOLDS,
+                    passed=not found.wrong,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description=found.wrong or None,
+                ),
             ],
             evaluation=dg.MetadataValue.md(found.markdown),
             in_service=found.in_service,
@@ -214,7 +227,11 @@ def _kept(earlier: Written, outgrown: Exception) -> Result:
     return report(earlier, checks=[*passed, why], why_no_new_scores=str(outgrown))
 
 
-def _spend(config: Segmentation) -> tuple[str, str] | None:
-    """Event and metric of the first value target: what counts as past spend for every target."""
-    values = [(t.event, t.metric) for t in config.targets.values() if t.metric]
-    return values[0] if values else None
+def past_spend(config: Segmentation, target: Target) -> tuple[str, str] | None:
+    """Event and metric that count as past spend: a value target's own.
+
+    For others those of a value target about the same event, else about purchases, else of the first; None without any.
+    """
+    values = [(t.event, t.metric) for t in (target, *config.targets.values()) if t.metric]
+    preferred = (pair for event in (target.event, "purchase") for pair in values if pair[0] == event)
+    return next(preferred, values[0] if values else None)

@@ -17,9 +17,13 @@ from segment_assets.modelling.bootstrap import Interval
 from segment_assets.modelling.embedded import InProcess
 from segment_assets.modelling.learning import kind_of
 from segment_assets.modelling.matrix import examples, lateness, scoring_rows
+from segment_assets.modelling.model import Kind
 from segment_assets.modelling.port import ScoringOrder, Trainer, TrainingOrder
+from segment_assets.modelling.promotion import Champion, came_since
 from segment_assets.modelling.tables import GAIN, backtest
 from segment_assets.segmentation import Target
+
+_OF_CHAMPION = ("behind", "over_base_rate", "level")
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,12 @@ class Evaluation:
     """An evaluation ready to be written and shown.
 
     Attributes:
-        rows: rows of `model_evaluation`.
-        markdown: what is in service, every contender's metrics, and why, for people.
-        beats_baselines: whether the model is better than the best single number, by the interval.
-        reasons: of the contest's verdict, in words.
-        in_service: version of the model in service.
+        rows: of table `model_evaluation`.
+        markdown: for the asset's page.
+        beats_baselines: the model in service is better than every baseline, by the interval.
+        reasons: why the last contest ended as it did.
+        in_service: version of the model.
+        wrong: what came since does not agree with what the model said; empty where it does, or nothing came yet.
     """
 
     rows: pa.Table
@@ -69,6 +74,7 @@ class Evaluation:
     beats_baselines: bool
     reasons: str
     in_service: str
+    wrong: str
 
 
 @dataclass(frozen=True)
@@ -142,18 +148,46 @@ def evaluate(lake: Lake, store: ObjectStore, name: str, target: Target) -> Evalu
     """Every metric of every contender of the last contest."""
     stored = _in_service(store, name)
     contest = stored.last_contest
-    rows = lake.read(backtest(name))
+    rows, installed = lake.read(backtest(name)), contest["installed"]
     present = [c for c in rows.column_names if rows[c].null_count < rows.num_rows]
     measured = evaluation.evaluate(rows.select(present), kind_of(target))
-    metric = f"{evaluation.PRIMARY[kind_of(target)]}{GAIN}"
-    gains = [
-        evaluation.Measured(evaluation.POOLED, baseline, metric, Interval(**gain), rows.num_rows)
-        for baseline, gain in contest.get("gains", {}).items()
-    ]
+    measured = [*evaluation.after(measured, installed=installed), *_gains(contest, kind_of(target))]
+    why = {} if installed else {evaluation.CHALLENGER: " ".join(contest["reasons"])}
     reasons = "\n".join(f"- {reason}" for reason in contest["reasons"])
-    serving = f"{stored.version}{'' if contest['installed'] else ' (the champion; `model` below is the challenger)'}"
+    serving = f"{stored.version}{'' if installed else ': it stays, and `challenger` below was refused'}"
     text = f"In service: {serving}\n\n{evaluation.markdown(measured)}\n\n{reasons}"
-    return Evaluation(evaluation.table(measured + gains), text, contest["beats_baselines"], reasons, stored.version)
+    beats = contest["beats_baselines"] if installed else _still_beats(stored)
+    wrong = [] if installed else came_since(_champion(contest), "The model in service")
+    stays = ["It stays until a challenger is better: look at what changed in the data."] if wrong else []
+    return Evaluation(evaluation.table(measured, why), text, beats, reasons, stored.version, " ".join(wrong + stays))
+
+
+def _gains(contest: dict[str, Any], kind: Kind) -> list[evaluation.Measured]:
+    """The comparisons that promotion judged: a contender's loss less that of the model in service, on the same rows."""
+    metric, installed = f"{evaluation.PRIMARY[kind]}{GAIN}", contest["installed"]
+    champion, everywhere = _champion(contest), contest["outcomes"]
+    rows = everywhere if installed else champion.outcomes
+    gains = [
+        evaluation.Measured(evaluation.POOLED, baseline, metric, Interval(**gain), rows)
+        for baseline, gain in contest["gains"].items()
+    ]
+    if champion.behind is None:
+        return gains
+    pool = evaluation.UNSEEN if installed and champion.outcomes < everywhere else evaluation.POOLED
+    rival = evaluation.CHAMPION if installed else evaluation.CHALLENGER
+    gain = champion.behind if installed else champion.behind.turned
+    return [*gains, evaluation.Measured(pool, rival, metric, gain, champion.outcomes)]
+
+
+def _champion(contest: dict[str, Any]) -> Champion:
+    told = contest["champion"] or {"outcomes": 0}
+    return Champion(told["outcomes"], *(Interval(**told[n]) if told.get(n) else None for n in _OF_CHAMPION))
+
+
+def _still_beats(stored: artefact.Stored) -> bool:
+    """Of a model that stays: by what came since it was trained, else by the contest it won."""
+    gains = stored.last_contest["gains"]
+    return all(gain["low"] > 0 for gain in gains.values()) if gains else bool(stored.won["beats_baselines"])
 
 
 def score(lake: Lake, store: ObjectStore, name: str, target: Target, trainer: Trainer | None = None) -> Scored:

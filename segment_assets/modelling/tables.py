@@ -48,12 +48,17 @@ def model_evaluation(target: str) -> Table:
         f"How well {target} was predicted out of time, beside simple baselines, each with its uncertainty.",
         pa.schema(
             [
-                column("cutoff", _TEXT, "Test cutoff, or pooled", required=True),
+                column(
+                    "cutoff",
+                    _TEXT,
+                    "Test cutoff, or pooled; unseen: pooled over what the model before was not trained on",
+                    required=True,
+                ),
                 column(
                     "contender",
                     _TEXT,
-                    "model, champion (on outcomes it was not trained on), or a baseline: logistic, recency, frequency, "
-                    "past_spend",
+                    "model: in service; challenger: refused, so that the model stays; champion: in service before the "
+                    "model; logistic; or a baseline: recency, frequency, past_spend",
                     required=True,
                 ),
                 column(
@@ -61,13 +66,14 @@ def model_evaluation(target: str) -> Table:
                     _TEXT,
                     "Events: roc_auc, average_precision, log_loss, brier, lift_5, lift_10, lift_20, calibration_slope, "
                     "calibration_intercept, calibration_error. Values: mae, spearman, value_share_10. Both: "
-                    "calibration_ratio. log_loss_gain, mae_gain: a baseline's loss less the model's",
+                    "calibration_ratio. log_loss_gain, mae_gain: a contender's loss less the model's",
                     required=True,
                 ),
                 column("value", pa.float64(), "The metric", required=True),
                 column("low", pa.float64(), "Lower end of the 95 % interval, bootstrapped by customer"),
                 column("high", pa.float64(), "Upper end"),
                 column("examples", pa.int64(), "Examples it rests on", required=True),
+                column("why", _TEXT, "Of a challenger that was refused: why"),
             ]
         ),
         key=("cutoff", "contender", "metric"),
@@ -109,7 +115,7 @@ def customer_scores(target: str) -> Table:
 def backtest(target: str) -> Table:
     """One row per example of the test cutoffs: what each contender would have said, trained before the cutoff."""
     said = {
-        "model": "The challenger: the recipe with the lower out-of-time loss",
+        "challenger": "The recipe with the lower out-of-time loss",
         "champion": "The model in service then; null where it was trained on the outcome, or there was none",
         "logistic": "Logistic regression (values: times a gamma regression)",
         "boosting": "Boosted trees",

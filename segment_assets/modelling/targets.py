@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import count
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from segment_assets.modelling.cutoffs import WARM_UP, past_cutoffs, scoring_cutoff, split
+from segment_assets.modelling.cutoffs import MOST_CUTOFFS, WARM_UP, least_steps, past_cutoffs, scoring_cutoff, split
 from segment_assets.modelling.vocabulary import Event, Vocabulary
 from segment_assets.segmentation import ConfigError, Target, nearest
 from segment_assets.sql import SqlError, bind, load, parse, predicate
@@ -39,6 +40,7 @@ class Evidence:
         testable: cutoffs before which a model could have been fitted and calibrated.
         late: how much later than they happen outcomes are known.
         waiting: cutoffs whose horizon has ended, and whose outcomes are not all in.
+        below_zero: examples with a label below 0.
     """
 
     first: date | None
@@ -50,6 +52,7 @@ class Evidence:
     testable: int
     late: timedelta = timedelta(0)
     waiting: int = 0
+    below_zero: int = 0
 
 
 def event_of(name: str, target: Target, seen: Vocabulary) -> Event:
@@ -109,7 +112,8 @@ def cutoffs(target: Target, first: date | None, clock: date, late: timedelta = t
         late: how late its outcomes come, from `lateness`.
     """
     known_after = target.horizon + late
-    return [c for c in past_cutoffs(target.cutoffs, first, clock) if c + known_after <= scoring_cutoff(clock)]
+    past = past_cutoffs(target.cutoffs, first, clock, known_after)
+    return [c for c in past if c + known_after <= scoring_cutoff(clock)]
 
 
 def horizons(days: Iterable[date], horizon: timedelta) -> pa.Table:
@@ -190,10 +194,18 @@ def refusal(name: str, target: Target, found: Evidence) -> str | None:
         return (
             f"{place}: needs {FEWEST_CUTOFFS} past cutoffs whose horizon of {horizon} days has ended, and there are "
             f"{found.cutoffs} ({there}, cutoffs lie {target.cutoffs.days} days apart, and the first {WARM_UP.days} "
-            f"days only fill the features{_tardy(found)}); set cutoffs or horizon shorter, or wait for more data."
+            f"days only fill the features{_tardy(found)}); {_mend(target, found)}."
         )
     negatives = found.examples - found.positives
-    if found.positives < FEWEST_OUTCOMES or (target.kind != "value" and negatives < FEWEST_OUTCOMES):
+    if target.kind == "value" and found.positives < FEWEST_OUTCOMES:
+        below = f" and {found.below_zero} have one below 0, which counts as none" if found.below_zero else ""
+        turn = "load the metric with the other sign if those are what is meant, " if found.below_zero else ""
+        return (
+            f'{place}: needs {FEWEST_OUTCOMES} examples with a sum of "{target.metric}" above 0, and of '
+            f"{found.examples} examples at {found.cutoffs} cutoffs {found.positives} have one{below}; {turn}"
+            "widen eligible, change the horizon, or wait for more data."
+        )
+    if target.kind != "value" and min(found.positives, negatives) < FEWEST_OUTCOMES:
         return (
             f"{place}: needs {FEWEST_OUTCOMES} examples of either outcome, and of {found.examples} examples at "
             f"{found.cutoffs} cutoffs {found.positives} are positive and {negatives} are not; widen eligible, "
@@ -204,9 +216,29 @@ def refusal(name: str, target: Target, found: Evidence) -> str | None:
         return (
             f"{place}: a model is fitted on cutoffs with {both}, calibrated on a later one and tested on another, each "
             f"{horizon} days or more after the one before, and the {found.cutoffs} cutoffs hold no such three "
-            f"({there}{_tardy(found)}); set horizon shorter, or wait for more data."
+            f"({there}{_tardy(found)}); {_mend(target, found)}."
         )
     return None
+
+
+def _mend(target: Target, found: Evidence) -> str:
+    """What gives a target three cutoffs far enough apart: to fit on, to calibrate and to test."""
+    every, day = target.cutoffs, timedelta(days=1)
+
+    def reach(every: timedelta) -> bool:
+        return least_steps(every, target.horizon, found.late) < MOST_CUTOFFS
+
+    learnable = found.clock - (found.first or found.clock) - WARM_UP - target.horizon - found.late
+    enough = learnable >= 2 * target.horizon + found.late
+    if not reach(every):  # the newest ones never reach far enough back, however much data there is
+        longer = next(n for n in count(every.days) if reach(n * day))
+        return (
+            f"the newest {MOST_CUTOFFS} cutoffs whose outcome is known are looked at, so set cutoffs longer "
+            f"({longer}d or more), or horizon shorter{'' if enough else ', and wait for more data'}"
+        )
+    if found.past < FEWEST_CUTOFFS and enough:
+        return "set cutoffs or horizon shorter, or wait for more data"
+    return "set horizon shorter, or wait for more data"
 
 
 def _tardy(found: Evidence) -> str:

@@ -94,7 +94,7 @@ def backtest(rows: pa.Table, task: Task) -> pa.Table:
         raise TrainingError(
             f"{task.target}: a model needs at least three cutoffs, each {task.horizon.days} days or more after the one "
             f"before, with {both}; there are {len(cutoffs)} cutoffs in training_examples. "
-            f"Wait for more data, or shorten targets.{task.target}.horizon or cutoffs in segmentation.yaml."
+            f"Wait for more data, or shorten targets.{task.target}.horizon in segmentation.yaml."
         )
     return pa.concat_tables(reversed(tested)).combine_chunks()
 
@@ -192,13 +192,22 @@ def _strongest(rows: pa.Table, names: list[str]) -> list[str]:
     return [names[i] for i in kept]
 
 
+def base_rate(rows: pa.Table, task: Task, before: date) -> float:
+    """Mean of the outcomes that were known before a day: what may be said of everybody who is asked about then."""
+    return float(_label(_known(rows, task, before)).mean())
+
+
 def _baselines(rows: pa.Table, asked: pa.Table, task: Task, before: date) -> dict[str, Floats]:
-    known = _at(rows, [c for c in _cutoffs(rows) if c + task.known_after <= before])
+    known = _known(rows, task, before)
     label = _label(known)
     return {
         name: baselines.predict(task.kind, name, known[column], label, asked[column])
         for name, column in task.baselines.items()
     }
+
+
+def _known(rows: pa.Table, task: Task, before: date) -> pa.Table:
+    return _at(rows, [c for c in _cutoffs(rows) if c + task.known_after <= before])
 
 
 def _thinned(rows: pa.Table, seed: int) -> pa.Table:

@@ -111,8 +111,9 @@ def feature_events(seen: Vocabulary, asked: Iterable[tuple[str, str | None]] = (
 
     Args:
         seen: what there is.
-        asked: events and metrics that targets are about, as `segmentation.yaml` names them: these come first, for
-            recency and frequency of the event itself are what a model is compared with.
+        asked: events and metrics that targets are about, as `segmentation.yaml` names them, for recency and frequency
+            of the event itself are what a model is compared with; and those that its predicates name. All of them are
+            kept, however many there are.
     """
     groups: dict[str, list[Event]] = defaultdict(list)
     for event in seen.events:
@@ -120,7 +121,7 @@ def feature_events(seen: Vocabulary, asked: Iterable[tuple[str, str | None]] = (
     known = [(slug(found.name, "event"), metric) for name, metric in asked if (found := seen.named(name))]
     events, metrics = {name for name, _ in known}, {(name, slug(m, "metric")) for name, m in known if m}
     ordered = sorted(groups.items(), key=lambda g: (g[0] not in events, -sum(e.count for e in g[1]), g[0]))
-    chosen = ordered[:MOST_EVENTS]
+    chosen = ordered[: max(MOST_EVENTS, len(events))]
     kept = _most_frequent_metrics(chosen, metrics)
     return sorted(
         (
@@ -135,6 +136,23 @@ def feature_events(seen: Vocabulary, asked: Iterable[tuple[str, str | None]] = (
         ),
         key=lambda e: e.slug,
     )
+
+
+def named_in(columns: Iterable[str], seen: Vocabulary) -> list[tuple[str, str | None]]:
+    """Events, and metrics of them, whose features have one of these names."""
+    found: list[tuple[str, str | None]] = []
+    wanted = list(columns)
+    for event in seen.events:
+        stem = re.escape(slug(event.name, "event"))
+        parts = {metric: re.escape(slug(metric, "metric")) for metric in event.metrics}
+        own = rf"days_since_{stem}|{stem}_(count_\d+d|trend_\d+d|gap_days|overdue_ratio)"
+        sums = [(metric, rf"{stem}_{part}_(trend_)?\d+d(_\d+)?") for metric, part in parts.items()]
+        found += [
+            (event.name, metric)
+            for metric, pattern in [(None, own), *sums]
+            if any(re.fullmatch(pattern, column) for column in wanted)
+        ]
+    return found
 
 
 def slug(name: str, prefix: str) -> str:
@@ -168,7 +186,7 @@ def _most_frequent_metrics(
             for metric, n in member.metrics.items():
                 counts[event, slug(metric, "metric")] += n
                 names[event, slug(metric, "metric")].add(metric)
-    most = sorted(counts, key=lambda k: (k not in asked, -counts[k], k))[:MOST_METRICS]
+    most = sorted(counts, key=lambda k: (k not in asked, -counts[k], k))[: max(MOST_METRICS, len(asked))]
     for event, metric in sorted(most):
         kept[event][metric] = tuple(sorted(names[event, metric]))
     return kept

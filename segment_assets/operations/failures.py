@@ -20,6 +20,8 @@ TOLD = (
     "few_in_quarantine",
     "joined_as_before",
     "lines_name_somebody",
+    "model_still_holds",
+    "names_are_unambiguous",
     "names_suppress_as_they_sound",
     "suppressions_name_somebody",
 )

@@ -72,8 +72,8 @@ class Summary:
     def show(self, console: Console) -> None:
         """Print it."""
         for part in (
-            self._read(), *self._ladder(), self._models(), self._segments(), *self.held_back, *self._left_behind(),
-            self._places(),
+            self._read(), *self._ladder(), self._models(), *self._refused(), self._segments(), *self.held_back,
+            *self._left_behind(), self._places(),
         ):  # fmt: skip
             console.print(part)
 
@@ -146,6 +146,13 @@ class Summary:
             ).fetchall()
         found = {contender: f"{value:.3f} ±{(high - low) / 2:.3f}" for contender, value, low, high in rows}
         return (found.get(contender, "-") for contender in CONTENDERS)
+
+    def _refused(self) -> Iterator[str]:
+        """Why a model stays in service though another was trained: the numbers above are of the one that stays."""
+        for name in self.config.targets:
+            table = model_evaluation(name)
+            why = [row["why"] for row in self.lake.read(table).to_pylist() if row.get("why")]
+            yield from (f"{name}: {reason}" for reason in why[:1])
 
     def _segments(self) -> Grid:
         grid = _grid("Segments", "segment", *DECISIONS.values(), "held by")

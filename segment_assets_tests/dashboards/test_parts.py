@@ -7,12 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_assets.dashboards import charts
+from segment_assets.dashboards import charts, predictions
+from segment_assets.dashboards.datasets import Reader
 from segment_assets.dashboards.disclosure import MINIMUM, People, breakdown, histogram, part, people, share
 from segment_assets.dashboards.markup import e, render
 from segment_assets.dashboards.verdict import Estimate, verdict
 from segment_assets.dashboards.visuals import written
+from segment_assets.lake import Lake
+from segment_assets.modelling.tables import model_evaluation
+from segment_assets.segmentation import Target
+from segment_assets_tests.dashboards import sample
 
+CHURN = Target.model_validate({"kind": "absence", "event": "purchase", "horizon": "28d"})
 PARTS = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 3000), min_size=1)
 
 
@@ -128,6 +134,57 @@ def test_without_a_model_a_baseline_or_intervals_nothing_is_claimed():
     assert verdict([], "roc_auc")[1] == "unclear"
     assert verdict(alone, "roc_auc")[1] == "unclear"
     assert verdict([*alone, Estimate("recency", 0.5, None, None)], "roc_auc")[1] == "unclear"
+
+
+def evaluated(*rows: tuple[str, str, float], why: str | None = None, cutoff: str = "pooled") -> list[dict[str, object]]:
+    """Rows of (contender, metric, value) of an evaluation, on 40 outcomes."""
+    return [
+        {
+            "cutoff": cutoff, "contender": who, "metric": metric, "value": value, "low": value - 0.01,
+            "high": value + 0.01, "examples": 40, "why": why if who == "challenger" else None,
+        }
+        for who, metric, value in rows
+    ]  # fmt: skip
+
+
+def said_of(lake: Lake, rows: list[dict[str, object]]) -> tuple[list[str], list[str]]:
+    """The sentences and the contenders that the page shows."""
+    sample.write(lake, model_evaluation("churn"), rows)
+    found = predictions.target(Reader(lake), "churn", CHURN)
+    who = [str(r["contender"]) for r in found["contenders/churn"].rows]
+    return [str(r["text"]) for r in found["verdict/churn"].rows], who
+
+
+def test_where_a_challenger_was_refused_the_page_is_about_the_model_in_service_and_says_why(lake: Lake):
+    three = evaluated(
+        ("model", "roc_auc", 0.8), ("challenger", "roc_auc", 0.9), ("recency", "roc_auc", 0.7), why="It was refused."
+    )
+    sentences, who = said_of(lake, three)
+    assert sentences[0].startswith("ROC AUC: model 0.800")
+    assert sentences[-1] == (
+        "It was refused. All numbers here are of the 40 outcomes that the model in service was not trained on."
+    )
+    assert who == ["model", "recency alone", "a challenger that was refused"]
+
+
+def test_a_model_in_service_of_which_nothing_can_be_told_yet_is_not_confused_with_the_challenger(lake: Lake):
+    sentences, who = said_of(
+        lake, evaluated(("challenger", "roc_auc", 0.9), ("recency", "roc_auc", 0.7), why="It was refused.")
+    )
+    assert sentences == [
+        "It was refused. The model in service was trained on every outcome known, so no number here is of it yet."
+    ]
+    assert "model" not in who
+
+
+def test_the_model_before_is_compared_on_the_outcomes_that_it_was_not_trained_on(lake: Lake):
+    rows = evaluated(("model", "roc_auc", 0.86), ("recency", "roc_auc", 0.7))
+    unseen = evaluated(("champion", "roc_auc", 0.87), ("champion", "log_loss_gain", 0.0056), cutoff="unseen")
+    sentences, who = said_of(lake, rows + unseen)
+    assert who == ["model", "recency alone"]
+    assert sentences[-1].startswith(
+        "On the 40 outcomes that the model in service before was not trained on, the log loss"
+    )
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0, 1e6))

@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import skops.io
@@ -17,7 +18,7 @@ from segment_assets.modelling.card import Subject, card
 from segment_assets.modelling.contest import hold
 from segment_assets.modelling.promotion import Evidence, decide
 from segment_assets.modelling.tables import backtest, customer_scores
-from segment_assets.modelling.training import final
+from segment_assets.modelling.training import final, loss
 from segment_assets.segmentation import Target
 from segment_assets_tests.modelling import small_world
 from segment_assets_tests.modelling.small_world import Event
@@ -201,11 +202,42 @@ def test_a_champion_that_stays_keeps_its_file_and_says_why(lake, store):
     assert found.stored.card == old.card
     kept = artefact.current(store, "churn")
     assert kept is not None
-    assert kept.last_contest["reasons"][0] == "The champion stays."
+    assert kept.last_contest["reasons"][0] == "The challenger was refused, and the champion stays."
     assert [o.key for o in store.list("")] == [f"churn/{old.version}.skops", "churn/current.json"]
+    assert "was refused, and the champion stays" in kept.shown
+    assert "trained on all of these outcomes, so there is no number of it yet" in kept.shown
     evaluation = service.evaluate(lake, store, "churn", TARGET)
-    assert "the champion; `model` below is the challenger" in evaluation.markdown
-    assert not evaluation.beats_baselines
+    assert "it stays, and `challenger` below was refused" in evaluation.markdown
+    assert {"challenger", "recency"} <= set(evaluation.rows["contender"].to_pylist())
+    assert "model" not in evaluation.rows["contender"].to_pylist()
+    assert not evaluation.wrong
+
+
+def test_the_numbers_of_a_model_that_stays_are_its_own_and_of_what_came_since(lake, store):
+    drawn = rows(customers=100, cutoffs=6, seed=2)
+    put(lake, drawn.slice(0, 100 * 5))
+    old = train(lake, store).stored
+    # At the newest cutoff that has an outcome, nearly everybody stays away.
+    label = drawn["label"].to_numpy().copy()
+    label[100 * 4 : 100 * 5 - 10] = 1.0
+    put(lake, drawn.set_column(drawn.schema.get_field_index("label"), "label", pa.array(label)))
+    found = train(lake, store)
+    assert found.stored.version == old.version, found.contest["reasons"]
+    evaluation = service.evaluate(lake, store, "churn", TARGET)
+    pooled = {
+        r["contender"]: r for r in evaluation.rows.to_pylist() if r["metric"] == "log_loss" if r["cutoff"] == "pooled"
+    }
+    assert {"model", "challenger", "recency", "frequency"} <= set(pooled)
+    assert {r["examples"] for r in pooled.values()} == {found.contest["champion"]["outcomes"]}
+    said = found.backtest.filter(found.backtest["champion"].is_valid())
+    own = loss("event", said["label"].to_numpy(), said["champion"].to_numpy()).mean()
+    assert pooled["model"]["value"] == pytest.approx(own)
+    assert pooled["challenger"]["why"].startswith("The challenger was refused, and the champion stays.")
+    assert pooled["model"]["why"] is None
+    assert "The model in service is worse than the base rate: on the 100 outcomes" in evaluation.wrong
+    assert "The model in service has lost the level" in evaluation.wrong
+    assert "| model | " in found.stored.shown
+    assert f"{pooled['model']['examples']:,} outcomes that it was not trained on" in found.stored.shown
 
 
 def test_a_contest_without_a_champion_always_ends_with_a_model():

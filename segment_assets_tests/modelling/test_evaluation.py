@@ -15,12 +15,16 @@ from segment_assets.modelling.baselines import predict
 from segment_assets.modelling.bootstrap import Interval, Resampling, interval
 from segment_assets.modelling.contest import hold
 from segment_assets.modelling.metrics import EVENT_METRICS, VALUE_METRICS, Prepared, Weighted
-from segment_assets.modelling.promotion import Evidence, decide
+from segment_assets.modelling.promotion import Champion, Evidence, came_since, decide
 from segment_assets.modelling.training import final
 from segment_assets_tests.modelling.synthetic import rows, task
 
 BETTER, EQUAL, WORSE = Interval(0.1, 0.05, 0.15), Interval(0.0, -0.05, 0.05), Interval(-0.1, -0.15, -0.05)
 CALIBRATED, OFF = Interval(1.0, 0.9, 1.1), Interval(0.2, 0.1, 0.3)
+
+
+def champion(behind, over_base_rate=BETTER, level=CALIBRATED):
+    return Champion(10, behind, over_base_rate, level)
 
 
 def weighted(label, said, weights=None):
@@ -59,7 +63,7 @@ def test_a_weight_of_two_is_the_same_as_the_row_twice(pairs, seed):
 
 
 def test_a_target_without_a_baseline_is_not_said_to_beat_one():
-    verdict = decide(Evidence({}, EQUAL, CALIBRATED))
+    verdict = decide(Evidence({}, CALIBRATED, champion(EQUAL)))
     assert not verdict.beats_baselines
     assert not verdict.install
     assert "no baseline" in verdict.reasons[1]
@@ -165,12 +169,12 @@ def test_evaluation_says_the_same_twice_and_keeps_each_contender_apart():
     assert one.equals(other)
     keys = list(zip(*(one[c].to_pylist() for c in ("cutoff", "contender", "metric")), strict=True))
     assert len(set(keys)) == len(keys)
-    assert {c for _, c, _ in keys} == {"model", "logistic", "recency", "frequency", "past_spend"}
+    assert {c for _, c, _ in keys} == {"challenger", "logistic", "recency", "frequency", "past_spend"}
     assert "0." in evaluation.markdown(evaluation.evaluate(held.backtest, "event"))
 
 
 def test_the_first_model_is_installed_and_says_what_it_is_worth():
-    verdict = decide(Evidence({"frequency": EQUAL, "recency": BETTER}, None, OFF))
+    verdict = decide(Evidence({"frequency": EQUAL, "recency": BETTER}, OFF))
     assert verdict.install
     assert not verdict.beats_baselines
     assert "no model before it" in verdict.reasons[0]
@@ -191,7 +195,7 @@ def test_the_first_model_is_installed_and_says_what_it_is_worth():
     ],
 )
 def test_a_challenger_must_pass_every_test(over_baseline, over_champion, calibration, installed):
-    verdict = decide(Evidence({"frequency": over_baseline}, over_champion, calibration, "on 10 outcomes"))
+    verdict = decide(Evidence({"frequency": over_baseline}, calibration, champion(over_champion)))
     assert verdict.install is installed
 
 
@@ -205,22 +209,29 @@ def test_a_challenger_must_pass_every_test(over_baseline, over_champion, calibra
     ],
 )
 def test_an_interval_too_wide_to_tell_is_no_pass(calibration, said, passes):
-    verdict = decide(Evidence({"frequency": BETTER}, BETTER, calibration, "on 10 outcomes"))
+    verdict = decide(Evidence({"frequency": BETTER}, calibration, champion(BETTER)))
     assert verdict.install is passes
     assert said in verdict.reasons[-1]
-    assert decide(Evidence({"frequency": BETTER}, None, calibration)).install
+    assert decide(Evidence({"frequency": BETTER}, calibration)).install
 
 
 def test_probabilities_of_the_right_order_and_the_wrong_size_are_not_promoted():
-    verdict = decide(Evidence({"frequency": BETTER}, BETTER, CALIBRATED, "on 10 outcomes", level=OFF))
+    verdict = decide(Evidence({"frequency": BETTER}, CALIBRATED, champion(BETTER), level=OFF))
     assert not verdict.install
     assert "Its level fails: 0.2 (0.1 to 0.3) outcomes predicted for each that came" in verdict.reasons[-1]
 
 
+def test_a_challenger_that_says_the_same_as_the_champion_is_called_so():
+    same = Interval(0.0, 0.0, 0.0)
+    reasons = decide(Evidence({"frequency": BETTER}, CALIBRATED, champion(same))).reasons
+    assert "It says the same as the champion (on 10 outcomes that this was not trained on)." in reasons
+
+
 def test_a_loss_that_is_higher_is_called_so():
-    reasons = decide(Evidence({"frequency": WORSE}, WORSE, CALIBRATED, "on 10 outcomes")).reasons
+    reasons = decide(Evidence({"frequency": WORSE}, CALIBRATED, champion(WORSE))).reasons
     assert "It is worse than the best baseline, frequency alone: loss higher by 0.1 (0.05 to 0.15)." in reasons
-    assert "It is worse than the champion (on 10 outcomes): loss higher by 0.1 (0.05 to 0.15)." in reasons
+    where = "on 10 outcomes that this was not trained on"
+    assert f"It is worse than the champion ({where}): loss higher by 0.1 (0.05 to 0.15)." in reasons
 
 
 def test_with_random_labels_a_champion_is_hardly_ever_replaced():
@@ -243,4 +254,74 @@ def test_where_there_is_something_to_learn_the_challenger_wins_and_its_order_is_
 def test_a_champion_is_not_judged_on_outcomes_it_was_trained_on():
     held = hold(rows(), task(), final(rows(), task(), "boosting"))
     assert held.backtest["champion"].null_count == held.backtest.num_rows
-    assert any("recipe trained again" in reason for reason in held.verdict.reasons)
+    [said] = [reason for reason in held.verdict.reasons if "champion" in reason]
+    assert said.startswith("It could not be compared with the champion, which was trained on all of these outcomes")
+
+
+def test_challenger_and_champion_are_measured_on_the_same_rows():
+    known = rows(customers=600, cutoffs=3)
+    held = hold(rows(customers=600), task(), final(known, task(), "logistic"))
+    seen = {m.contender: m.examples for m in held.measured if m.metric == "log_loss" and m.cutoff == "pooled"}
+    unseen = {m.contender: m.examples for m in held.measured if m.metric == "log_loss" and m.cutoff == "unseen"}
+    assert set(seen.values()) == {held.backtest.num_rows}
+    assert "champion" not in seen
+    assert {"model", "champion", "recency"} <= set(unseen)
+    assert set(unseen.values()) == {held.backtest.num_rows - held.backtest["champion"].null_count}
+
+
+def turned(table):
+    """The same world with the other outcome for everybody: whatever was learnt of it is wrong."""
+    return table.set_column(2, "label", pa.array(1 - table["label"].to_numpy()))
+
+
+def gone_wrong():
+    """Three cutoffs that a champion learns from, then others in which everything is the other way round."""
+    before, later = rows(cutoffs=3), rows(cutoffs=9).slice(900)
+    assert final(before, task(), "logistic").trained_until == later["cutoff"][0].as_py()
+    return hold(pa.concat_tables([before, turned(later)]), task(), final(before, task(), "logistic"))
+
+
+def test_a_champion_gone_wrong_gives_way_to_a_challenger_that_is_better():
+    held = gone_wrong()
+    assert held.champion is not None
+    assert held.champion.worse_than_base_rate
+    assert held.verdict.install, held.verdict.reasons
+    assert any(reason.startswith("The champion is worse than the base rate: on the") for reason in held.verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    ("behind", "over_base_rate", "level", "installed"),
+    [
+        (BETTER, WORSE, CALIBRATED, True),
+        (BETTER, BETTER, OFF, True),
+        (EQUAL, WORSE, OFF, False),
+        (BETTER, EQUAL, CALIBRATED, False),
+        (None, None, None, False),
+    ],
+)
+def test_a_challenger_that_fails_its_own_tests_replaces_only_a_champion_gone_wrong(
+    behind, over_base_rate, level, installed
+):
+    verdict = decide(Evidence({"frequency": EQUAL}, OFF, champion(behind, over_base_rate, level)))
+    assert verdict.install is installed
+    assert ("whatever it is worth" in verdict.reasons[0]) is installed
+
+
+@pytest.mark.parametrize(
+    ("over_base_rate", "level", "says"),
+    [
+        (BETTER, CALIBRATED, []),
+        (EQUAL, Interval(0.78, 0.7, 0.86), []),
+        (None, None, []),
+        (WORSE, CALIBRATED, ["is worse than the base rate: on the 10 outcomes that it was not trained on"]),
+        (
+            BETTER,
+            OFF,
+            ["has lost the level: on the 10 outcomes that it was not trained on it predicted 0.2 (0.1 to 0.3)"],
+        ),
+    ],
+)
+def test_predictions_that_what_came_since_contradicts_are_told(over_base_rate, level, says):
+    told = came_since(champion(EQUAL, over_base_rate, level), "The model")
+    assert [sentence for sentence in told if sentence.startswith("The model ")] == told
+    assert all(part in sentence for part, sentence in zip(says, told, strict=True))

@@ -7,7 +7,9 @@ import pytest
 
 from segment_assets.lake import Lake
 from segment_assets.modelling import features
+from segment_assets.modelling.baselines import columns
 from segment_assets.modelling.features import FeaturesError
+from segment_assets.segmentation import Segmentation
 from segment_assets_tests.modelling.small_world import CLOCK, GRID, Event, build, config, days_before, fill, row
 
 TODAY = CLOCK + timedelta(days=1)
@@ -143,13 +145,63 @@ def test_names_that_read_the_same_are_added_up(lake: Lake):
     assert (ann["a_b_count_7d"], ann["a_b_x_y_7d"]) == (2, 7)
 
 
-def test_names_that_would_make_one_column_make_two(lake: Lake):
+def test_a_count_of_events_keeps_its_name_and_a_sum_that_would_have_it_gets_a_number(lake: Lake):
     both = [
-        Event("ann", "app", days_before(GRID, 3), source_type="a", metrics={"b_count": 5.0}),
+        Event("ann", "app", days_before(GRID, 3), source_type="a", metrics={"b_count": 5.0, "count": 7.0}),
         Event("ann", "app", days_before(GRID, 3), source_type="a_b"),
     ]
-    ann = row(build(lake, [LONG_AGO, *both]), "ann", GRID)
-    assert {ann["a_b_count_7d"], ann["a_b_count_7d_2"]} == {1, Decimal(5)}
+    built = build(lake, [LONG_AGO, *both])
+    ann = row(built, "ann", GRID)
+    assert (ann["a_b_count_7d"], ann["a_b_count_7d_2"]) == (1, Decimal(5))
+    assert (ann["a_count_7d"], ann["a_count_7d_2"]) == (1, Decimal(7))
+    [told] = built.clashes
+    assert told.startswith(
+        'two features would be named "a_b_count_7d": this one is called "a_b_count_7d_2": Sum of b_count'
+    )
+
+
+def test_where_every_name_is_its_own_nothing_is_told(lake: Lake):
+    assert build(lake, [LONG_AGO]).clashes == []
+
+
+def test_baselines_read_the_events_own_count_and_the_sum_of_the_metric():
+    names = ["days_since_purchase", "purchase_count_84d", "purchase_count_84d_2", "purchase_amount_84d"]
+    of_count = columns(names, "purchase", ("purchase", "count"))
+    assert (of_count["frequency"], of_count["past_spend"]) == ("purchase_count_84d", "purchase_count_84d_2")
+    partners = [*names, "purchase_amount_84d_2"]
+    assert columns(partners, "purchase", ("purchase", "amount"))["past_spend"] == "purchase_amount_84d"
+
+
+def test_an_event_named_active_is_not_confused_with_engagement_of_any_kind(lake: Lake):
+    events = [
+        Event("ann", "app", days_before(GRID, 9), source_type="active"),
+        Event("ann", "open", days_before(GRID, 2)),
+    ]
+    built = build(lake, [LONG_AGO, *events])
+    recency = columns(built.table.schema.names, "active", None)["recency"]
+    assert row(built, "ann", GRID)[recency] == 9
+
+
+def test_events_that_predicates_name_become_features_however_rare_they_are(lake: Lake):
+    frequent = [Event("ann", "app", days_before(GRID, 5 + n % 2), source_type=f"app{n // 2}") for n in range(40)]
+    rare = [
+        Event("ann", "app", days_before(GRID, 5), source_type=name, metrics={"score": 2.0})
+        for name in ("likely buyer", "seen", "scored", "unnamed")
+    ]
+    fill(lake, [LONG_AGO, *frequent, *rare])
+    churn = {"kind": "absence", "event": "purchase", "horizon": "7d", "eligible": "likely_buyer_count_84d > 0"}
+    segment = {"target": "churn", "purpose": "p", "channels": ["email"], "destinations": ["files"]}
+    where = "days_since_seen < 9 AND scored_score_28d > 0"
+    wanted = {
+        "name": "test",
+        "targets": {"churn": churn},
+        "segments": {"s": segment | {"where": where}},
+        "destinations": {"files": {"kind": "file_handoff", "format": "csv"}},
+    }
+    built = features.build(lake, Segmentation.model_validate(wanted))
+    names = built.table.schema.names
+    assert {"likely_buyer_count_84d", "seen_count_28d", "scored_score_28d"} <= set(names)
+    assert not [name for name in names if "unnamed" in name]
 
 
 def test_the_most_frequent_events_become_features_and_the_rest_still_counts_as_active(lake: Lake):

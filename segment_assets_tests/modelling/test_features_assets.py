@@ -8,6 +8,7 @@ import pytest
 from segment_assets.lake import Lake
 from segment_assets.modelling import left_out
 from segment_assets.modelling.assets import assets
+from segment_assets.modelling.model_assets import past_spend
 from segment_assets.modelling.tables import FEATURES, training_examples
 from segment_assets_tests.modelling.small_world import GRID, Event, config, days_before, fill
 
@@ -38,7 +39,7 @@ def test_features_and_examples_are_built_checked_and_described(lake: Lake):
     result = materialize(lake, some_months())
     assert result.success
     assert all(e.passed for e in checks(result).values())
-    assert len(checks(result)) == 5
+    assert len(checks(result)) == 6
     [made] = result.asset_materializations_for_node("features")
     lineage = made.metadata["dagster/column_lineage"].value
     assert (
@@ -55,6 +56,31 @@ def test_a_value_that_no_sum_holds_warns_and_stops_nothing(lake: Lake):
     told = checks(result)["features.every_value_is_summed"]
     assert (told.passed, told.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert (told.description or "").startswith("1 value of amount of purchase events is 10^15 or more in size")
+
+
+def test_past_spend_is_a_value_targets_own_metric_and_else_that_of_the_same_event():
+    targets = {
+        "returned": {"kind": "value", "event": "return", "metric": "amount", "horizon": "28d"},
+        "spend": {"kind": "value", "event": "purchase", "metric": "paid", "horizon": "28d"},
+        "churn": {"kind": "absence", "event": "purchase", "horizon": "28d"},
+        "visits": {"kind": "presence", "event": "visit", "horizon": "28d"},
+    }
+    asked = config(**targets)
+    assert {name: past_spend(asked, target) for name, target in asked.targets.items()} == {
+        "returned": ("return", "amount"),
+        "spend": ("purchase", "paid"),
+        "churn": ("purchase", "paid"),
+        "visits": ("purchase", "paid"),
+    }
+
+
+def test_two_features_of_one_name_warn_and_stop_nothing(lake: Lake):
+    named = Event("ann", "purchase", days_before(GRID, 3), metrics={"count": 2.0})
+    warned = checks(materialize(lake, [*some_months(), named]))["features.names_are_unambiguous"]
+    assert not warned.passed
+    assert warned.severity == dg.AssetCheckSeverity.WARN
+    assert warned.description is not None
+    assert '"purchase_count_7d_2": Sum of count of purchase events' in warned.description
 
 
 def test_the_same_data_give_the_same_data_version(lake: Lake):

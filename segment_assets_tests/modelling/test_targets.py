@@ -201,6 +201,44 @@ def test_lateness_is_seen_on_events_whose_stragglers_had_time_to_come():
     assert lateness.window(short, CLOCK) == (short, CLOCK - timedelta(days=50))
 
 
+@pytest.mark.parametrize(
+    ("every", "horizon", "late", "mend"),
+    [
+        (28, 28, 0, None),
+        (28, 240, 0, None),
+        (7, 84, 0, None),
+        (1, 12, 0, None),
+        (31, 365, 0, None),
+        (28, 365, 0, "set cutoffs longer (31d or more), or horizon shorter."),
+        (1, 14, 0, "set cutoffs longer (2d or more), or horizon shorter."),
+        (7, 84, 30, "set cutoffs longer (9d or more), or horizon shorter."),
+    ],
+)
+def test_ten_years_of_data_carry_a_target_or_its_refusal_says_what_helps(every, horizon, late, mend):
+    def judged(every: int) -> str | None:
+        target = Target.model_validate(CHURN | {"horizon": f"{horizon}d", "cutoffs": f"{every}d"})
+        first, wait = CLOCK - timedelta(days=3650), timedelta(days=late)
+        days = targets.cutoffs(target, first, CLOCK, wait)
+        assert len(days) == 26
+        both = pa.table({"cutoff": pa.array(days * 2, pa.date32()), "label": [1.0] * 26 + [0.0] * 26})
+        testable = targets.cutoffs_to_test(target, both, wait)
+        return targets.refusal("t", target, Evidence(first, CLOCK, 26, 26, 5200, 2600, testable, wait))
+
+    said = judged(every)
+    if mend is None:
+        assert said is None
+    else:
+        assert said is not None
+        assert said.endswith(mend)
+        assert judged(int(mend.split("(")[1].split("d")[0])) is None
+
+
+def test_features_reach_back_to_the_cutoffs_whose_horizon_has_ended(lake: Lake):
+    daily = {"horizon": "28d", "cutoffs": "1d"}
+    seen = examples(lake, [bought(day) for day in range(1, 110)], **daily)
+    assert len({cutoff for _, cutoff in seen}) == 26
+
+
 def test_a_target_can_be_trained_where_what_is_fitted_has_both_outcomes():
     def can(labels_at: dict[int, list[float]], kind: str = "presence", late: int = 0) -> bool:
         rows = [(GRID + timedelta(days=day), label) for day, outcomes in labels_at.items() for label in outcomes]
@@ -237,6 +275,8 @@ def test_data_that_carry_a_target_are_not_refused():
         ({"first": date(2025, 12, 25)}, '14 days is longer than the data ("purchase" is known for 7 days'),
         ({"first": None}, "is known for 0 days"),
         ({"testable": 0}, "14 days or more after the one before, and the 9 cutoffs hold no such three"),
+        ({"past": 2, "cutoffs": 2}, "set cutoffs or horizon shorter, or wait for more data"),
+        ({"past": 2, "cutoffs": 2, "first": date(2025, 11, 1)}, "; set horizon shorter, or wait for more data"),
         (
             {"past": 2, "cutoffs": 2, "late": timedelta(days=45), "waiting": 2},
             "and its outcomes come up to 45 days late: 2 cutoffs still wait for theirs",
@@ -249,6 +289,24 @@ def test_a_refusal_says_what_is_missing_and_what_is_there(found: dict[str, Any],
     assert says in sentence
     assert sentence.startswith("segmentation.yaml: targets.t")
     assert "\n" not in sentence
+
+
+def test_values_below_zero_are_said_to_count_as_none(lake: Lake):
+    refunds = [
+        Event(f"c{n}", "refund", days_before(CUTOFF, day), metrics={"amount": -5.0})
+        for n in range(30)
+        for day in range(-13, 140, 7)
+    ]
+    fill(lake, refunds)
+    wanted = CHURN | {"kind": "value", "event": "refund", "metric": "amount"}
+    built = features.build(lake, config(t=wanted))
+    lake.write(built.table, built.rows, "test")
+    found = labels.build(lake, "t", config(t=wanted).targets["t"])
+    assert found.evidence.below_zero == found.rows.num_rows > 0
+    assert found.refusal is not None
+    assert 'needs 20 examples with a sum of "amount" above 0' in found.refusal
+    assert f"0 have one and {found.rows.num_rows} have one below 0, which counts as none; load" in found.refusal
+    assert "either outcome" not in found.refusal
 
 
 def test_labels_are_the_same_bytes_twenty_times(lake: Lake):

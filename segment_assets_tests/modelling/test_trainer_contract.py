@@ -81,7 +81,7 @@ def test_a_champion_has_its_say_and_may_stay(trainer):
     learnt = trainer.learn(asked)
     assert same(learnt, InProcess().learn(asked))
     assert (learnt.stored, learnt.content) == (None, None)
-    assert learnt.facts["reasons"][0] == "The champion stays."
+    assert learnt.facts["reasons"][0] == "The challenger was refused, and the champion stays."
 
 
 def test_values_are_learnt_alike(trainer):

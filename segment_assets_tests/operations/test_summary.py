@@ -10,6 +10,7 @@ from segment_assets import deployment, segmentation
 from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.first_party.tables import ARRIVAL_DAYS, NO_DAY, QUARANTINED_RECORDS
 from segment_assets.landing_config import EventsLanding, EventTable, Landing
+from segment_assets.modelling.tables import model_evaluation
 from segment_assets.operations import quarantined
 from segment_assets.operations.summary import DECISIONS, Summary
 from segment_assets.segments.tables import REASONS, predictive_segments
@@ -38,6 +39,20 @@ def test_what_a_guard_holds_back_stands_below_the_segments(lake, landing):
     summary = Summary(config, deployment.settings(config), lake, landing, held_back=["hot at files is held back"])
     summary.show(Console(file=text, width=110))
     assert text.getvalue().index("Segments") < text.getvalue().index("hot at files is held back")
+
+
+def test_a_model_that_stays_is_shown_with_its_own_numbers_and_why_another_was_refused(lake, landing):
+    about = {"cutoff": "pooled", "metric": "roc_auc", "low": 0.7, "high": 0.9, "examples": 40}
+    rows = [
+        about | {"contender": "model", "value": 0.811, "why": None},
+        about | {"contender": "challenger", "value": 0.899, "why": "The challenger was refused."},
+    ]
+    table = model_evaluation("churn_28d")
+    lake.write(table, pa.Table.from_pylist(rows, table.schema), "run")
+    said = shown(lake, landing, (date(2026, 1, 1), 1))
+    assert "0.811 ±0.100" in said
+    assert "0.899" not in said
+    assert "churn_28d: The challenger was refused." in said
 
 
 def test_a_day_whose_objects_are_gone_is_no_arrival_day(lake, landing):
