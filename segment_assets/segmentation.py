@@ -38,7 +38,7 @@ class Target(Model):
     metric: Text | None = Field(None, description="kind value: the metric summed")
     horizon: Days = Field(description="how far ahead, such as 28d")
     eligible: Condition = Field("TRUE", description="SQL predicate over features: who can be scored at all")
-    cutoffs: Days = Field(timedelta(days=28), description="distance between training cutoffs; the newest 26 count")
+    cutoffs: Days = Field(timedelta(days=28), description="distance between training cutoffs; the newest 30 count")
     history: Days = Field(timedelta(days=365), description="how far back features look")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="seed of whatever is drawn in training")
 

@@ -12,8 +12,9 @@ EPOCH = date(1970, 1, 1)
 WINDOWS = (7, 14, 28, 56, 84, 365)
 # Before this much history there is too little behind a cutoff to learn from.
 WARM_UP = timedelta(days=28)
-# Two years of four weeks: more cutoffs with a known outcome would cost time for behaviour that is long past.
-MOST_CUTOFFS = 26
+# More than two years of four weeks, so that a year's value can be learnt: three cutoffs lie a horizon apart. Still more
+# would cost time for behaviour that is long past.
+MOST_CUTOFFS = 30
 # A bucket's days are a bit mask in one 64-bit word, whose sign bit stays free.
 _LONGEST_BUCKET = 63
 

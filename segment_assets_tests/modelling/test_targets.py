@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS, ENGAGEMENT_EVENTS
 from segment_assets.lake import Lake, content_hash
 from segment_assets.modelling import features, labels, lateness, matrix, targets, vocabulary
-from segment_assets.modelling.cutoffs import WARM_UP, ages, buckets, past_cutoffs, scoring_cutoff
+from segment_assets.modelling.cutoffs import MOST_CUTOFFS, WARM_UP, ages, buckets, past_cutoffs, scoring_cutoff
 from segment_assets.modelling.tables import FEATURES, training_examples
 from segment_assets.modelling.targets import Evidence, TargetError
 from segment_assets.segmentation import Target
@@ -208,10 +208,10 @@ def test_lateness_is_seen_on_events_whose_stragglers_had_time_to_come():
         (28, 240, 0, None),
         (7, 84, 0, None),
         (1, 12, 0, None),
-        (31, 365, 0, None),
-        (28, 365, 0, "set cutoffs longer (31d or more), or horizon shorter."),
-        (1, 14, 0, "set cutoffs longer (2d or more), or horizon shorter."),
-        (7, 84, 30, "set cutoffs longer (9d or more), or horizon shorter."),
+        (28, 365, 0, None),
+        (28, 420, 0, "set cutoffs longer (29d or more), or horizon shorter."),
+        (1, 15, 0, "set cutoffs longer (2d or more), or horizon shorter."),
+        (7, 84, 40, "set cutoffs longer (8d or more), or horizon shorter."),
     ],
 )
 def test_ten_years_of_data_carry_a_target_or_its_refusal_says_what_helps(every, horizon, late, mend):
@@ -219,10 +219,10 @@ def test_ten_years_of_data_carry_a_target_or_its_refusal_says_what_helps(every, 
         target = Target.model_validate(CHURN | {"horizon": f"{horizon}d", "cutoffs": f"{every}d"})
         first, wait = CLOCK - timedelta(days=3650), timedelta(days=late)
         days = targets.cutoffs(target, first, CLOCK, wait)
-        assert len(days) == 26
-        both = pa.table({"cutoff": pa.array(days * 2, pa.date32()), "label": [1.0] * 26 + [0.0] * 26})
+        assert len(days) == MOST_CUTOFFS
+        both = pa.table({"cutoff": pa.array(days * 2, pa.date32()), "label": [1.0] * len(days) + [0.0] * len(days)})
         testable = targets.cutoffs_to_test(target, both, wait)
-        return targets.refusal("t", target, Evidence(first, CLOCK, 26, 26, 5200, 2600, testable, wait))
+        return targets.refusal("t", target, Evidence(first, CLOCK, len(days), len(days), 5200, 2600, testable, wait))
 
     said = judged(every)
     if mend is None:
@@ -236,7 +236,7 @@ def test_ten_years_of_data_carry_a_target_or_its_refusal_says_what_helps(every, 
 def test_features_reach_back_to_the_cutoffs_whose_horizon_has_ended(lake: Lake):
     daily = {"horizon": "28d", "cutoffs": "1d"}
     seen = examples(lake, [bought(day) for day in range(1, 110)], **daily)
-    assert len({cutoff for _, cutoff in seen}) == 26
+    assert len({cutoff for _, cutoff in seen}) == MOST_CUTOFFS
 
 
 def test_a_target_can_be_trained_where_what_is_fitted_has_both_outcomes():
