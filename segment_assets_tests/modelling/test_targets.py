@@ -209,7 +209,7 @@ def test_lateness_is_seen_on_events_whose_stragglers_had_time_to_come():
         (7, 84, 0, None),
         (1, 12, 0, None),
         (28, 365, 0, None),
-        (28, 420, 0, "set cutoffs longer (29d or more), or horizon shorter."),
+        (28, 420, 0, "set cutoffs longer (30d or more), or horizon shorter."),
         (1, 15, 0, "set cutoffs longer (2d or more), or horizon shorter."),
         (7, 84, 40, "set cutoffs longer (8d or more), or horizon shorter."),
     ],
