@@ -163,7 +163,7 @@ class Segmentation(Model):
                     f'segments.{name}.target: no target is named "{segment.target}" '
                     f"{nearest(segment.target, self.targets)}"
                 )
-            for destination in segment.destinations:
+            for destination in dict.fromkeys(segment.destinations):
                 if destination not in self.destinations:
                     raise ValueError(
                         f'segments.{name}.destinations: no destination is named "{destination}" '

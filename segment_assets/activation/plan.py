@@ -151,7 +151,7 @@ def plan(order: Order, wanted: pa.Table, held: Held) -> Plan:
         order,
         _number(key, gone, held),
         key,
-        _in_order(pa.concat_tables([_state(wanted.slice(0, 0) if guard else wanted, "in"), _state(gone, "out")])),
+        _in_order(pa.concat_tables([state(wanted.slice(0, 0) if guard else wanted, "in"), state(gone, "out")])),
         afterwards,
         held.sequence,
         held.whole,
@@ -162,6 +162,11 @@ def plan(order: Order, wanted: pa.Table, held: Held) -> Plan:
         guard=guard,
         why_nothing=_why_nothing(order, wanted, held) or (guard if not gone.num_rows else None),
     )
+
+
+def state(rows: pa.Table, told: str) -> pa.Table:
+    """The rows with a column `state`: what each is told, `in` or `out`."""
+    return rows.append_column("state", pa.repeat(told, rows.num_rows))
 
 
 def _number(key: str, gone: pa.Table, held: Held) -> int:
@@ -177,9 +182,13 @@ def _number(key: str, gone: pa.Table, held: Held) -> int:
 
 def _guard(order: Order, now: set[str], approved: set[str]) -> str | None:
     change = len(now ^ approved) / max(len(now | approved), 1)
-    if len(now) < order.min_size:
+    small, large = len(now) < order.min_size, approved and change > order.max_change
+    if not now and (small or large):
+        # Departures, which guards let pass, are all there is: nobody is held back, and no limit lets more through.
+        return "empty: nobody is wanted, and whoever was in is told to leave"
+    if small:
         return f"min_size: the segment has {len(now)} members, and fewer than {order.min_size} are not activated"
-    if approved and change > order.max_change:
+    if large:
         return (
             f"max_change: {change:.0%} of the customers concerned would join or leave, and more than "
             f"{order.max_change:.0%} is not activated"
@@ -233,10 +242,6 @@ def _in_order(rows: pa.Table) -> pa.Table:
     names = [*WANTED.names, *(name for name in rows.column_names if name not in WANTED.names)]
     ordered = rows.select(names).sort_by([(name, "ascending") for name in RECIPIENT]).combine_chunks()
     return ordered.cast(WANTED) if names == WANTED.names else ordered
-
-
-def _state(rows: pa.Table, state: str) -> pa.Table:
-    return rows.append_column("state", pa.repeat(state, rows.num_rows))
 
 
 def _recipients(rows: pa.Table) -> set[tuple[str, ...]]:

@@ -138,6 +138,7 @@ def test_whoever_a_killed_run_told_and_is_not_wanted_after_it_leaves(known, both
     members(known, {"anna": 0.9})
     told(known, service)
     assert profiles_world.members(held()) == {"anna": "0.9000"}
+    assert [job["Status"] for job in jobs(service)] == ["SUCCEEDED"] * 2, "else the older one might end last"
 
 
 def test_a_guard_lets_departures_pass_alone(known, both):

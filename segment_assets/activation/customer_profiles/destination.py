@@ -4,7 +4,9 @@ import re
 import time
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
 
 from segment_assets.activation.customer_profiles.port import CustomerProfilesService, UploadJob, UploadJobRequest
 from segment_assets.activation.customer_profiles.rules import judge
@@ -18,7 +20,8 @@ from segment_assets.activation.customer_profiles.segment import (
     upload_file,
 )
 from segment_assets.activation.plan import Order, Plan
-from segment_assets.activation.port import ActivationError, Destination, Receipt, State, Status
+from segment_assets.activation.port import ActivationError, Destination, Receipt, Sorted, State, Status
+from segment_assets.activation.sorting import by_verdict
 from segment_assets.lake import Lake
 from segment_assets.pauses import pauses
 from segment_assets.segmentation import CustomerProfilesDestination
@@ -74,6 +77,17 @@ class CustomerProfilesImport(Destination):
     def ready(self) -> None:
         """The domain is there."""
         self.service.ready(self.to.domain)
+
+    def running(self, order: Order) -> list[Receipt]:
+        """Upload jobs of the segment that were started and have not ended; one that is CREATED does nothing."""
+        below = f"{self.definition}/{order.destination}/"
+        jobs = [job for job in self.service.list_upload_jobs(self.to.domain) if job["DisplayName"].startswith(below)]
+        return [Receipt(job["JobId"], job["DisplayName"], 0) for job in jobs if job["Status"] == "IN_PROGRESS"]
+
+    def sort_out(self, rows: pa.Table) -> Sorted:
+        """By the documented rules of an upload."""
+        content = upload_file(rows, self.names, "0" * 12, date.min)
+        return by_verdict(rows, judge(content, self.fields, KEY), FILE)
 
     def submit(self, lake: Lake, plan: Plan) -> Receipt:
         """Make the job, put the file, start it: each only where an earlier run did not."""
