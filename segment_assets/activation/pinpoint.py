@@ -26,6 +26,7 @@ from segment_assets.activation.port import (
 )
 from segment_assets.activation.sorting import by_verdict, newest
 from segment_assets.activation.submit import with_addresses
+from segment_assets.destination_config import endpoint_names
 from segment_assets.lake import Lake
 from segment_assets.segmentation import ConfigError
 
@@ -134,7 +135,7 @@ def attribute_names(segment: str, prefix: str) -> dict[str, str]:
     Raises:
         ConfigError: a name is longer than Pinpoint allows.
     """
-    names = {"state": f"{prefix}{segment}", "band": f"{prefix}{segment}_band", "score": f"{prefix}{segment}_score"}
+    names = endpoint_names(segment, prefix)
     longest = max(names.values(), key=len)
     if len(longest) > NAME_LENGTH:
         raise ConfigError(

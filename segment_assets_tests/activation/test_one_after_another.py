@@ -115,3 +115,12 @@ def test_a_number_under_a_higher_one_that_was_begun_is_not_committed(known, slow
     assert ledger.held(known, "pinpoint", "win_back").sequence == 0
     told(known, slow)
     assert slow.members == {"ep-bo-email"}
+
+
+def test_a_table_of_who_was_told_that_was_another_pairs_is_not_taken_for_ones_own(known, slow):
+    """crm_eu of vip would find whom crm was told of eu_vip, and tell them to leave."""
+    members(known, {"anna": 0.9})
+    told(known, slow, destination="crm", segment="eu_win_back")
+    says = "active_members_crm_eu_win_back says whom crm was told of eu_win_back, and they would be told to leave at"
+    with pytest.raises(ActivationError, match=says):
+        told(known, slow, destination="crm_eu")

@@ -48,6 +48,12 @@ def test_where_asks_over_scores_and_features(world, where, expected):
     assert asked(world, where=where) == expected
 
 
+@pytest.mark.parametrize("where", ["purchase_count_28d", "probability", "age_band", "NOT COALESCE(score)"])
+def test_a_number_is_no_condition(world, where):
+    with pytest.raises(ConfigError, match=r"segments\.win_back\.where: .* is no condition: it is a number or a text"):
+        asked(world, where=where)
+
+
 @pytest.mark.parametrize(
     ("top", "expected"),
     [(2, ["anna", "bo"]), (100, sorted(SCORES)), (0.1, ["anna"]), (0.3, ["anna", "bo", "cleo"])],
