@@ -70,6 +70,8 @@ def stages(
     # What would have been refused was never handed over: nobody has to be told to leave because of it.
     held = replace(held, perhaps=destination.sort_out(state(held.perhaps, "out")).taken)
     planned = plan(order, found.taken, held)
+    if not planned.why_nothing and (absent := destination.absent(planned, held)):
+        planned = plan(order, found.taken, held, absent)
     yield "plan"
     if planned.why_nothing:
         return Outcome(planned, held, refused=found.refused)

@@ -1,5 +1,6 @@
 """What to tell a destination about a segment, worked out before anything is told. Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -130,7 +131,7 @@ class Plan:
         return f"{self.order.segment}/{self.sequence:06d}-{self.content_key[:12]}/"
 
 
-def plan(order: Order, wanted: pa.Table, held: Held) -> Plan:
+def plan(order: Order, wanted: pa.Table, held: Held, absent: Collection[str] = ()) -> Plan:
     """Compare what is wanted with what the destination holds.
 
     A customer who leaves is sent as `out`: absence from a file removes nobody. A guard keeps everyone else as they are:
@@ -140,12 +141,14 @@ def plan(order: Order, wanted: pa.Table, held: Held) -> Plan:
         order: what the user asks for.
         wanted: columns of `WANTED`, one row per recipient.
         held: what the destination holds.
+        absent: customers of whom nothing there says that they are in, whatever was told: to tell them to leave would
+            make anew whom the destination has deleted.
     """
     wanted = _in_order(wanted)
     guard = _guard(order, _customers(wanted), _customers(held.approved))
     afterwards = _in_order(_join(held.told, wanted, "left semi")) if guard else wanted
     key = _key_after_departures(order, afterwards, held) if guard else _content_key(order, wanted)
-    gone = _tombstones(held, afterwards)
+    gone = _tombstones(held, afterwards, absent)
     now, before = _customers(afterwards), _customers(held.told)
     return Plan(
         order,
@@ -227,9 +230,10 @@ def _key_after_departures(order: Order, kept: pa.Table, held: Held) -> str:
     return combined({"before": held.content_key or "nothing", "kept": content_hash(kept)})
 
 
-def _tombstones(held: Held, afterwards: pa.Table) -> pa.Table:
+def _tombstones(held: Held, afterwards: pa.Table, absent: Collection[str]) -> pa.Table:
     told = pa.concat_tables([held.told.select(RECIPIENT), held.perhaps.select(RECIPIENT)])
     leaving = _join(told.group_by([*RECIPIENT]).aggregate([]), afterwards, "left anti")
+    leaving = leaving.filter(pc.invert(pc.is_in(leaving["customer_id"], pa.array([*absent], pa.string()))))
     out = {name: pa.nulls(leaving.num_rows, WANTED.field(name).type) for name in WANTED.names}
     return pa.table(out | {name: leaving[name] for name in RECIPIENT}, schema=WANTED)
 

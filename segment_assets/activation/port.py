@@ -7,7 +7,7 @@ from typing import Literal, TypedDict
 
 import pyarrow as pa
 
-from segment_assets.activation.plan import WANTED, Order, Plan
+from segment_assets.activation.plan import WANTED, Held, Order, Plan
 from segment_assets.lake import Lake
 from segment_assets.pauses import FIRST
 
@@ -90,6 +90,15 @@ class Destination(ABC):
             ActivationError: not a row of it can be told, such as where a file would be too large.
         """
         return Sorted(rows.select(WANTED.names))
+
+    def absent(self, plan: Plan, held: Held) -> set[str]:
+        """Customers whom the plan tells to leave though it is certain that nothing there says they are in.
+
+        Args:
+            plan: what is to be sent.
+            held: what was told so far.
+        """
+        return set()
 
     @abstractmethod
     def submit(self, lake: Lake, plan: Plan) -> Receipt:
