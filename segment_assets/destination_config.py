@@ -130,6 +130,6 @@ def _attributes(to: CustomerProfilesDestination, segment: str) -> list[str]:
 
 
 def _refuse_prefix(prefix: str) -> None:
-    # Pinpoint's attribute names hold no # : ? \\ /, and none may break a line of a file.
+    # Names of attributes hold no # : ? \ / at Pinpoint, and none may break a line of a file.
     if not re.fullmatch(r"[a-zA-Z0-9_-]{0,20}", prefix):
         raise ValueError("attribute_prefix is letters, digits, _ and -, at most 20")
