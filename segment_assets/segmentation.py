@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
+from sqlglot import exp
 
 from segment_assets.audience_config import Audience as Audience
 from segment_assets.aws_config import Aws
@@ -23,6 +24,7 @@ from segment_assets.destination_config import Destination, refuse_clashes
 from segment_assets.destination_config import FileDestination as FileDestination
 from segment_assets.destination_config import PinpointDestination as PinpointDestination
 from segment_assets.landing_config import EventsLanding, Landing
+from segment_assets.sql import predicate
 
 CONFIG_VARIABLE = "SEGMENTATION_FILE"
 DEMO_FILE = Path(__file__).parent / "demo" / "segmentation.yaml"
@@ -116,6 +118,8 @@ class Segmentation(Model):
                     f'segments.{name}.target: no target is named "{segment.target}" '
                     f"{nearest(segment.target, self.targets)}"
                 )
+            if segment.where and self.collaboration is None:
+                _refuse_no_column(name, segment.where, self.targets[segment.target])
             for destination in segment.destinations:
                 if destination not in self.destinations:
                     raise ValueError(
@@ -135,6 +139,18 @@ class Segmentation(Model):
                         f"used for (audience.permitted_for: {', '.join(permitted)})"
                     )
         return self
+
+
+def _refuse_no_column(segment: str, where: str, target: Target) -> None:
+    """Features are named by two words or more; a name of one is a score's, or nobody's.
+
+    A clean room's results are features too, under whatever names its queries give.
+    """
+    scores = ("score", "value" if target.kind == "value" else "probability", "decile", "percentile")
+    for column in predicate(where, None).find_all(exp.Column):
+        if "_" not in column.name and column.name not in scores:
+            close = nearest(column.name, scores)
+            raise ValueError(f'segments.{segment}.where: "{where}": no column is named "{column.name}" {close}')
 
 
 def events_of(form: str) -> EventsLanding:

@@ -179,6 +179,33 @@ def test_two_segments_that_would_write_one_name_are_refused(
     assert sentence in str(mistake.value)
 
 
+@pytest.mark.parametrize(
+    ("where", "sentence"),
+    [
+        (
+            "probabilty > 0.1",
+            'segments.a.where: "probabilty > 0.1": no column is named "probabilty" (did you mean "probability"?)',
+        ),
+        (
+            "decyle <= 3 AND score > 0",
+            'where: "decyle <= 3 AND score > 0": no column is named "decyle" (did you mean "decile"?)',
+        ),
+        ("value > 3", 'no column is named "value" (one of: decile, percentile, probability, score)'),
+    ],
+)
+def test_a_misspelt_score_is_told_before_anything_is_trained(tmp_path: Path, where: str, sentence: str) -> None:
+    file, content = tmp_path / "segmentation.yaml", told({"app": APP}, {"a": "app"})
+    for asked, refused in ((where, True), ("no_such_feature_28d > 1 OR probability > 0.5", False)):
+        content["segments"]["a"]["where"] = asked
+        file.write_text(yaml.safe_dump(content))
+        if not refused:
+            assert load(file)
+            continue
+        with pytest.raises(ConfigError) as mistake:
+            load(file)
+        assert sentence in str(mistake.value)
+
+
 def test_names_that_only_look_alike_are_no_clash(tmp_path: Path) -> None:
     file = tmp_path / "segmentation.yaml"
     destinations = {"app": APP, "crm": CRM, "other": APP | {"application_id": "other"}}
