@@ -56,6 +56,19 @@ def _top(value: Any) -> Any:
     return value
 
 
+def _share(value: Any) -> Any:
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or (number is not None and not 0 < number <= 1):
+        raise ValueError("must be a share above 0 and at most 1, such as 0.3 for 30 %")
+    return value
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):  # yes and on, which would be one
+        raise ValueError("must be a number, such as 100, and is " + ("on" if value else "off"))
+    return value
+
+
 def _region(value: str) -> str:
     from phonenumbers import SUPPORTED_REGIONS  # 0.1 s, for the few who need it
 
@@ -88,6 +101,8 @@ Prefix = Annotated[str, AfterValidator(_prefix)]
 Condition = Annotated[str, AfterValidator(_condition)]
 Text = Annotated[str, AfterValidator(_said)]
 Top = Annotated[float, BeforeValidator(_top)]
+Share = Annotated[float, Field(gt=0, le=1), BeforeValidator(_share)]
+Number = Annotated[int, BeforeValidator(_number)]
 Region = Annotated[str, AfterValidator(_region)]
 TimeFormat = Annotated[str, AfterValidator(_time_format)]
 Url = Annotated[str, AfterValidator(_url)]

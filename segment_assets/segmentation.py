@@ -5,12 +5,12 @@ what is wrong and the nearest valid choice.
 """
 
 import os
-import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
+from sqlglot import exp
 
 from segment_assets.audience_config import Audience as Audience
 from segment_assets.aws_config import Aws
@@ -18,9 +18,14 @@ from segment_assets.collaboration_config import Collaboration
 from segment_assets.config_file import ConfigError as ConfigError
 from segment_assets.config_file import nearest as nearest
 from segment_assets.config_file import read, sentence
-from segment_assets.config_types import Condition, Days, Model, Name, Text, Top, Url
+from segment_assets.config_types import Condition, Days, Model, Name, Number, Share, Text, Top, Url
+from segment_assets.destination_config import CustomerProfilesDestination as CustomerProfilesDestination
+from segment_assets.destination_config import Destination, refuse_clashes
+from segment_assets.destination_config import FileDestination as FileDestination
+from segment_assets.destination_config import PinpointDestination as PinpointDestination
 from segment_assets.identity_config import Identity
 from segment_assets.landing_config import EventsLanding, Landing
+from segment_assets.sql import predicate
 
 CONFIG_VARIABLE = "SEGMENTATION_FILE"
 DEMO_FILE = Path(__file__).parent / "demo" / "segmentation.yaml"
@@ -60,8 +65,8 @@ class Segment(Model):
     where: Condition | None = Field(None, description="SQL predicate over scores and features")
     top: Top | None = Field(None, gt=0, description="the highest scores: a share below 1, or a number of customers")
     holdout: float = Field(0.1, ge=0, le=0.5, description="share of households kept out to measure the effect")
-    min_size: int = Field(1, ge=0, description="fewer members than this are not activated")
-    max_change: float = Field(1.0, gt=0, description="larger membership change than this share is not activated")
+    min_size: Number = Field(1, ge=0, description="fewer members than this are not activated")
+    max_change: Share = Field(1.0, description="larger membership change than this share is not activated; 1.0: any is")
     valid_for: Days = Field(timedelta(days=30), description="how long a hand-off may be used")
     destinations: list[str] = Field(min_length=1, description="where it is sent")
 
@@ -70,56 +75,6 @@ class Segment(Model):
         if self.where is None and self.top is None:
             raise ValueError("give where (a predicate), top (a number or share), or both")
         return self
-
-
-class PinpointDestination(Model):
-    """Pinpoint's import file and job. The embedded service is a folder that validates the file as documented."""
-
-    kind: Literal["pinpoint_import"] = Field(description="the kind of destination")
-    application_id: Text = Field(description="the Pinpoint application")
-    attribute_prefix: str = Field("pred_", description="put before the names of the attributes and metrics written")
-
-
-class CustomerProfilesDestination(Model):
-    """Attributes of profiles in Amazon Connect Customer Profiles, and a segment definition that asks for them.
-
-    The embedded service is a folder that does with an upload what the documentation says.
-    """
-
-    kind: Literal["customer_profiles_import"] = Field(description="the kind of destination")
-    domain: str = Field(description="the Customer Profiles domain")
-    attribute_prefix: str = Field("pred_", description="put before the names of attributes and segment definitions")
-    matching_key: str = Field(
-        "AccountNumber", description="profile field that holds the customer's id: AccountNumber or Attributes.NAME"
-    )
-    create_profiles: bool = Field(
-        False, description="the domain may get new customers by this; off: an upload that makes a profile fails"
-    )
-    expires_after: Days = Field(
-        timedelta(days=90), description="how long the service keeps what it was told; told again after half of it"
-    )
-
-    @model_validator(mode="after")
-    def _allowed(self) -> "CustomerProfilesDestination":
-        if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", self.domain):
-            raise ValueError("domain is letters, digits, _ and -, at most 64")
-        if not re.fullmatch(r"[a-zA-Z0-9_-]{0,20}", self.attribute_prefix):
-            raise ValueError("attribute_prefix is letters, digits, _ and -, at most 20")
-        if not re.fullmatch(r"AccountNumber|Attributes\.[a-zA-Z0-9_-]{1,64}", self.matching_key):
-            raise ValueError("matching_key is AccountNumber or Attributes.NAME")
-        if not timedelta(days=2) <= self.expires_after <= timedelta(days=1098):
-            raise ValueError("expires_after is 2 to 1098 days")
-        return self
-
-
-class FileDestination(Model):
-    """Files with a manifest, written last, for any tool that reads files."""
-
-    kind: Literal["file_handoff"] = Field(description="the kind of destination")
-    format: Literal["csv", "parquet"] = Field("csv", description="of the files")
-
-
-Destination = PinpointDestination | CustomerProfilesDestination | FileDestination
 
 
 class Policy(Model):
@@ -165,6 +120,8 @@ class Segmentation(Model):
                     f'segments.{name}.target: no target is named "{segment.target}" '
                     f"{nearest(segment.target, self.targets)}"
                 )
+            if segment.where and self.collaboration is None:
+                _refuse_no_column(name, segment.where, self.targets[segment.target])
             for destination in segment.destinations:
                 if destination not in self.destinations:
                     raise ValueError(
@@ -172,6 +129,8 @@ class Segmentation(Model):
                         f"{nearest(destination, self.destinations)}"
                     )
         self.identity.placeholders.check_phones(self.landing.customers.phone_region)
+        told = [(to, name) for name, segment in self.segments.items() for to in dict.fromkeys(segment.destinations)]
+        refuse_clashes(self.destinations, told)
         if (self.audience is None) != (self.collaboration is None):
             raise ValueError("audience and collaboration belong together: give both, or leave both out")
         if self.audience and self.collaboration and (permitted := self.audience.permitted_for):
@@ -183,6 +142,18 @@ class Segmentation(Model):
                         f"used for (audience.permitted_for: {', '.join(permitted)})"
                     )
         return self
+
+
+def _refuse_no_column(segment: str, where: str, target: Target) -> None:
+    """Features are named by two words or more; a name of one is a score's, or nobody's.
+
+    A clean room's results are features too, under whatever names its queries give.
+    """
+    scores = ("score", "value" if target.kind == "value" else "probability", "decile", "percentile")
+    for column in predicate(where, None).find_all(exp.Column):
+        if "_" not in column.name and column.name not in scores:
+            close = nearest(column.name, scores)
+            raise ValueError(f'segments.{segment}.where: "{where}": no column is named "{column.name}" {close}')
 
 
 def events_of(form: str) -> EventsLanding:

@@ -69,6 +69,26 @@ MISTAKES = [
     ("segments.win_back.top", "1.0", "segments.win_back.top: 1.0 is neither a share below 1 nor a whole number"),
     ("segments.win_back.top", True, "segments.win_back.top: must be a share below 1, such as 0.3, or a number of"),
     ("segments.win_back.top", 0, "segments.win_back.top: must be above 0"),
+    ("segments.win_back.where", "probability + 1", '"probability + 1" is no condition: it is a number or a text'),
+    (
+        "segments.win_back.where",
+        "decile <= 3 AND (1)",
+        "is no condition: it is a number or a text, and must be true or",
+    ),
+    ("targets.churn_28d.eligible", "1", 'targets.churn_28d.eligible: "1" is no condition: it is a number or a text'),
+    ("segments.win_back.max_change", 30, "max_change: must be a share above 0 and at most 1, such as 0.3 for 30 %"),
+    ("segments.win_back.max_change", True, "max_change: must be a share above 0 and at most 1, such as 0.3 for 30 %"),
+    ("segments.win_back.max_change", 0, "max_change: must be a share above 0 and at most 1, such as 0.3 for 30 %"),
+    ("segments.win_back.max_change", "30%", 'max_change: must be a number, such as 0.3, and is "30%"'),
+    ("segments.win_back.max_change", "30", "max_change: must be at most 1"),
+    ("segments.win_back.min_size", True, "segments.win_back.min_size: must be a number, such as 100, and is on"),
+    ("segments.win_back.min_size", -1, "segments.win_back.min_size: must be at least 0"),
+    (
+        "destinations.pinpoint.application_id",
+        "../x",
+        "pinpoint: application_id is letters, digits, _ and -, at most 64",
+    ),
+    ("destinations.pinpoint.attribute_prefix", "p:", "pinpoint: attribute_prefix is letters, digits, _ and -, at most"),
     ("segments.win_back.purpose", " ", "segments.win_back.purpose: must not be empty"),
     ("destinations.pinpoint.application_id", "", "destinations.pinpoint.application_id: must not be empty"),
     ("targets.churn_28d.event", "", "targets.churn_28d.event: must not be empty"),
@@ -122,6 +142,87 @@ def test_a_mistake_is_said_in_one_sentence(tmp_path: Path, path: str, value: Any
         load(changed(tmp_path, path, value))
     assert sentence in str(mistake.value)
     assert all(line.startswith("segmentation.yaml: ") for line in str(mistake.value).splitlines())
+
+
+CRM = {"kind": "customer_profiles_import", "domain": "one"}
+APP = {"kind": "pinpoint_import", "application_id": "app"}
+CLASHES = [
+    (
+        {"crm": CRM, "crm_eu": CRM | {"domain": "two"}},
+        {"eu_vip": "crm", "vip": "crm_eu"},
+        "segments.vip.destinations: vip at crm_eu and eu_vip at crm would share the table active_members_crm_eu_vip: "
+        "rename the segment or the destination that was told nothing yet",
+    ),
+    (
+        {"app": APP},
+        {"a": "app", "a_band": "app"},
+        "segments.a_band.destinations: a_band at app and a at app would both write Attributes.pred_a_band in "
+        "application app: rename one",
+    ),
+    (
+        {"one": CRM, "two": CRM | {"attribute_prefix": "pred_x_"}},
+        {"x_y": "one", "y": "two"},
+        "y at two and x_y at one would both write Attributes.pred_x_y_state in domain one",
+    ),
+    ({"one": APP, "two": APP}, {"a": ["one", "two"]}, "a at two and a at one would both write Attributes.pred_a in"),
+    (
+        {"crm": CRM | {"matching_key": "Attributes.pred_a_state"}},
+        {"a": "crm"},
+        "destinations.crm.matching_key: Attributes.pred_a_state is what a writes: name the field that holds",
+    ),
+]
+
+
+def told(destinations: dict[str, Any], segments: dict[str, Any]) -> dict[str, Any]:
+    about = {"target": "churn", "purpose": "why", "channels": ["email"], "top": 0.1}
+    asked = {name: about | {"destinations": [to] if isinstance(to, str) else to} for name, to in segments.items()}
+    churn = {"kind": "absence", "event": "purchase", "horizon": "28d"}
+    return {"name": "shop", "targets": {"churn": churn}, "segments": asked, "destinations": destinations}
+
+
+@pytest.mark.parametrize(("destinations", "segments", "sentence"), CLASHES)
+def test_two_segments_that_would_write_one_name_are_refused(
+    tmp_path: Path, destinations: dict[str, Any], segments: dict[str, Any], sentence: str
+) -> None:
+    file = tmp_path / "segmentation.yaml"
+    file.write_text(yaml.safe_dump(told(destinations, segments)))
+    with pytest.raises(ConfigError) as mistake:
+        load(file)
+    assert sentence in str(mistake.value)
+
+
+@pytest.mark.parametrize(
+    ("where", "sentence"),
+    [
+        (
+            "probabilty > 0.1",
+            'segments.a.where: "probabilty > 0.1": no column is named "probabilty" (did you mean "probability"?)',
+        ),
+        (
+            "decyle <= 3 AND score > 0",
+            'where: "decyle <= 3 AND score > 0": no column is named "decyle" (did you mean "decile"?)',
+        ),
+        ("value > 3", 'no column is named "value" (one of: decile, percentile, probability, score)'),
+    ],
+)
+def test_a_misspelt_score_is_told_before_anything_is_trained(tmp_path: Path, where: str, sentence: str) -> None:
+    file, content = tmp_path / "segmentation.yaml", told({"app": APP}, {"a": "app"})
+    for asked, refused in ((where, True), ("no_such_feature_28d > 1 OR probability > 0.5", False)):
+        content["segments"]["a"]["where"] = asked
+        file.write_text(yaml.safe_dump(content))
+        if not refused:
+            assert load(file)
+            continue
+        with pytest.raises(ConfigError) as mistake:
+            load(file)
+        assert sentence in str(mistake.value)
+
+
+def test_names_that_only_look_alike_are_no_clash(tmp_path: Path) -> None:
+    file = tmp_path / "segmentation.yaml"
+    destinations = {"app": APP, "crm": CRM, "other": APP | {"application_id": "other"}}
+    file.write_text(yaml.safe_dump(told(destinations, {"a": ["app", "crm", "other"], "a_score": ["app", "app"]})))
+    assert load(file).segments["a"].destinations == ["app", "crm", "other"]
 
 
 @pytest.mark.parametrize("folder", ["my-shop", "2026", "on", "the shop: it's ours", "Geschäft"])

@@ -1,14 +1,14 @@
 """Plan, begin, submit, poll, verify, commit: the order that a kill between any two can't harm."""
 
 import time
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_assets.activation import ledger
-from segment_assets.activation.plan import Held, Order, Plan, plan
+from segment_assets.activation.plan import Held, Order, Plan, plan, state
 from segment_assets.activation.port import ActivationError, Destination, Receipt, Status
 from segment_assets.lake import Lake
 from segment_assets.pauses import pauses
@@ -25,12 +25,14 @@ class Outcome:
         held: what the destination held before.
         receipt: what was handed over; None where nothing was sent.
         status: how it ended; None where nothing was sent.
+        refused: `Sorted.refused`: who was left out, and why.
     """
 
     plan: Plan
     held: Held
     receipt: Receipt | None = None
     status: Status | None = None
+    refused: Mapping[str, list[str]] = field(default_factory=dict)
 
     @property
     def holds(self) -> str:
@@ -59,24 +61,31 @@ def stages(
     lake: Lake, destination: Destination, order: Order, wanted: pa.Table, run_id: str, deadline: float = DEADLINE
 ) -> Generator[str, None, Outcome]:
     """`activate`, step by step: yields the name of each step once it is done. Tests stop between any two."""
+    began = time.monotonic()
     destination.ready()
+    wait_for_earlier(destination, order, deadline)
     held = ledger.held(lake, order.destination, order.segment)
     _refuse_another_place(order, held)
-    planned = plan(order, wanted, held)
+    found = destination.sort_out(state(wanted, "in"))
+    # What would have been refused was never handed over: nobody has to be told to leave because of it.
+    held = replace(held, perhaps=destination.sort_out(state(held.perhaps, "out")).taken)
+    planned = plan(order, found.taken, held)
+    if not planned.why_nothing and (absent := destination.absent(planned, held)):
+        planned = plan(order, found.taken, held, absent)
     yield "plan"
     if planned.why_nothing:
-        return Outcome(planned, held)
+        return Outcome(planned, held, refused=found.refused)
     ledger.begin(lake, planned, run_id)
     yield "begin"
     receipt = destination.submit(lake, planned)
     yield "submit"
-    status = poll(destination, receipt, deadline)
+    status = poll(destination, receipt, max(deadline - (time.monotonic() - began), 0.0))
     yield "poll"
     destination.verify(planned, receipt, status)
     yield "verify"
     ledger.commit(lake, planned, receipt, status, run_id)
     yield "commit"
-    return Outcome(planned, held, receipt, status)
+    return Outcome(planned, held, receipt, status, found.refused)
 
 
 def _refuse_another_place(order: Order, held: Held) -> None:
@@ -89,6 +98,28 @@ def _refuse_another_place(order: Order, held: Held) -> None:
             f'back and let them leave first (segments.{order.segment}.where: "FALSE"), or, to leave them as they are, '
             "give the destination another name"
         )
+
+
+def wait_for_earlier(
+    destination: Destination, order: Order, deadline: float, pause: Callable[[float], None] = time.sleep
+) -> None:
+    """Wait until every earlier job of the segment has ended: the service orders none, and the last to end holds.
+
+    A killed run's job goes on, and so does one that a deadline left behind.
+
+    Raises:
+        ActivationError: one had not ended before the deadline (seconds).
+    """
+    began, waits = time.monotonic(), pauses(destination.poll_seconds)
+    for earlier in destination.running(order):
+        while destination.poll(earlier).state in ("PENDING", "RUNNING"):
+            if time.monotonic() - began > deadline:
+                raise ActivationError(
+                    f"{order.destination}: job {earlier.job_id} of an earlier activation of {order.segment} has not "
+                    f"ended after {deadline:.0f} seconds; what is told while it runs it might undo, so nothing was "
+                    "begun: run the asset again once it has ended"
+                )
+            pause(next(waits))
 
 
 def poll(

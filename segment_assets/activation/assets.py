@@ -1,5 +1,6 @@
 """Segments at their destinations: one asset per segment and destination."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -14,6 +15,7 @@ from segment_assets.activation.pinpoint import WORDING, PinpointImport, attribut
 from segment_assets.activation.plan import Order
 from segment_assets.activation.port import ActivationError, PinpointService
 from segment_assets.activation.recipients import wanted
+from segment_assets.activation.sorting import sentence
 from segment_assets.activation.tables import ACTIVATION_LEDGER, asset_path
 from segment_assets.automation import OWNERS, code_version, events_version, fresh_within, on_changed_data_of_one_mapping
 from segment_assets.first_party.tables import (
@@ -26,6 +28,8 @@ from segment_assets.lake import Lake, ObjectStore
 from segment_assets.reporting import Result, as_of_text, spec_metadata
 from segment_assets.segmentation import CustomerProfilesDestination, FileDestination, PinpointDestination, Segmentation
 from segment_assets.segments.tables import LISTS, heeded, predictive_segments, suppressed_channels
+
+TAKEN = "everybody_is_taken"
 
 
 def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -63,6 +67,8 @@ def _pinpoint_import(config: Segmentation, segment: str, destination: str) -> dg
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data_of_one_mapping,
         metadata=spec_metadata(ACTIVATION_LEDGER) | {"purpose": asked.purpose},
+        pool=_pool(config, segment, destination),
+        check_specs=[_taken_spec(config, segment, destination)],
     )
     def pinpoint_import(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], pinpoint: dg.ResourceParam[PinpointService]
@@ -71,7 +77,8 @@ def _pinpoint_import(config: Segmentation, segment: str, destination: str) -> dg
         order = _order(lake, config, segment, destination, f"{WORDING} {to.application_id} {attribute}", place)
         job = PinpointImport(pinpoint, to.application_id, attribute)
         outcome = activate(lake, job, order, wanted(lake, segment, "endpoints"), context.run.run_id)
-        return _report(lake, outcome, target_with=dg.MetadataValue.json(segment_definition(segment, attribute)))
+        target = dg.MetadataValue.json(segment_definition(segment, attribute))
+        return _report(lake, outcome, [_taken(outcome)], target_with=target)
 
     return pinpoint_import
 
@@ -92,6 +99,8 @@ def _customer_profiles_import(config: Segmentation, segment: str, destination: s
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data_of_one_mapping,
         metadata=spec_metadata(ACTIVATION_LEDGER) | {"purpose": asked.purpose},
+        pool=_pool(config, segment, destination),
+        check_specs=[_taken_spec(config, segment, destination)],
     )
     def customer_profiles_import(
         context: dg.AssetExecutionContext,
@@ -102,7 +111,7 @@ def _customer_profiles_import(config: Segmentation, segment: str, destination: s
         place = f"attribute {names['state']} of domain {to.domain}"
         order = job.renewed(_order(lake, config, segment, destination, job.wording, place))
         outcome = activate(lake, job, order, wanted(lake, segment, "members"), context.run.run_id)
-        return _report(lake, outcome, target_with=dg.MetadataValue.json(job.target))
+        return _report(lake, outcome, [_taken(outcome)], target_with=dg.MetadataValue.json(job.target))
 
     return customer_profiles_import
 
@@ -122,6 +131,7 @@ def _file_handoff(config: Segmentation, segment: str, destination: str) -> dg.As
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data_of_one_mapping,
         metadata=spec_metadata(ACTIVATION_LEDGER) | {"purpose": asked.purpose},
+        pool=_pool(config, segment, destination),
     )
     def file_handoff(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], exports: dg.ResourceParam[ObjectStore]
@@ -179,7 +189,28 @@ def _hold_for_lists(lake: Lake, config: Segmentation, segment: str) -> None:
         )
 
 
-def _report(lake: Lake, outcome: Outcome, **extra: Any) -> Result:
+def _pool(config: Segmentation, segment: str, destination: str) -> str:
+    """Runs of one segment at one destination wait for one another: what is told last must be what was decided last."""
+    return asset_key(config, segment, destination).to_user_string()
+
+
+def _taken_spec(config: Segmentation, segment: str, destination: str) -> dg.AssetCheckSpec:
+    key = asset_key(config, segment, destination)
+    return dg.AssetCheckSpec(TAKEN, asset=key, description="Nobody was left out whom the destination would refuse")
+
+
+def _taken(outcome: Outcome) -> dg.AssetCheckResult:
+    order = outcome.plan.order
+    return dg.AssetCheckResult(
+        check_name=TAKEN,
+        passed=not outcome.refused,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=sentence(order.destination, order.segment, outcome.refused) or None,
+        metadata={reason: len(customers) for reason, customers in sorted(outcome.refused.items())},
+    )
+
+
+def _report(lake: Lake, outcome: Outcome, checks: Sequence[dg.AssetCheckResult] = (), **extra: Any) -> Result:
     """What was sent, or why nothing was; the data version is what the destination holds now."""
     planned, receipt, status = outcome.plan, outcome.receipt, outcome.status
     sent: dict[str, Any] = {"state": "NOTHING_SENT", "rows_sent": 0, "why_nothing_was_sent": planned.why_nothing}
@@ -193,8 +224,10 @@ def _report(lake: Lake, outcome: Outcome, **extra: Any) -> Result:
             "activation": planned.sequence,
         } | ({"why_only_departures_were_sent": planned.guard} if planned.guard else {})
     counts = {name: getattr(planned, name) for name in ("members", "joined", "left", "stayed")}
+    counts["rows_left_out"] = sum(map(len, outcome.refused.values()))
     as_of = as_of_text(lake.state(predictive_segments(planned.order.segment)).as_of)
     return dg.MaterializeResult(
         metadata=sent | counts | {"purpose": planned.order.purpose, "as_of": as_of} | extra,
         data_version=dg.DataVersion(outcome.holds),
+        check_results=[*checks],
     )

@@ -101,7 +101,11 @@ def manifest(plan: Plan, name: str, content: bytes, channels: list[str], expires
         expires: first day on which the file may not be used any more.
     """
     states = plan.rows["state"].to_pylist()
-    consent = ", ".join(f"consent.marketing.{channel}=granted" for channel in sorted(channels))
+    consent = f"consent.marketing.{channels[0]}=granted"
+    if len(channels) > 1:  # few customers have granted them all
+        consent = (
+            f"consent.marketing.CHANNEL=granted, for each CHANNEL ({', '.join(sorted(channels))}) in the row's channels"
+        )
     return {
         "manifest_version": 1,
         "destination": plan.order.destination,

@@ -26,6 +26,7 @@ _ASKED = ["destination", "segment", "sequence", "content_key", "guard", "place"]
 def held(lake: Lake, destination: str, segment: str) -> Held:
     """What the destination holds of the segment."""
     ledger = lake.read(ACTIVATION_LEDGER, _ASKED).to_pylist()
+    _refuse_anothers(ledger, destination, segment)
     mine = [r for r in ledger if (r["destination"], r["segment"]) == (destination, segment)]
     recorded = lake.read(active_members(destination, segment))
     leaves = pc.fill_null(pc.equal(recorded["state"], "out"), False)
@@ -42,6 +43,18 @@ def held(lake: Lake, destination: str, segment: str) -> Held:
     perhaps = members.filter(pc.greater(members["sequence"], sequence)).select(WANTED.names)
     place = mine[-1]["place"] if mine else None
     return Held(sequence, content_key, told, perhaps, whole, approved, _begun(recorded, sequence), place)
+
+
+def _refuse_anothers(ledger: list[dict[str, Any]], destination: str, segment: str) -> None:
+    """Pairs whose tables have one name can't stand in one file; one of them may have stood in it before."""
+    table = active_members(destination, segment).name
+    for pair in {(row["destination"], row["segment"]) for row in ledger} - {(destination, segment)}:
+        if active_members(*pair).name == table:
+            raise ActivationError(
+                f"segmentation.yaml: segments.{segment}: {table} says whom {pair[0]} was told of {pair[1]}, and they "
+                f"would be told to leave at {destination}: nothing was sent; give {segment} or {destination} another "
+                "name"
+            )
 
 
 def _begun(recorded: pa.Table, committed: int) -> Begun | None:
@@ -120,11 +133,13 @@ def commit(lake: Lake, plan: Plan, receipt: Receipt, status: Status, run_id: str
         pair = pc.and_(
             pc.equal(before["destination"], plan.order.destination), pc.equal(before["segment"], plan.order.segment)
         )
+        # A run that began meanwhile may have sent, and its job ended first: what holds there is not known from here.
+        begun = pc.max(lake.read(active_members(plan.order.destination, plan.order.segment), ["sequence"])["sequence"])
         since = before.filter(pc.and_(pair, pc.greater_equal(before["sequence"], plan.sequence)))
-        if pc.any(_others(since, plan)).as_py():
-            _begin_anew(lake, plan, run_id, pc.max(since["sequence"]).as_py())
+        if pc.any(_others(since, plan)).as_py() or (begun.as_py() or 0) > plan.sequence:
+            _begin_anew(lake, plan, run_id, pc.max(since["sequence"]).as_py() or 0)
             raise ActivationError(
-                f"{plan.order.destination}: another run activated something else of {plan.order.segment} meanwhile: "
+                f"{plan.order.destination}: another run told something else of {plan.order.segment} meanwhile: "
                 "run the asset again, which tells the destination everything anew"
             )
         others = before.filter(pc.invert(pc.and_(pair, pc.equal(before["sequence"], plan.sequence))))

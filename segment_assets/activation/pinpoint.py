@@ -11,8 +11,8 @@ import re
 
 import pyarrow as pa
 
-from segment_assets.activation.pinpoint_rules import NAME_LENGTH, judge
-from segment_assets.activation.plan import Plan
+from segment_assets.activation.pinpoint_rules import ENDPOINTS_PER_USER, NAME_LENGTH, judge
+from segment_assets.activation.plan import Order, Plan
 from segment_assets.activation.port import (
     ActivationError,
     Destination,
@@ -20,10 +20,13 @@ from segment_assets.activation.port import (
     ImportJobResponse,
     PinpointService,
     Receipt,
+    Sorted,
     State,
     Status,
 )
+from segment_assets.activation.sorting import by_verdict, newest
 from segment_assets.activation.submit import with_addresses
+from segment_assets.destination_config import endpoint_names
 from segment_assets.lake import Lake
 from segment_assets.segmentation import ConfigError
 
@@ -60,6 +63,19 @@ class PinpointImport(Destination):
     def ready(self) -> None:
         """The application takes imports."""
         self.service.ready(self.application_id)
+
+    def running(self, order: Order) -> list[Receipt]:
+        """Import jobs of folders of the segment that are neither COMPLETED nor FAILED."""
+        below = self.service.url(f"{order.segment}/")
+        jobs = [job for job in self.service.list_import_jobs(self.application_id) if _unended(job, below)]
+        return [Receipt(job["Id"], job["Definition"]["S3Url"], 0) for job in jobs]
+
+    def sort_out(self, rows: pa.Table) -> Sorted:
+        """By the documented rules, before addresses are looked up: one that has a hash is an address."""
+        few, surplus = newest(rows, ENDPOINTS_PER_USER)
+        unaddressed = few.append_column("address", pa.nulls(few.num_rows, pa.string()))
+        found = by_verdict(few, judge(import_file(unaddressed, self.attribute)), FILE)
+        return Sorted(found.taken, {**found.refused, **surplus})
 
     def submit(self, lake: Lake, plan: Plan) -> Receipt:
         """Write the file and start the job, unless a job for this very folder is there already."""
@@ -104,6 +120,10 @@ class PinpointImport(Destination):
         return None
 
 
+def _unended(job: ImportJobResponse, below: str) -> bool:
+    return job["Definition"]["S3Url"].startswith(below) and _STATES[job["JobStatus"]] in ("PENDING", "RUNNING")
+
+
 def _places(failures: list[str]) -> list[str]:
     """The lines that were refused: Pinpoint's words may quote an address, and errors are kept and shown to many."""
     return [f"line {found[1]}" for text in failures if (found := re.search(r"\bline\W{0,2}(\d+)", text, re.IGNORECASE))]
@@ -115,7 +135,7 @@ def attribute_names(segment: str, prefix: str) -> dict[str, str]:
     Raises:
         ConfigError: a name is longer than Pinpoint allows.
     """
-    names = {"state": f"{prefix}{segment}", "band": f"{prefix}{segment}_band", "score": f"{prefix}{segment}_score"}
+    names = endpoint_names(segment, prefix)
     longest = max(names.values(), key=len)
     if len(longest) > NAME_LENGTH:
         raise ConfigError(

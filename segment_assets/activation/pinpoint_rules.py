@@ -32,10 +32,14 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong, and where: line 1 is the header; line 0 the file as a whole."""
+    """What is wrong, and where: line 1 is the header; line 0 the file as a whole.
+
+    `row` counts from 1 below the header, whatever lines a value takes; 0 where it is no row's.
+    """
 
     line: int
     message: str
+    row: int = 0
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.message}" if self.line else self.message
@@ -71,7 +75,7 @@ def judge(content: bytes) -> Verdict:
         for row in lines:
             rows += 1
             if found := next(_row(header, row, users), None):
-                refused.append(Problem(lines.line_num, found))
+                refused.append(Problem(lines.line_num, found, rows))
     except csv.Error:
         return Verdict(0, Problem(lines.line_num, "not CSV: quotes do not match"), [])
     return Verdict(rows, None, refused)
@@ -143,6 +147,7 @@ def _endpoint(header: list[str], values: dict[str, str], users: Counter[str]) ->
         yield "OptOut is neither ALL nor NONE"
     if (country := values.get("Location.Country", "")) and not re.fullmatch("[A-Z]{2}", country):
         yield "Location.Country is no ISO 3166 alpha-2 code"
-    users[user] += bool(user)
+    # A row by Id alone updates an endpoint that the user has: no more of them come of it.
+    users[user] += bool(user and address)
     if users[user] > ENDPOINTS_PER_USER:
         yield f"the user has more than {ENDPOINTS_PER_USER} endpoints"

@@ -1,5 +1,6 @@
 """What to tell a destination about a segment, worked out before anything is told. Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -130,7 +131,7 @@ class Plan:
         return f"{self.order.segment}/{self.sequence:06d}-{self.content_key[:12]}/"
 
 
-def plan(order: Order, wanted: pa.Table, held: Held) -> Plan:
+def plan(order: Order, wanted: pa.Table, held: Held, absent: Collection[str] = ()) -> Plan:
     """Compare what is wanted with what the destination holds.
 
     A customer who leaves is sent as `out`: absence from a file removes nobody. A guard keeps everyone else as they are:
@@ -140,18 +141,20 @@ def plan(order: Order, wanted: pa.Table, held: Held) -> Plan:
         order: what the user asks for.
         wanted: columns of `WANTED`, one row per recipient.
         held: what the destination holds.
+        absent: customers of whom nothing there says that they are in, whatever was told: to tell them to leave would
+            make anew whom the destination has deleted.
     """
     wanted = _in_order(wanted)
     guard = _guard(order, _customers(wanted), _customers(held.approved))
     afterwards = _in_order(_join(held.told, wanted, "left semi")) if guard else wanted
     key = _key_after_departures(order, afterwards, held) if guard else _content_key(order, wanted)
-    gone = _tombstones(held, afterwards)
+    gone = _tombstones(held, afterwards, absent)
     now, before = _customers(afterwards), _customers(held.told)
     return Plan(
         order,
         _number(key, gone, held),
         key,
-        _in_order(pa.concat_tables([_state(wanted.slice(0, 0) if guard else wanted, "in"), _state(gone, "out")])),
+        _in_order(pa.concat_tables([state(wanted.slice(0, 0) if guard else wanted, "in"), state(gone, "out")])),
         afterwards,
         held.sequence,
         held.whole,
@@ -162,6 +165,11 @@ def plan(order: Order, wanted: pa.Table, held: Held) -> Plan:
         guard=guard,
         why_nothing=_why_nothing(order, wanted, held) or (guard if not gone.num_rows else None),
     )
+
+
+def state(rows: pa.Table, told: str) -> pa.Table:
+    """The rows with a column `state`: what each is told, `in` or `out`."""
+    return rows.append_column("state", pa.repeat(told, rows.num_rows))
 
 
 def _number(key: str, gone: pa.Table, held: Held) -> int:
@@ -177,9 +185,13 @@ def _number(key: str, gone: pa.Table, held: Held) -> int:
 
 def _guard(order: Order, now: set[str], approved: set[str]) -> str | None:
     change = len(now ^ approved) / max(len(now | approved), 1)
-    if len(now) < order.min_size:
+    small, large = len(now) < order.min_size, approved and change > order.max_change
+    if not now and (small or large):
+        # Departures, which guards let pass, are all there is: nobody is held back, and no limit lets more through.
+        return "empty: nobody is wanted, and whoever was in is told to leave"
+    if small:
         return f"min_size: the segment has {len(now)} members, and fewer than {order.min_size} are not activated"
-    if approved and change > order.max_change:
+    if large:
         return (
             f"max_change: {change:.0%} of the customers concerned would join or leave, and more than "
             f"{order.max_change:.0%} is not activated"
@@ -218,9 +230,10 @@ def _key_after_departures(order: Order, kept: pa.Table, held: Held) -> str:
     return combined({"before": held.content_key or "nothing", "kept": content_hash(kept)})
 
 
-def _tombstones(held: Held, afterwards: pa.Table) -> pa.Table:
+def _tombstones(held: Held, afterwards: pa.Table, absent: Collection[str]) -> pa.Table:
     told = pa.concat_tables([held.told.select(RECIPIENT), held.perhaps.select(RECIPIENT)])
     leaving = _join(told.group_by([*RECIPIENT]).aggregate([]), afterwards, "left anti")
+    leaving = leaving.filter(pc.invert(pc.is_in(leaving["customer_id"], pa.array([*absent], pa.string()))))
     out = {name: pa.nulls(leaving.num_rows, WANTED.field(name).type) for name in WANTED.names}
     return pa.table(out | {name: leaving[name] for name in RECIPIENT}, schema=WANTED)
 
@@ -233,10 +246,6 @@ def _in_order(rows: pa.Table) -> pa.Table:
     names = [*WANTED.names, *(name for name in rows.column_names if name not in WANTED.names)]
     ordered = rows.select(names).sort_by([(name, "ascending") for name in RECIPIENT]).combine_chunks()
     return ordered.cast(WANTED) if names == WANTED.names else ordered
-
-
-def _state(rows: pa.Table, state: str) -> pa.Table:
-    return rows.append_column("state", pa.repeat(state, rows.num_rows))
 
 
 def _recipients(rows: pa.Table) -> set[tuple[str, ...]]:

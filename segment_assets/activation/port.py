@@ -1,10 +1,13 @@
 """What a destination must be able to do, and what Pinpoint must offer for its import to be one."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
-from segment_assets.activation.plan import Plan
+import pyarrow as pa
+
+from segment_assets.activation.plan import WANTED, Held, Order, Plan
 from segment_assets.lake import Lake
 from segment_assets.pauses import FIRST
 
@@ -47,6 +50,19 @@ class Status:
     errors: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Sorted:
+    """What a destination takes, and what it would refuse.
+
+    Attributes:
+        taken: `WANTED`, one row per recipient.
+        refused: what is wrong, without a value in it -> the customers it is wrong of, once per recipient.
+    """
+
+    taken: pa.Table
+    refused: Mapping[str, list[str]] = field(default_factory=dict)
+
+
 class Destination(ABC):
     """A place a segment is told to. Every method may be called again after a kill."""
 
@@ -59,6 +75,30 @@ class Destination(ABC):
             ActivationError: it can't, and what can be done.
         """
         return
+
+    def running(self, order: Order) -> list[Receipt]:
+        """Jobs of the segment at this destination, of whatever activation, that have not come to an end."""
+        return []
+
+    def sort_out(self, rows: pa.Table) -> Sorted:
+        """Part what can be told from what would be refused, before anything is written down.
+
+        Args:
+            rows: `WANTED` and `state`, as in a plan's rows.
+
+        Raises:
+            ActivationError: not a row of it can be told, such as where a file would be too large.
+        """
+        return Sorted(rows.select(WANTED.names))
+
+    def absent(self, plan: Plan, held: Held) -> set[str]:
+        """Customers whom the plan tells to leave though it is certain that nothing there says they are in.
+
+        Args:
+            plan: what is to be sent.
+            held: what was told so far.
+        """
+        return set()
 
     @abstractmethod
     def submit(self, lake: Lake, plan: Plan) -> Receipt:

@@ -5,6 +5,7 @@ from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from sqlglot import exp
 
 from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS, ENGAGEMENT_EVENTS
 from segment_assets.lake import Lake, Table
@@ -13,6 +14,7 @@ from segment_assets.modelling.features import clock_of
 from segment_assets.modelling.tables import FEATURES, training_examples
 from segment_assets.segmentation import Target
 from segment_assets.sql import to_duckdb
+from segment_assets.sql.running import operands, refuse_no_condition
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def build(lake: Lake, name: str, target: Target) -> Examples:
     waiting = [c for c in targets.cutoffs(target, event.first_known, clock) if c not in days]
     given = {"horizons": targets.horizons(days, target.horizon)}
     with lake.connect(FEATURES, ENGAGEMENT_EVENTS, CUSTOMER_ENDPOINTS, **given) as db, targets.asking(name, target):
+        refuse_no_condition(db, exp.select(*operands(condition)).from_("features"), target.eligible)
         outcomes = db.sql(to_duckdb(targets.query(target, condition))).to_arrow_table()
     table = training_examples(name)
     rows = table.conform(targets.label(target, outcomes, late))

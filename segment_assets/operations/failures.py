@@ -17,6 +17,7 @@ LONGEST = 500
 TOLD = (
     "control_as_asked",
     "every_value_is_summed",
+    "everybody_is_taken",
     "few_in_quarantine",
     "joined_as_before",
     "lines_name_somebody",

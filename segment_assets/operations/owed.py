@@ -11,6 +11,8 @@ import dagster as dg
 
 from segment_assets.operations.failures import blocked
 
+# First parts of the keys of what tells a segment to somebody.
+DESTINATIONS = ("pinpoint_import", "customer_profiles_import", "file_handoff")
 # Partitions of each asset; none for an asset without partitions.
 Wanted = dict[dg.AssetKey, list[str]]
 
@@ -83,7 +85,8 @@ def waiting(defs: dg.Definitions, instance: dg.DagsterInstance, failed: Iterable
     """What must wait below what failed: nothing is built on the old.
 
     Scores go on with the model in service where no other could be trained: a target that the data no longer carries
-    must not keep anybody in a segment who has withdrawn consent.
+    must not keep anybody in a segment who has withdrawn consent. The page goes on beside a destination that failed: it
+    shows what each was told last, and is of today otherwise.
     """
     graph = defs.resolve_asset_graph()
     found: set[dg.AssetKey] = set()
@@ -109,6 +112,8 @@ def blocking_checks(defs: dg.Definitions) -> list[dg.AssetCheckKey]:
 
 
 def _goes_on(instance: dg.DagsterInstance, parent: dg.AssetKey, child: dg.AssetKey) -> bool:
+    if child.path[0] == "dashboard":
+        return parent.path[0] in DESTINATIONS
     scores = (parent.path[0], child.path[0]) == ("trained_model", "customer_scores")
     return scores and instance.get_latest_materialization_event(parent) is not None
 

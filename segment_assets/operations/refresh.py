@@ -73,8 +73,8 @@ class Refresh:
         """Look at the landing places, then build until nothing is requested.
 
         What is requested is kept as owed before the cursor of the conditions moves on: what a kill or a failure left
-        unbuilt is built by the next call. Within this call nothing that failed is tried again, nor what lies below it;
-        all else goes on.
+        unbuilt is built by the next call. Within this call what failed is tried again only once what it rests on
+        was built anew since, and what lies below it waits for it; all else goes on.
         """
         fail_abandoned_runs(self.instance)
         self.listen()
@@ -82,9 +82,14 @@ class Refresh:
         left = {key: days for key, days in owed.read(self._owed_file).items() if key in known}
         failed: Wanted = {}
         tried = set[dg.AssetKey]()
+        looked_at = len(self.runs)
         while True:
             tick = dg.evaluate_automation_conditions(self.defs, self.instance, cursor=self._cursor())
-            requested = {key: days for key, days in _requested(self.defs, tick).items() if key not in failed}
+            asked = _requested(self.defs, tick)
+            anew = self._below_built(self.runs[looked_at:], failed)
+            looked_at = len(self.runs)
+            failed = {key: days for key, days in failed.items() if key not in anew or key not in asked}
+            requested = {key: days for key, days in asked.items() if key not in failed}
             wanted = owed.payable(self.defs, self.instance, left, requested)
             left = {key: days for key, days in left.items() if key not in wanted}
             self._keep(owed.union(left, failed, wanted), tick.cursor)
@@ -102,6 +107,14 @@ class Refresh:
             if not wanted:
                 self.tell()
                 return self.runs
+
+    def _below_built(self, runs: Sequence[Run], failed: Wanted) -> set[dg.AssetKey]:
+        """Of what failed, that of which a parent was built by one of the runs, and which is not of that run itself."""
+        graph, found = self.defs.resolve_asset_graph(), set[dg.AssetKey]()
+        for run in runs:
+            built = {*run.keys} - run.unbuilt(self.instance).keys()
+            found |= {key for key in failed if key not in run.keys and graph.get(key).parent_keys & built}
+        return found
 
     def _free(self, run: Run, unbuilt: Wanted, tried: Collection[dg.AssetKey]) -> Wanted:
         """What only waited in the run below what failed, and may go on in another; it is tried once."""

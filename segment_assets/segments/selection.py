@@ -10,7 +10,7 @@ from segment_assets import sql
 from segment_assets.lake import Table
 from segment_assets.modelling.tables import FEATURES
 from segment_assets.segmentation import ConfigError, Segment, Target
-from segment_assets.sql.running import running
+from segment_assets.sql.running import operands, refuse_no_condition, running
 
 EVERYONE = 2**62
 
@@ -86,12 +86,26 @@ def select(db: duckdb.DuckDBPyConnection, name: str, segment: Segment, target: T
     Raises:
         ConfigError: `where` is no condition over these columns.
     """
-    tree = query(condition(name, segment, target, db.table("features").columns), segment.top)
+    where = condition(name, segment, target, db.table("features").columns)
+    tree = query(where, segment.top)
     try:
         with running(segment.where or "TRUE"):
+            refuse_no_condition(db, _operands(where), segment.where or "TRUE")
             return db.sql(sql.to_duckdb(tree)).to_arrow_table()
     except sql.SqlError as bad:
         raise ConfigError(f"segmentation.yaml: segments.{name}.where: {bad}") from None
+
+
+def _operands(where: exp.Expr) -> exp.Expr:
+    """The query that tells of each customer who was scored what the parts of the condition are."""
+    tree = sql.load(__package__, "selection")
+    asked = next(cte.this for cte in tree.find_all(exp.CTE) if cte.alias == "asked")
+    asked.set("expressions", operands(where))
+    asked.set("where", None)
+    tree.set("expressions", [exp.Star()])
+    tree.set("where", None)
+    tree.set("order", None)
+    return tree
 
 
 def _on_its_side(node: exp.Expr, scored: Collection[str]) -> exp.Expr:

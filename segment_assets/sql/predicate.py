@@ -16,6 +16,9 @@ _ALLOWED = (
 )  # fmt: skip
 
 
+# Of these no condition comes.
+_VALUES = (exp.Literal, exp.Null, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.Abs, exp.Lower, exp.Upper)
+
 _NUMBER = re.compile(r"\d+")
 
 
@@ -44,7 +47,27 @@ def predicate(text: str, columns: Collection[str] | None) -> exp.Expr:
             raise SqlError(f'"{text}": {node.key.upper()} is not allowed in a condition')
         if isinstance(node, exp.Column) and columns is not None:
             _known(text, node, columns)
+    if not _may_hold(tree):
+        raise no_condition(text)
     return tree
+
+
+def no_condition(text: str) -> SqlError:
+    """DuckDB would take any number but 0 for true."""
+    return SqlError(
+        f'"{text}" is no condition: it is a number or a text, and must be true or false, such as probability > 0.5'
+    )
+
+
+def _may_hold(node: exp.Expr) -> bool:
+    """True or false comes of it, as far as its shape tells: of a column only its type does."""
+    if isinstance(node, exp.Paren | exp.Not):
+        return _may_hold(node.this)
+    if isinstance(node, exp.And | exp.Or):
+        return _may_hold(node.left) and _may_hold(node.right)
+    if isinstance(node, exp.Coalesce):
+        return all(_may_hold(one) for one in (node.this, *node.expressions))
+    return not isinstance(node, _VALUES)
 
 
 def _place(bad: errors.SqlglotError) -> str:

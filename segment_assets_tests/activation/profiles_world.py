@@ -52,6 +52,17 @@ def profiles(service: CustomerProfilesService, double: AwsDouble | None) -> dict
     return {customer: profile.get("Attributes", {}) for customer, profile in kept.items()}
 
 
+def forget(service: CustomerProfilesService, double: AwsDouble | None, customer: str) -> None:
+    """DeleteProfile, by whoever keeps the domain."""
+    if isinstance(service, FolderCustomerProfiles):
+        kept = service._profiles(DOMAIN)
+        del kept[customer]
+        service._write(f"domains/{DOMAIN}/profiles.json", kept)
+    else:
+        assert double
+        del the(double, CustomerProfiles).domains[DOMAIN]["profiles"][customer]
+
+
 def members(attributes: dict[str, dict[str, str]]) -> dict[str, str]:
     """Customer -> score of all that are in."""
     return {c: a["pred_win_back_score"] for c, a in attributes.items() if a.get("pred_win_back_state") == "in"}

@@ -249,7 +249,7 @@ def test_a_run_that_was_overtaken_is_not_committed_and_whom_it_told_is_accounted
         pass
     members(known, {"bo": 0.8})
     told(known, service)  # takes the slow one for killed
-    with pytest.raises(ActivationError, match="another run activated something else of win_back meanwhile"):
+    with pytest.raises(ActivationError, match="another run told something else of win_back meanwhile"):
         deque(slow)
     assert [r["sequence"] for r in ledger(known)] == [2]
     assert told(known, service).plan.sequence == 4

@@ -4,11 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from segment_assets.activation import ledger
 from segment_assets.activation.activate import activate
 from segment_assets.activation.customer_profiles import aws
 from segment_assets.activation.customer_profiles.destination import CustomerProfilesImport
 from segment_assets.activation.customer_profiles.embedded import FolderCustomerProfiles
 from segment_assets.activation.customer_profiles.segment import segment_groups
+from segment_assets.activation.plan import plan
 from segment_assets.activation.port import ActivationError
 from segment_assets.activation.recipients import wanted
 from segment_assets.activation.tables import ACTIVATION_LEDGER
@@ -23,18 +25,24 @@ STEPS = ("plan", "begin", "submit", "poll", "verify", "commit")
 
 
 @pytest.fixture(params=["folder", "aws"])
-def both(request, tmp_path, monkeypatch):
-    """The service, and what the domain holds."""
+def service_and_double(request, tmp_path, monkeypatch):
+    """The service, and the double it talks to; the folder has none."""
     if request.param == "folder":
         service = FolderCustomerProfiles(tmp_path / "home" / "exports" / "customer_profiles")
         profiles_world.known(service)
-        yield service, lambda: profiles(service, None)
+        yield service, None
         return
     with world(monkeypatch) as (front, where):
         the(front, CustomerProfiles).know(DOMAIN, *PEOPLE)
         the(front, CustomerProfiles).know(EMPTY)
-        service = aws.customer_profiles(settings(where, tmp_path))
-        yield service, lambda: profiles(service, front)
+        yield aws.customer_profiles(settings(where, tmp_path)), front
+
+
+@pytest.fixture
+def both(service_and_double):
+    """The service, and what the domain holds."""
+    service, front = service_and_double
+    return service, lambda: profiles(service, front)
 
 
 def jobs(service):
@@ -138,6 +146,7 @@ def test_whoever_a_killed_run_told_and_is_not_wanted_after_it_leaves(known, both
     members(known, {"anna": 0.9})
     told(known, service)
     assert profiles_world.members(held()) == {"anna": "0.9000"}
+    assert [job["Status"] for job in jobs(service)] == ["SUCCEEDED"] * 2, "else the older one might end last"
 
 
 def test_a_guard_lets_departures_pass_alone(known, both):
@@ -181,6 +190,56 @@ def test_profiles_that_the_domain_did_not_have_are_made_only_where_that_is_wante
     assert not known.state(ACTIVATION_LEDGER).rows
     told(known, service, settings={"domain": EMPTY, "create_profiles": True})
     assert len(service.list_upload_jobs(EMPTY)) == known.state(ACTIVATION_LEDGER).rows == 1
+
+
+@pytest.fixture
+def erasable(service_and_double, monkeypatch):
+    """The service, what the domain holds, and what deletes a profile there; what was told is seen at once."""
+    service, front = service_and_double
+    monkeypatch.setattr(service, "settles_within", 0.0)
+    return service, lambda: profiles(service, front), lambda customer: profiles_world.forget(service, front, customer)
+
+
+def test_a_leaver_whom_the_domain_has_deleted_is_not_made_again(known, erasable):
+    service, there, forget = erasable
+    members(known, {"anna": 0.9, "bo": 0.8, "cleo": 0.7})
+    told(known, service)
+    forget("bo")
+    members(known, {"anna": 0.9})
+    outcome = told(known, service)
+    assert "bo" not in there()
+    assert outcome.plan.left == 2
+    assert outcome.plan.rows["customer_id"].to_pylist() == ["anna", "cleo"]
+    assert profiles_world.members(there()) == {"anna": "0.9000"}
+    assert told(known, service).plan.why_nothing.startswith("unchanged")
+
+
+def test_where_a_snapshot_may_be_too_early_every_leaver_is_told(known, erasable, monkeypatch):
+    service, _, forget = erasable
+    members(known, {"anna": 0.9, "bo": 0.8, "cleo": 0.7})
+    told(known, service)
+    members(known, {"anna": 0.9})
+    monkeypatch.setattr(service, "settles_within", 600.0)
+    job, before = CustomerProfilesImport(service, to(), "win_back"), ledger.held(known, "profiles", "win_back")
+    planned = plan(order("profiles"), wanted(known, "win_back", "members"), before)
+    assert job.absent(planned, before) == set()
+    monkeypatch.setattr(service, "settles_within", 0.0)
+    assert job.absent(planned, before) == set(), "both are there"
+    forget("bo")
+    assert job.absent(planned, before) == {"bo"}
+    forget("anna")
+    assert job.absent(planned, before) == set(), "a snapshot that lacks who stays is not believed"
+
+
+def test_where_all_leave_a_deleted_profile_keeps_nobody_in(known, erasable):
+    service, there, forget = erasable
+    members(known, {"anna": 0.9, "bo": 0.8})
+    told(known, service)
+    forget("bo")
+    members(known, {})
+    told(known, service)
+    assert profiles_world.members(there()) == {}
+    assert known.state(ACTIVATION_LEDGER).rows == 2
 
 
 def test_a_domain_may_keep_the_customers_id_elsewhere(known, both):

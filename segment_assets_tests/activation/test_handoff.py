@@ -72,7 +72,7 @@ def test_the_manifest_describes_the_file_and_comes_last(lake, exports):
     ]
     assert described["counts"] == {"in": 2, "out": 0, "joined": 2, "left": 0}
     assert described["consent_basis"] == (
-        "consent.marketing.email=granted, consent.marketing.sms=granted at 2026-09-22"
+        "consent.marketing.CHANNEL=granted, for each CHANNEL (email, sms) in the row's channels at 2026-09-22"
     )
     assert described["expires_at"] == "2026-10-22T00:00:00Z"
     assert content.decode().splitlines() == [

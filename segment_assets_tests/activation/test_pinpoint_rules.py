@@ -65,9 +65,14 @@ def test_a_row_that_is_refused(header, row, problem):
 
 
 def test_a_user_has_at_most_fifteen_endpoints():
-    lines = "".join(f"e{i},c1\n" for i in range(17))
-    verdict = judge(f"Id,User.UserId\n{lines}".encode())
+    lines = "".join(f"e{i},EMAIL,{i}@example.org,c1\n" for i in range(17))
+    verdict = judge(f"Id,ChannelType,Address,User.UserId\n{lines}".encode())
     assert [p.line for p in verdict.refused] == [17, 18]
+
+
+def test_a_row_by_id_alone_updates_an_endpoint_that_the_user_has():
+    lines = "".join(f"e{i},c1\n" for i in range(17))
+    assert judge(f"Id,User.UserId\n{lines}".encode()).refused == []
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=60))

@@ -132,6 +132,8 @@ def test_an_unknown_feature_in_eligible_is_one_sentence_with_the_nearest():
         ("lower(purchase_count_84d) = 'x'", "compares values of different types"),
         ("purchase_count_84d + 'x' > 30", "compares values of different types"),
         ("purchase_count_84d * 9223372036854775807 > 30", "computes a number that is too large"),
+        ("purchase_count_84d", "is no condition: it is a number or a text, and must be true or false"),
+        ("purchase_count_7d > 0 OR purchase_count_84d", "is no condition: it is a number or a text"),
     ],
 )
 def test_types_in_eligible_that_do_not_fit_are_one_sentence_without_data(lake: Lake, eligible: str, says: str):

@@ -46,3 +46,9 @@ def test_where_only_departures_were_told_it_is_said_so(told):
 
 def test_what_was_never_activated_is_not_held_back(instance):
     assert sentences(instance, config()) == []
+
+
+def test_where_nobody_is_wanted_nobody_is_held_back(told):
+    told({"anna": 0.9, "bo": 0.8})
+    assert told({}) == []
+    assert told({}, max_change=0.05) == []

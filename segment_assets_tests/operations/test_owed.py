@@ -3,11 +3,12 @@
 import dagster as dg
 import pytest
 
-from segment_assets.operations.owed import payable
+from segment_assets.activation.assets import _BUILDERS
+from segment_assets.operations.owed import DESTINATIONS, payable, waiting
 
 
-def asset(name, *deps):
-    @dg.asset(name=name, deps=list(deps))
+def asset(key, *deps):
+    @dg.asset(key=key.split("/"), deps=[dg.AssetKey(dep.split("/")) for dep in deps])
     def one() -> None:
         """Nothing."""
 
@@ -45,3 +46,16 @@ def keys(*names):
 def test_what_is_owed_waits_for_what_lies_between_it_and_what_is_built(owed, requested, built):
     with dg.instance_for_test() as instance:
         assert payable(DEFS, instance, keys(*owed), keys(*requested)) == keys(*built)
+
+
+def test_the_page_goes_on_beside_a_destination_that_failed():
+    told = [f"{kind}/s" for kind in DESTINATIONS]
+    page = asset("dashboard", "predictive_segments/s", *told)
+    defs = dg.Definitions(
+        [asset("predictive_segments/s"), *(asset(one, "predictive_segments/s") for one in told), page]
+    )
+    segment, *destinations = [dg.AssetKey(key.split("/")) for key in ("predictive_segments/s", *told)]
+    with dg.instance_for_test() as instance:
+        assert waiting(defs, instance, destinations) == set()
+        assert waiting(defs, instance, [segment]) == {*destinations, dg.AssetKey("dashboard")}
+    assert {*DESTINATIONS} == {*_BUILDERS}

@@ -13,15 +13,16 @@ from segment_assets.segments.selection import ranked_scores, select
 from segment_assets_tests.segments.world import SCORES, WITH_FEATURES, build, config, scored
 
 
-def asked(lake, kind=None, **segment):
-    settings = config(**segment)
+def asked(lake, kind=None, **changed):
+    settings = config()
+    segment = settings.segments["win_back"].model_copy(update=changed)
     target = settings.targets["churn_28d"]
     if kind:
         target = target.model_copy(update={"kind": kind})
     scores = customer_scores("churn_28d")
     with lake.connect(scores, CUSTOMERS, WITH_FEATURES) as db:
         db.register("ranked_scores", ranked_scores(db, scores))
-        return select(db, "win_back", settings.segments["win_back"], target)["customer_id"].to_pylist()
+        return select(db, "win_back", segment, target)["customer_id"].to_pylist()
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,12 @@ def world(tmp_path_factory):
 )
 def test_where_asks_over_scores_and_features(world, where, expected):
     assert asked(world, where=where) == expected
+
+
+@pytest.mark.parametrize("where", ["purchase_count_28d", "probability", "age_band", "NOT COALESCE(score)"])
+def test_a_number_is_no_condition(world, where):
+    with pytest.raises(ConfigError, match=r"segments\.win_back\.where: .* is no condition: it is a number or a text"):
+        asked(world, where=where)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,10 @@ import re
 import time
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from segment_assets.activation.customer_profiles.port import CustomerProfilesService, UploadJob, UploadJobRequest
 from segment_assets.activation.customer_profiles.rules import judge
@@ -17,8 +20,9 @@ from segment_assets.activation.customer_profiles.segment import (
     segment_groups,
     upload_file,
 )
-from segment_assets.activation.plan import Order, Plan
-from segment_assets.activation.port import ActivationError, Destination, Receipt, State, Status
+from segment_assets.activation.plan import Held, Order, Plan
+from segment_assets.activation.port import ActivationError, Destination, Receipt, Sorted, State, Status
+from segment_assets.activation.sorting import by_verdict
 from segment_assets.lake import Lake
 from segment_assets.pauses import pauses
 from segment_assets.segmentation import CustomerProfilesDestination
@@ -75,6 +79,31 @@ class CustomerProfilesImport(Destination):
         """The domain is there."""
         self.service.ready(self.to.domain)
 
+    def running(self, order: Order) -> list[Receipt]:
+        """Upload jobs of the segment that were started and have not ended; one that is CREATED does nothing."""
+        jobs = self._jobs(order)
+        return [Receipt(job["JobId"], job["DisplayName"], 0) for job in jobs if job["Status"] == "IN_PROGRESS"]
+
+    def sort_out(self, rows: pa.Table) -> Sorted:
+        """By the documented rules of an upload."""
+        content = upload_file(rows, self.names, "0" * 12, date.min)
+        return by_verdict(rows, judge(content, self.fields, KEY), FILE)
+
+    def absent(self, plan: Plan, held: Held) -> set[str]:
+        """Leavers whom a snapshot does not show: the profile was deleted or has expired, and a row would make it anew.
+
+        Believed where every earlier upload has had its time to show, and where the snapshot shows who stays.
+        """
+        leaving = set(plan.rows.filter(pc.equal(plan.rows["state"], "out"))["customer_id"].to_pylist())
+        staying = set(held.told["customer_id"].to_pylist()) - leaving
+        defined = asks_for(self.service.segment_groups(self.to.domain, self.definition), self.groups)
+        if not (leaving and staying and defined and self._all_settled(plan.order)):
+            return set()
+        status, there = self._snapshot(plan, self.definition, time.monotonic())
+        if status != "COMPLETED" or len(staying - there) > DIFFERENCE * len(staying):
+            return set()
+        return leaving - there
+
     def submit(self, lake: Lake, plan: Plan) -> Receipt:
         """Make the job, put the file, start it: each only where an earlier run did not."""
         job, next_name = self._job(plan)
@@ -111,13 +140,27 @@ class CustomerProfilesImport(Destination):
     def _refuse_new_profiles(self, plan: Plan, receipt: Receipt) -> None:
         job = self.service.get_upload_job(self.to.domain, str(receipt.job_id))
         made = job.get("ResultsSummary", {}).get("CreatedRecords", 0)
-        if made and not self.to.create_profiles:
+        # Where nobody is told in, it can only be leavers whom the domain has deleted.
+        if made and not self.to.create_profiles and "in" in plan.rows["state"].to_pylist():
             raise ActivationError(
                 f"{plan.order.destination}: the upload made {made:,} profiles that {self.to.domain} did not have: "
                 f"either {self.to.matching_key} is not where it keeps the customer's id (matching_key), or new "
                 "profiles are wanted (create_profiles: on). Nothing was committed: mend segmentation.yaml, and run the "
                 "asset again."
             )
+
+    def _jobs(self, order: Order) -> list[UploadJob]:
+        """Every upload of the segment at this destination, whatever it told."""
+        below = f"{self.definition}/{order.destination}/"
+        return [job for job in self.service.list_upload_jobs(self.to.domain) if job["DisplayName"].startswith(below)]
+
+    def _all_settled(self, order: Order) -> bool:
+        return all(self._shows(job) for job in self._jobs(order) if job["Status"] != "CREATED")
+
+    def _shows(self, job: UploadJob) -> bool:
+        """The job ended so long ago that what it did is seen in a segment."""
+        done, within = job.get("CompletedAt"), self.service.settles_within
+        return within == 0 or (done is not None and (datetime.now(UTC) - done).total_seconds() > within)
 
     def _job(self, plan: Plan) -> tuple[UploadJob | None, str]:
         """The job for this content whose work holds, and the name of the next: it is what a client token would be."""
@@ -153,8 +196,7 @@ class CustomerProfilesImport(Destination):
         results = self.service.get_upload_job(self.to.domain, job["JobId"]).get("ResultsSummary", {})
         if results.get("FailedRecords", 0) > TOLERANCE * plan.rows.num_rows:
             return True
-        done = job.get("CompletedAt")
-        if done and (datetime.now(UTC) - done).total_seconds() <= self.service.settles_within:
+        if job.get("CompletedAt") and not self._shows(job):
             return False  # it may not show yet
         # An upload of long ago, of a ledger that was lost, or overwritten since by somebody else.
         return bool(self._difference(plan, self._ensure_definition(plan), time.monotonic()))
@@ -181,6 +223,11 @@ class CustomerProfilesImport(Destination):
         return ""
 
     def _difference(self, plan: Plan, target: str, until: float) -> str:
+        status, there = self._snapshot(plan, target, until)
+        return difference(plan, there) if status == "COMPLETED" else f"the snapshot of {target} is {status}"
+
+    def _snapshot(self, plan: Plan, target: str, until: float) -> tuple[str, set[str | None]]:
+        """How a snapshot of the segment ended, and the customers in it."""
         # A place of its own for each: what an earlier snapshot left would be read with it.
         key = f"{self._folder(plan)}snapshot-{uuid.uuid4().hex[:12]}/"
         snapshot = self.service.create_segment_snapshot(self.to.domain, target, key)
@@ -190,8 +237,8 @@ class CustomerProfilesImport(Destination):
                 break
             time.sleep(next(waits))
         if status != "COMPLETED":
-            return f"the snapshot of {target} is {status}"
-        return difference(plan, {at(profile, self.to.matching_key) for profile in self.service.read_snapshot(key)})
+            return status, set()
+        return status, {at(profile, self.to.matching_key) for profile in self.service.read_snapshot(key)}
 
     def _folder(self, plan: Plan) -> str:
         return f"{plan.order.destination}/{plan.folder}"

@@ -46,7 +46,7 @@ def judge(content: bytes, fields: Mapping[str, ObjectTypeField], unique_key: str
         for row in lines:
             rows += 1
             if found := next(_row(header, row, fields, unique_key), None):
-                refused.append(Problem(lines.line_num, found))
+                refused.append(Problem(lines.line_num, found, rows))
     except csv.Error:
         return Verdict(0, Problem(lines.line_num, "not CSV: quotes do not match"), [])
     return Verdict(rows, None, refused)

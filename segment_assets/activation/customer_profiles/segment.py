@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 
 from segment_assets.activation.customer_profiles.port import ObjectTypeField, SegmentGroups
+from segment_assets.destination_config import PROFILE_SAYS, profile_names
 from segment_assets.segmentation import ConfigError
 
 KEY = "customer_id"
-WHAT = ("state", "consent", "channels", "band", "score", "run", "as_of")
 # Of a segment definition's name, and of a field's in an upload.
 NAME_LENGTH = 64
 
@@ -27,7 +27,7 @@ def attribute_names(segment: str, prefix: str) -> dict[str, str]:
     Raises:
         ConfigError: a name is longer than Customer Profiles allows.
     """
-    names = {what: f"{prefix}{segment}_{what}" for what in WHAT}
+    names = profile_names(segment, prefix)
     longest = max(names.values(), key=len)
     if len(longest) > NAME_LENGTH:
         raise ConfigError(
@@ -48,7 +48,7 @@ def upload_file(rows: pa.Table, names: dict[str, str], run: str, as_of: date) ->
     """
     text = io.StringIO(newline="")
     out = csv.writer(text, lineterminator="\n")
-    out.writerow([KEY, *(names[what] for what in WHAT)])
+    out.writerow([KEY, *(names[what] for what in PROFILE_SAYS)])
     for row in rows.to_pylist():
         is_in = row["state"] == "in"
         told = ["in", "granted", row["channel"] or "", row["band"], f"{row['score']:.4f}"] if is_in else _OUT
@@ -63,7 +63,7 @@ _OUT = ["out", "none", "", "none", ""]
 def fields(names: dict[str, str], matching_key: str) -> dict[str, ObjectTypeField]:
     """Fields of CreateUploadJob: the customer to the matching key, the rest to attributes of the same name."""
     found = {KEY: _field(KEY, matching_key, "STRING")}
-    for what in WHAT:
+    for what in PROFILE_SAYS:
         found[names[what]] = _field(names[what], f"Attributes.{names[what]}", "NUMBER" if what == "score" else "STRING")
     return found
 
