@@ -13,8 +13,8 @@ from segment_assets import collaboration_config, deployment, segmentation
 from segment_assets.clean_room import assets as clean_room
 from segment_assets.clean_room import budget as budgets
 from segment_assets.clean_room import conformance as cases
+from segment_assets.clean_room import dry_run, suggest
 from segment_assets.clean_room import explain as explained
-from segment_assets.clean_room import suggest
 from segment_assets.clean_room.access_ledger import Standing
 from segment_assets.clean_room.checker import Checked
 from segment_assets.clean_room.checker import check as judge
@@ -43,9 +43,11 @@ def check(
     strict: bool = False,
     as_json: bool = False,
 ) -> bool:
-    """Judge a query offline; true where it may run."""
+    """Judge a query offline; true where it may run: by its rules, and on one machine by the engine too."""
     collaboration, state = _state(runner, template, values or {}, strict=strict)
     found = judge(text, collaboration, state)
+    if deployment.chosen() == "embedded":
+        found = dry_run.tried(found)
     near = suggest.rewrite(text, collaboration, state) if found.verdict.decision == "REJECT" else None
     if as_json:
         _json(console, {**_verdict(found), "rewrite": near})

@@ -11,6 +11,7 @@ from segment_assets.clean_room.names import Resolved
 # Beside what list and aggregation rules allow.
 _MORE = (exp.Min, exp.Max, exp.Case, exp.If)
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg)
+_BY_NAME = ("GETDATE", "TRUNC", "DATE_PART", "ISNULL", "ISNOTNULL")
 _RAISE_NOTHING = (
     exp.AggFunc, exp.Connector, exp.Cast, exp.TryCast, exp.Coalesce, exp.Case, exp.If, exp.Round, exp.Ceil, exp.Floor,
 )  # fmt: skip
@@ -32,6 +33,8 @@ def resolved(accepted: Accepted, collaboration: Collaboration) -> Resolved | Non
         return None
     for node in tree.walk(prune=lambda n: isinstance(n, exp.Hint)):
         if type(node) not in surface.ALLOWED and not isinstance(node, (*_MORE, exp.Hint, exp.Star)):
+            return None
+        if isinstance(node, exp.Anonymous) and node.name.upper() not in _BY_NAME:
             return None
     if _computes_with_an_alias(tree):
         return None  # the rewrite would take a column of that name
