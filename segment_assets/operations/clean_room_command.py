@@ -85,7 +85,7 @@ def budget(console: Console, *, as_json: bool = False) -> bool:
     log = deployment.resource(deployment.settings(config), "lake").read(QUERY_LOG)
     day, used = budgets.used(log)
     left = max(0, offered.queries_per_day - used)
-    told: dict[str, Any] = {"day": day and day.isoformat(), "used": used, "left": left}
+    told: dict[str, Any] = {"day": day and day.isoformat(), "used": used, "left": left, "earlier": log.num_rows - used}
     standing, template = _privacy_budget(config, offered)
     service = _noise(config) if template and not standing else None
     paid_for = service.left() if service else []
@@ -101,7 +101,8 @@ def budget(console: Console, *, as_json: bool = False) -> bool:
         _json(console, told)
         return True
     of_day = f"on the data of {day}" if day else "so far"
-    console.print(f"{used:,} of {offered.queries_per_day:,} protected queries used {of_day}, {left:,} left")
+    of_others = f"; {told['earlier']:,} more on the data of other days" if told["earlier"] else ""
+    console.print(f"{used:,} of {offered.queries_per_day:,} protected queries used {of_day}, {left:,} left{of_others}")
     for one in standings:
         console.print(
             f"{one.table}: {one.used:,} of {one.budget:,} uses spent ({one.period}), {one.left:,} left", markup=False

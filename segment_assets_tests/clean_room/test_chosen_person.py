@@ -202,3 +202,10 @@ def test_an_alias_in_an_order_is_what_it_stands_for_and_no_column_of_its_name(te
     assert found.verdict.decision == "ACCEPT", [str(f) for f in found.verdict.findings]
     rows = EmbeddedCleanRoom(tmp_path / "scratch").run(found.runnable(), lambda _: ROWS).to_pylist()
     assert rows[0]["income"] == (-20 if "GROUP" in text else 80)
+
+
+def test_a_table_beside_a_query_in_from_is_said_to_be_out_of_its_sight():
+    text = "SELECT s.state FROM shop s CROSS JOIN (SELECT SUM(income) AS x FROM open p WHERE p.person = s.person) q"
+    told = check(text, OFFERED).verdict.findings[0].message
+    assert told.startswith('"s.person": no table that this query can see is called "s"')
+    assert "did you mean" not in told
