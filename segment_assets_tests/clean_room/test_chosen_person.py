@@ -209,3 +209,8 @@ def test_a_table_beside_a_query_in_from_is_said_to_be_out_of_its_sight():
     told = check(text, OFFERED).verdict.findings[0].message
     assert told.startswith('"s.person": no table that this query can see is called "s"')
     assert "did you mean" not in told
+
+
+def test_group_by_rollup_is_refused_for_what_it_is_and_not_for_a_column_that_is_in_it():
+    verdict = check("SELECT state, COUNT(*) AS n FROM open GROUP BY ROLLUP (state)", OFFERED).verdict
+    assert [f.message for f in verdict.findings] == ["GROUP BY takes expressions: no CUBE, ROLLUP or GROUPING SETS"]
