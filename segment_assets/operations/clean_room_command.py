@@ -46,9 +46,9 @@ def check(
     """Judge a query offline; true where it may run: by its rules, and on one machine by the engine too."""
     collaboration, state = _state(runner, template, values or {}, strict=strict)
     found = judge(text, collaboration, state)
+    near = suggest.rewrite(text, collaboration, state) if found.verdict.decision == "REJECT" else None
     if deployment.chosen() == "embedded":
         found = dry_run.tried(found)
-    near = suggest.rewrite(text, collaboration, state) if found.verdict.decision == "REJECT" else None
     if as_json:
         _json(console, {**_verdict(found), "rewrite": near})
     else:
