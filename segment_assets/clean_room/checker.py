@@ -142,7 +142,8 @@ def _check(text: str, collaboration: Collaboration, state: Circumstances) -> _Ju
         found += _bound(program, collaboration, state)
         more, accepted = check_custom(program, known, collaboration, state, len(text))
         refused = any(f.code not in WARNINGS for f in (*found, *more))
-        return found + more, None if refused else flat.resolved(accepted, collaboration), accepted
+        one = None if refused else flat.resolved(accepted, collaboration)
+        return found + more + ([] if one or refused else list(_unmeasured(known))), one, accepted
     if program.cached:
         found.append(Finding("MULTIPLE_STATEMENTS", "CACHE TABLE is allowed under custom rules alone"))
     more, resolved = _structured(program.final, known, collaboration, state, found)
@@ -212,6 +213,12 @@ def _spending(tables: list[ConfiguredTable], collaboration: Collaboration, state
         if left is not None and left < uses:
             message = f"the access budget of {name} is used up"
             yield Finding("ACCESS_BUDGET_EXHAUSTED", message, rule=f"{name}.accessBudget")
+
+
+def _unmeasured(tables: list[ConfiguredTable]) -> Iterator[Finding]:
+    for name in sorted({t.name for t in tables if t.largest_share is not None}):
+        message = f"{name}.largest_share is measured in queries of one SELECT: write it without nested queries"
+        yield Finding("FUNCTION_NOT_ALLOWED", message, rule=f"{name}.largestShare")
 
 
 def _rule_types(tables: list[ConfiguredTable]) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-from segment_assets.clean_room import custom_engine
+from segment_assets.clean_room import custom_engine, dry_run
 from segment_assets.clean_room.custom.canonical import one_tree
 from segment_assets.clean_room.custom.check import Accepted
 from segment_assets.clean_room.custom_rule import Custom
@@ -34,9 +34,8 @@ def fields(query: Accepted, catalog: Catalog) -> list[pa.Field]:
     with connected(empty) as db:
         try:
             found = db.sql(rewritten.sql).to_arrow_table().schema
-        except duckdb.Error:
-            # The user's mistake, such as the sum of a text; the engine's words are about its own tree.
-            raise TypeUnknownError("the local engine can't run it: see to the types of what it computes with") from None
+        except duckdb.Error as bad:
+            raise TypeUnknownError(dry_run.not_taken(bad)) from None  # the user's mistake, such as the sum of a text
     docs = _docs(query, catalog)
     return [column(n, _kept(n, f.type), docs.get(n, "Computed")) for n, f in zip(rewritten.names, found, strict=True)]
 

@@ -48,6 +48,9 @@ class CleanRoomsSpark(Spark):
         FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {
             **Spark.Parser.FUNCTIONS,
             "TRUNC": _trunc,
+            "BTRIM": exp.Trim.from_arg_list,
+            "EVERY": exp.LogicalAnd.from_arg_list,
+            "SOME": exp.LogicalOr.from_arg_list,
             "DATE_FORMAT": _date_format,
         }
         FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {

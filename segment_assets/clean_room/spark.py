@@ -9,7 +9,8 @@ from datetime import date
 
 from sqlglot import exp
 
-from segment_assets.clean_room import spark_functions
+from segment_assets.clean_room import spark_calls, spark_functions
+from segment_assets.clean_room.dialect import written
 from segment_assets.clean_room.names import Resolved
 
 # Exact, so that the same rows give the same sum however many threads add them. A sum has ten digits more: of values
@@ -116,7 +117,7 @@ def _comparison(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr
     if "text" in kinds and target:
         for side in sides:
             if kind(side, query) == "text":
-                side.replace(spark_functions.converted(side, target))
+                side.replace(spark_calls.converted(side, target))
     return node
 
 
@@ -127,12 +128,12 @@ def _arithmetic(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr
         return node
     for side in [node.this, node.expression]:
         if isinstance(side, exp.Expr) and kind(side, query) != "number":
-            side.replace(spark_functions.converted(side, "DOUBLE"))
+            side.replace(spark_calls.converted(side, "DOUBLE"))
     if isinstance(node, exp.Div | exp.Mod):
         node.expression.replace(exp.func("NULLIF", node.expression.copy(), exp.Literal.number(0)))
         if isinstance(node, exp.Div):
             node.set("safe", False)
-            node.this.replace(spark_functions.converted(node.this, "DOUBLE"))
+            node.this.replace(spark_calls.converted(node.this, "DOUBLE"))
     return node
 
 
@@ -147,41 +148,41 @@ def _aggregate(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     types = query.table(argument).columns[argument.name] if isinstance(argument, exp.Column) else "DOUBLE"
     whole = types in ("BIGINT", "INT")
     if not whole:
-        argument.replace(spark_functions.converted(argument, MONEY))
+        argument.replace(spark_calls.converted(argument, MONEY))
     if isinstance(node, exp.Avg):
         return node
-    return spark_functions.converted(node, "BIGINT" if whole else types if types.startswith("DECIMAL") else "DOUBLE")
+    return spark_calls.converted(node, "BIGINT" if whole else types if types.startswith("DECIMAL") else "DOUBLE")
 
 
 def _text(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     if kind(node.this, query) != "text":
-        node.this.replace(spark_functions.converted(node.this, "TEXT"))
+        node.this.replace(spark_calls.converted(node.this, "TEXT"))
     return node
 
 
 def _number(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     value = node.expression if isinstance(node, exp.Log) and node.expression else node.this
     if kind(value, query) != "number":
-        value.replace(spark_functions.converted(value, "DOUBLE"))
+        value.replace(spark_calls.converted(value, "DOUBLE"))
     return node
 
 
 def _date_add(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     if kind(node.this, query) not in _TIMES:
-        node.this.replace(spark_functions.converted(node.this, "TIMESTAMP"))
+        node.this.replace(spark_calls.converted(node.this, "TIMESTAMP"))
     return node
 
 
 def _extract(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     if kind(node.expression, query) not in _TIMES:
-        node.expression.replace(spark_functions.converted(node.expression, "TIMESTAMP"))
+        node.expression.replace(spark_calls.converted(node.expression, "TIMESTAMP"))
     return node
 
 
 def _to_date(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
     if node.args.get("format"):
         raise NotExecutableError("TO_DATE with a format is not run by the local engine: use TO_DATE(column)")
-    return spark_functions.converted(node.this, "DATE")
+    return spark_calls.converted(node.this, "DATE")
 
 
 def _today(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
@@ -191,6 +192,8 @@ def _today(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
 
 
 def _by_name(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
+    if why := spark_calls.not_run(node):
+        raise NotExecutableError(why)
     if node.name.upper() == "GETDATE":
         return exp.cast(_today(node, query, as_of), "TIMESTAMP")
     if spark_functions.mended(node, lambda n: kind(n, query)) is node:
@@ -199,7 +202,7 @@ def _by_name(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
 
 
 def _refused(node: exp.Expr, query: Resolved, as_of: date | None) -> exp.Expr:
-    name = "TO_TIMESTAMP with a format" if isinstance(node, exp.StrToTime) else node.key.upper()
+    name = "TO_TIMESTAMP with a format" if isinstance(node, exp.StrToTime) else written(node)
     raise NotExecutableError(f"{name} is not run by the local engine: its formats differ between engines")
 
 

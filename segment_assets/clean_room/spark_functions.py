@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-Kind = Callable[[exp.Expr], str]
+from segment_assets.clean_room import spark_calls
+from segment_assets.clean_room.spark_calls import Kind, converted
+
 TRUNC_UNITS = {
     "YEAR": "year", "YYYY": "year", "YY": "year", "QUARTER": "quarter", "MONTH": "month", "MM": "month", "MON": "month",
     "WEEK": "week",
 }  # fmt: skip
-LONGEST = 10_000  # characters that a function makes longer: more would grow with each CTE that is put on it
 _WHOLE = (exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT)
 _LENGTHENING: tuple[type[exp.Expr], ...] = (
     exp.Concat, exp.ConcatWs, exp.DPipe, exp.Replace, exp.RegexpReplace, exp.Hex, exp.ToBase64, exp.JSONFormat,
@@ -34,16 +35,11 @@ def mended(node: exp.Expr, kind: Kind) -> exp.Expr:
     return node
 
 
-def converted(node: exp.Expr, type_: str) -> exp.Expr:
-    """A copy of a value as a type: null where it is none, as in Spark."""
-    return exp.TryCast(this=node.copy(), to=exp.DataType.build(type_))
-
-
 def trunc(node: exp.Expr, kind: Kind) -> exp.Expr | None:
     """TRUNC of a number, or of a day to a unit; None where this engine has no such thing."""
     value, *units = node.expressions or [exp.Null()]
-    unit = units[0].name.upper() if units else None
-    if len(units) > 1 or (unit and unit not in TRUNC_UNITS):
+    unit = (units[0].name.upper() if isinstance(units[0], exp.Literal) else "") if units else None
+    if len(units) > 1 or (unit is not None and unit not in TRUNC_UNITS):
         return None
     if kind(value) == "number" and unit is None:
         return exp.func("TRUNC", value.copy(), dialect="duckdb")
@@ -159,18 +155,6 @@ def _like(node: exp.Expr, kind: Kind) -> exp.Expr:
     return exp.Escape(this=node.copy(), expression=exp.Literal.string("\\")) if escaped else node
 
 
-def _cut(node: exp.Expr, kind: Kind) -> exp.Expr:
-    return exp.Left(this=node.copy(), expression=exp.Literal.number(LONGEST))
-
-
-def _moments(node: exp.Expr, kind: Kind) -> exp.Expr:
-    """The third and fourth power of what is larger have no place in a DOUBLE: an error in DuckDB."""
-    value = converted(node.this, "DOUBLE")
-    small = exp.LT(this=exp.Abs(this=value.copy()), expression=exp.Literal.number("1e60"))
-    node.set("this", exp.Case(ifs=[exp.If(this=small, true=value)]))
-    return node
-
-
 def _truth(node: exp.Expr, kind: Kind) -> exp.Expr:
     node.set("this", converted(node.this, "BOOLEAN"))
     return node
@@ -201,8 +185,17 @@ _MENDS: list[tuple[tuple[type[exp.Expr], ...], _Mend]] = [
     ((exp.Upper,), _upper),
     ((exp.Ln, exp.Log), _logarithm),
     ((exp.Like,), _like),
-    (_LENGTHENING, _cut),
-    ((exp.Skewness, exp.Kurtosis), _moments),
+    ((exp.ToBase64,), spark_calls.base64),
+    ((exp.RegexpReplace,), spark_calls.replaced),
+    (_LENGTHENING, spark_calls.cut),
+    ((exp.RegexpSubstr,), spark_calls.substring_of),
+    ((exp.Chr,), spark_calls.character),
+    ((exp.StrToUnix,), spark_calls.seconds),
+    ((exp.Nanvl,), spark_calls.nan_to),
+    ((exp.Quantile,), spark_calls.percentile),
+    ((exp.IntDiv,), spark_calls.whole_division),
+    ((exp.DateDiff,), spark_calls.difference),
+    ((exp.Skewness, exp.Kurtosis), spark_calls.moments),
     ((exp.LogicalAnd, exp.LogicalOr, exp.CountIf), _truth),
     ((exp.Anonymous,), _by_name),
 ]

@@ -13,8 +13,8 @@ from segment_assets import collaboration_config, deployment, segmentation
 from segment_assets.clean_room import assets as clean_room
 from segment_assets.clean_room import budget as budgets
 from segment_assets.clean_room import conformance as cases
+from segment_assets.clean_room import dry_run, suggest
 from segment_assets.clean_room import explain as explained
-from segment_assets.clean_room import suggest
 from segment_assets.clean_room.access_ledger import Standing
 from segment_assets.clean_room.checker import Checked
 from segment_assets.clean_room.checker import check as judge
@@ -43,10 +43,12 @@ def check(
     strict: bool = False,
     as_json: bool = False,
 ) -> bool:
-    """Judge a query offline; true where it may run."""
+    """Judge a query offline; true where it may run: by its rules, and on one machine by the engine too."""
     collaboration, state = _state(runner, template, values or {}, strict=strict)
     found = judge(text, collaboration, state)
     near = suggest.rewrite(text, collaboration, state) if found.verdict.decision == "REJECT" else None
+    if deployment.chosen() == "embedded":
+        found = dry_run.tried(found)
     if as_json:
         _json(console, {**_verdict(found), "rewrite": near})
     else:
@@ -83,7 +85,7 @@ def budget(console: Console, *, as_json: bool = False) -> bool:
     log = deployment.resource(deployment.settings(config), "lake").read(QUERY_LOG)
     day, used = budgets.used(log)
     left = max(0, offered.queries_per_day - used)
-    told: dict[str, Any] = {"day": day and day.isoformat(), "used": used, "left": left}
+    told: dict[str, Any] = {"day": day and day.isoformat(), "used": used, "left": left, "earlier": log.num_rows - used}
     standing, template = _privacy_budget(config, offered)
     service = _noise(config) if template and not standing else None
     paid_for = service.left() if service else []
@@ -99,7 +101,8 @@ def budget(console: Console, *, as_json: bool = False) -> bool:
         _json(console, told)
         return True
     of_day = f"on the data of {day}" if day else "so far"
-    console.print(f"{used:,} of {offered.queries_per_day:,} protected queries used {of_day}, {left:,} left")
+    of_others = f"; {told['earlier']:,} more on the data of other days" if told["earlier"] else ""
+    console.print(f"{used:,} of {offered.queries_per_day:,} protected queries used {of_day}, {left:,} left{of_others}")
     for one in standings:
         console.print(
             f"{one.table}: {one.used:,} of {one.budget:,} uses spent ({one.period}), {one.left:,} left", markup=False

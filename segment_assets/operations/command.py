@@ -74,7 +74,7 @@ def build(console: Console, config: Segmentation, home: Path, next_steps: str = 
         spent = time.monotonic() - started
         _tell_runs(console, instance, runs)
         _tell_cost(console, spent, seconds_in_assets(instance, [r.run_id for r in runs]), at_rest)
-        _tell_nothing_landed(console, instance, config, resources["landing"])
+        _tell_nothing_landed(console, instance, config, resources["landing"], resources["partner_landing"])
         checks = sorted(defs.resolve_asset_graph().asset_check_keys)
         for sentence in chain(quarantined.warnings(resources["lake"], config.landing), warned(instance, checks)):
             console.print(sentence, style="yellow", markup=False, soft_wrap=True)
@@ -164,21 +164,28 @@ def _tell_failures(console: Console, wrong: list[Failure]) -> None:
 
 
 def _tell_nothing_landed(
-    console: Console, instance: dg.DagsterInstance, config: Segmentation, place: ObjectStore
+    console: Console, instance: dg.DagsterInstance, config: Segmentation, own: ObjectStore, theirs: ObjectStore
 ) -> None:
     """Where nothing lands nothing fails either: say what is waited for."""
-    landing = config.landing
+    landing, audience = config.landing, config.audience
     waited = {
-        "landing_events": ("No events", landing.events.path, "every step waits for them."),
+        "landing_events": ("No events", own.uri(landing.events.path), "every step waits for them."),
         "landing_customers": (
             "No customers",
-            landing.customers.path,
+            own.uri(landing.customers.path),
             "nobody is known to have given consent, so no one is scored or reached.",
         ),
     }
-    for asset, (what, path, meaning) in waited.items():
+    if audience is not None:
+        waited["landing_partner_audience"] = (
+            "No files of the partner",
+            theirs.uri(audience.path),
+            "the clean room, and all that rests on its results, waits for them. segmentation.yaml names the place with "
+            "audience.place and audience.path.",
+        )
+    for asset, (what, place, meaning) in waited.items():
         if instance.get_latest_materialization_event(dg.AssetKey(asset)) is None:
-            line = f"{what} have landed in {place.uri(path)}: {meaning}"
+            line = f"{what} have landed in {place}: {meaning}"
             console.print(line, style="yellow", markup=False, soft_wrap=True)
 
 

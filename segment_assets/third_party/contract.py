@@ -41,7 +41,11 @@ class Watch:
         self.contract = contract
         self.region = region
         self.rows = 0
-        self._columns = {name: _Column(p, frozenset(p.values)) for name, p in contract.columns.items()}
+        self._columns = {
+            # Cells are read without the blanks around them.
+            name: _Column(promise, frozenset(value.strip() for value in promise.values))
+            for name, promise in contract.columns.items()
+        }
 
     def see(self, row: Row, digest: str | None) -> None:
         """Look at a row.

@@ -140,7 +140,7 @@ SHAPES = {
     "window of rows": "SELECT state, SUM(s) AS s FROM (SELECT state, SUM(spend) OVER (PARTITION BY person) AS s "
     "FROM t) q GROUP BY state",
     "window of neighbours": "SELECT state, SUM(s) AS s, COUNT(*) AS n FROM (SELECT state, spend AS s, SUM(spend) "
-    "OVER (ORDER BY person, spend, state ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS p FROM t) q GROUP BY state",
+    "OVER (ORDER BY spend, state ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS p FROM t) q GROUP BY state",
     "distinct": "SELECT DISTINCT state, SUM(spend) OVER (PARTITION BY state) AS s FROM t",
     "distinct groups": "SELECT DISTINCT q.s FROM (SELECT state, SUM(spend) AS s FROM t GROUP BY state) q",
     "largest beside a count": "SELECT state, MAX(s) AS m, COUNT(*) AS n, SUM(s) AS s FROM (SELECT state, spend AS s "

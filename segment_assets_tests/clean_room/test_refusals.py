@@ -159,7 +159,7 @@ def test_custom_rules_and_templates_of_the_file_are_checked_from_the_command_lin
     assert "at least 20 distinct values of audience_custom.email_sha256" in told
     assert 'COUNT(DISTINCT "t0"."email_sha256") >= 20' in told  # equal to t1's by the join
     code, told = run("budget", "--json", "--config", str(file))
-    assert (code, json.loads(told)) == (0, {"day": None, "used": 0, "left": 10})
+    assert (code, json.loads(told)) == (0, {"day": None, "used": 0, "left": 10, "earlier": 0})
 
 
 def test_a_mended_query_is_suggested_where_one_would_be_accepted(file):
@@ -167,6 +167,15 @@ def test_a_mended_query_is_suggested_where_one_would_be_accepted(file):
     code, told = run("check", "-", "--json", "--config", str(file), text=wrong)
     assert code == 1
     assert json.loads(told)["rewrite"].startswith("SELECT DISTINCT\n  a.age_band\n")
+
+
+def test_what_the_engine_of_one_machine_does_not_run_is_no_accepted_query(file, monkeypatch):
+    text = "SELECT SHA2(c.email_sha256, 512) AS h, COUNT(*) AS n FROM customers_custom c GROUP BY 1"
+    code, told = run("check", "-", "--json", "--config", str(file), text=text)
+    found = json.loads(told)
+    assert (code, found["reason_code"], found["rewrite"]) == (1, "FUNCTION_NOT_ALLOWED", None)
+    monkeypatch.setenv("SEGMENT_ASSETS_DEPLOYMENT", "aws")
+    assert run("check", "-", "--config", str(file), text=text)[0] == 0
 
 
 @pytest.mark.parametrize("command", ["check", "explain"])

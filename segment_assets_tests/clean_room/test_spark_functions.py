@@ -77,6 +77,38 @@ VALUES = {
     "ISNULL(word)": False,
     "ISNOTNULL(word)": True,
     "DATE_FORMAT(day, 'yyyy-MM')": "2026-01",
+    "size DIV 2": -1,
+    "whole DIV 2": -3,
+    "whole DIV 0": None,
+    "REGEXP_REPLACE('abc', '(a)', '$1$1')": "aabc",
+    "REGEXP_REPLACE('abc', 'b', '\\\\$')": "a$c",
+    "REGEXP_SUBSTR('a1b2', '[0-9]')": "1",
+    "REGEXP_SUBSTR('ab', '[0-9]')": None,
+    "DATEDIFF(DATE '2026-03-01', DATE '2026-02-01')": 28,
+    "DATEDIFF(DAY, DATE '2026-02-01', DATE '2026-03-01')": 28,
+    "DATEDIFF(YEAR, DATE '2025-12-31', DATE '2026-01-01')": 0,
+    "DATEDIFF(YEAR, DATE '2025-01-01', DATE '2026-01-01')": 1,
+    "DATEDIFF(MONTH, DATE '2026-01-31', DATE '2026-02-28')": 0,
+    "DATEDIFF(MONTH, DATE '2026-01-15', DATE '2026-04-14')": 2,
+    "DATEDIFF(MONTH, DATE '2026-04-14', DATE '2026-01-15')": -2,
+    "DATEDIFF(MONTH, TIMESTAMP '2026-01-15 10:00:00', TIMESTAMP '2026-02-15 09:00:00')": 0,
+    "DATEDIFF(QUARTER, DATE '2026-01-01', DATE '2026-07-01')": 2,
+    "DATEDIFF(WEEK, DATE '2026-01-03', DATE '2026-01-05')": 0,
+    "DATEDIFF(HOUR, TIMESTAMP '2026-01-01 10:30:00', TIMESTAMP '2026-01-01 15:00:00')": 4,
+    "BASE64('a')": "YQ==",
+    "CHR(65)": "A",
+    "CHR(whole)": "",
+    "CHR(321)": "A",
+    "UNIX_TIMESTAMP(DATE '2026-01-01')": 1767225600,
+    "UNIX_TIMESTAMP(at)": 1767531959,
+    "UNIX_TIMESTAMP()": 1767484800,
+    "TO_UNIX_TIMESTAMP(at)": 1767531959,
+    "UNIX_TIMESTAMP('2026-01-01 00:00:00')": 1767225600,
+    "TO_UNIX_TIMESTAMP('2026-01-01 00:00:00')": 1767225600,
+    "NANVL(size, 1.0)": -2.9,
+    "NANVL(SQRT(size), 1.0)": 1.0,
+    "BTRIM('  a ')": "a",
+    "SHA2('a', 0)": "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb",
     "DATE_FORMAT(CURRENT_DATE, 'd.M.yy')": "4.1.26",
 }
 
@@ -108,3 +140,25 @@ def test_a_pattern_that_duckdb_has_not_is_refused_with_a_sentence(pattern, tmp_p
 def test_days_between_days_are_refused_with_what_to_write(tmp_path):
     with pytest.raises(QueryFailedError, match="use DATEDIFF"):
         ask("SELECT day - day AS x FROM t", tmp_path)
+
+
+AGGREGATES = {
+    "PERCENTILE(x, 0.1)": 1.3,
+    "PERCENTILE(y, 0.5)": 3.5,
+    "KURTOSIS(x)": -1.0,
+    "EVERY(x > 0)": True,
+    "SOME(x > 8)": True,
+}
+
+
+@pytest.mark.parametrize("expression", AGGREGATES)
+def test_an_aggregate_gives_what_it_gives_in_spark(expression, tmp_path):
+    rows = "(VALUES (1.0, 1), (2.0, 3), (4.0, 4), (9.0, 7)) v(x, y)"
+    found = ask(f"SELECT {expression} AS x FROM t CROSS JOIN {rows}", tmp_path)
+    assert round(float(found), 6) == AGGREGATES[expression]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("call", ["SHA2(word, 512)", "SHA2(word, 384)", "SHA2(word, 224)", "SHA2(word, whole)"])
+def test_a_hash_of_another_length_is_refused_and_never_another_hash(call, tmp_path):
+    with pytest.raises(QueryFailedError, match=r"it has SHA2\(x, 256\) alone"):
+        ask(f"SELECT {call} AS x FROM t", tmp_path)

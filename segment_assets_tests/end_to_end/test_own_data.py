@@ -81,6 +81,27 @@ def test_an_empty_landing_place_is_said_so(folder: Folder) -> None:
     assert folder.built == set()
 
 
+def test_a_partner_of_whom_nothing_landed_is_said_so(folder: Folder) -> None:
+    folder.put("events/all.csv", events_csv())
+    folder.put("customers/customers.csv", customers_csv())
+    lists = {"join_columns": ["email_sha256"], "list_columns": ["age"]}
+    theirs = {"table": "partner_audience", "allowed_columns": ["email_sha256", "age"], "list": lists}
+    ours = {
+        "table": "customers",
+        "allowed_columns": ["email_sha256", "country"],
+        "list": lists | {"list_columns": ["country"]},
+    }
+    text = "SELECT DISTINCT t.age FROM ours o JOIN theirs t ON o.email_sha256 = t.email_sha256"
+    together: dict[str, object] = {"name": "us", "runner": "shop", "provider": "partner"}
+    together |= {"configured_tables": {"ours": ours, "theirs": theirs}}
+    together |= {"queries": {"ages": {"description": "Ages.", "sql": text}}}
+    audience = {"place": "nowhere", "attributes": {"age": "age"}}
+    folder.edit(identity_graph=False, dashboard=False, audience=audience, collaboration=together)
+    assert folder.refresh(), folder.printed
+    assert "No files of the partner have landed in" in folder.printed
+    assert "audience.place" in folder.printed
+
+
 def test_without_customers_nobody_is_reached_and_it_is_said_why(folder: Folder) -> None:
     folder.put("events/all.csv", events_csv())
     assert folder.refresh(), folder.printed

@@ -55,6 +55,11 @@ def test_a_broken_promise_names_the_column_and_shows_hashes_of_whom_it_is_about(
     assert broken(tmp_path, {"columns": {"age": promise}}, f"x@a.org,{good},,") == []
 
 
+def test_an_allowed_value_is_read_as_a_cell_is_without_the_blanks_around_it(tmp_path):
+    contract = {"columns": {"age": {"values": ["gold ", "silver"]}}}
+    assert broken(tmp_path, contract, "x@a.org,gold ,,", "y@a.org,silver,,") == []
+
+
 def test_whom_nobody_can_tell_is_shown_by_the_place_of_the_row(tmp_path):
     [sentence] = broken(tmp_path, {"columns": {"email": {"type": "email"}}}, "x@a.org,,,", "secret at a.org,,,")
     assert sentence.endswith("(for example line 3 of partner/audience/2026/01/02/audience.csv)")

@@ -37,6 +37,7 @@ def canonical(accepted: Accepted) -> exp.Query:
         _checked(whole, accepted)
         for select in reversed(list(whole.find_all(exp.Select))):  # the innermost first: what is around copies them
             select.set("expressions", [named(_bare(i), i.alias_or_name) for i in select.expressions])
+            _ordered(select)
             _taken_apart(select)
         return annotate_types(whole, schema=schema, dialect=SPARK)
     except errors.SqlglotError as bad:
@@ -133,6 +134,16 @@ def _checked(tree: exp.Query, accepted: Accepted) -> None:
 
 def _names_an_output(column: exp.Column) -> bool:
     return column.find_ancestor(exp.Order) is not None and column.find_ancestor(exp.AggFunc, exp.Window) is None
+
+
+def _ordered(select: exp.Select) -> None:
+    """Aliases inside the expressions of ORDER BY as what they stand for: DuckDB would take a column of that name."""
+    outputs = {item.alias_or_name: item.this for item in select.expressions}
+    for term in select.args["order"].expressions if select.args.get("order") else ():
+        for column in list(term.this.find_all(exp.Column)):
+            of_this = column is not term.this and column.find_ancestor(exp.Select) is select
+            if of_this and not column.table and column.name in outputs:
+                column.replace(exp.paren(outputs[column.name].copy()))
 
 
 def _taken_apart(select: exp.Select) -> None:

@@ -5,7 +5,8 @@ A value that is a condition is compared with a literal: `WHERE flag`, `NOT CAST(
 subquery is a literal, a function that answers a question about a column (NULLIF, INSTR, REGEXP_REPLACE) compares, and
 so does a set operation that puts a literal in the column's place (mixtures.py).
 A literal that another column of the query is compared with reaches what that column is compared with:
-`p.person = a.person AND a.person = 'U1'` asks for one person of `p`.
+`p.person = a.person AND a.person = 'U1'` asks for one person of `p`. An order that takes rows is a comparison with a
+literal too (ranks.py), and so is whatever calculates with an identity (numbers.py).
 An identity column is never compared with a literal, controls or not. GROUP BY is not restricted (a switch in AWS's
 documents: the model names it, and the user guide's own example groups by a column that is not listed).
 """
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from segment_assets.clean_room.collaboration import Collaboration
-from segment_assets.clean_room.custom import clauses, functions, mixtures
+from segment_assets.clean_room.custom import clauses, functions, mixtures, numbers, ranks
 from segment_assets.clean_room.custom.scopes import Origin, Query, Resolution, Source, nested
 from segment_assets.clean_room.custom_rule import Custom
 from segment_assets.clean_room.reasons import Finding, at
@@ -26,18 +27,10 @@ _PREDICATES = (
 )  # fmt: skip
 # Functions that answer yes or no, whose arguments are judged as those of `=`.
 _ANSWERS = (exp.StartsWith, exp.EndsWith, exp.Contains, exp.ArrayContains, exp.Exists)
-_ARITHMETIC = (
-    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Pow, exp.Neg, exp.Abs, exp.Ceil, exp.Exp, exp.Floor,
-    exp.Ln, exp.Log, exp.Round, exp.Sign, exp.Sqrt,
-)  # fmt: skip
-_CONVERSIONS = (
-    exp.Cast, exp.TsOrDsToDate, exp.StrToTime, exp.StrToUnix, exp.Unhex, exp.FromBase64, exp.Extract, exp.DateTrunc,
-    exp.TimestampTrunc, exp.TimestampAdd, exp.TsOrDsAdd, exp.DateDiff,
-)  # fmt: skip
-_TOGETHER = (exp.Concat, exp.ConcatWs, exp.DPipe, exp.Substring, exp.Pad)
 _CONNECTORS = (exp.And, exp.Or, exp.Not, exp.Paren)
 _CHOICES = (exp.Coalesce, exp.Case, exp.If)  # one of their branches is the condition
 _NO_ORIGIN = Origin()
+Comparison = tuple[exp.Expr, list[Origin]]  # where it stands, and its sides
 
 
 def check(resolution: Resolution, collaboration: Collaboration) -> Iterator[Finding]:
@@ -60,32 +53,28 @@ def check(resolution: Resolution, collaboration: Collaboration) -> Iterator[Find
         return
     selects = [query for query in resolution.queries if isinstance(query.node, exp.Select)]
     every = [comparison for query in selects for comparison in _comparisons(query, resolution)]
+    people = _people(every, identities)
+    for term, value in ranks.taking(resolution):
+        every += [(term, [Origin(frozenset({s}), frozenset({s})), _LITERAL]) for s in sorted(value.compared)]
     for node, sides in every:
         yield from _judge(node, sides, literal, column)
     yield from mixtures.check(resolution, identities, literal, column)
     yield from _reached([*every, *mixtures.stacked(resolution, identities)], literal)
     for query in selects:
-        yield from _calculated(query, resolution, identities)
+        yield from numbers.check(query, resolution, people)
 
 
-def _calculated(query: Query, resolution: Resolution, identities: set[Source]) -> Iterator[Finding]:
-    """Identities as numbers: `COUNT(1 / (id - 7))` asks for one person, and nothing honest calculates with a name."""
-    for node in clauses.own_nodes(query) if identities else ():
-        if isinstance(node, _ARITHMETIC) or _is_composed(node, resolution):
-            for table, column in sorted(resolution.origin(node).compared & identities):
-                message = f'"{column}" of {table} identifies people, and is nothing to calculate with'
-                yield at(node, "LITERAL_COMPARISON_NOT_ALLOWED", message, rule=f"{table}.aggregationThresholds")
+def _people(every: list[Comparison], identities: set[Source]) -> set[Source]:
+    """Identity columns, and the columns that are compared with them: they name the same people."""
+    between = [{s for o in sides if len(o.compared) == 1 for s in o.compared} for _, sides in every]
+    people, before = set(identities), -1
+    while len(people) > before:
+        before = len(people)
+        people |= {s for columns in between if columns & people for s in columns}
+    return people
 
 
-def _is_composed(node: exp.Expr, resolution: Resolution) -> bool:
-    """A conversion of what was put together: whether `CONCAT('2026-01-', id)` is a day asks for some ids."""
-    to_text = isinstance(node, exp.Cast) and node.to.is_type(*exp.DataType.TEXT_TYPES, exp.DType.BINARY)
-    if to_text or not isinstance(node, _CONVERSIONS):
-        return False
-    return node.find(*_TOGETHER) is not None or any(resolution.origin(c).computed for c in node.find_all(exp.Column))
-
-
-def _reached(every: list[tuple[exp.Expr, list[Origin]]], literal: dict[Source, str]) -> Iterator[Finding]:
+def _reached(every: list[Comparison], literal: dict[Source, str]) -> Iterator[Finding]:
     """Columns that a literal reaches by way of others, from comparison to comparison.
 
     Of a value made of several columns it is not known which of them decides: it carries no literal further.
@@ -137,7 +126,7 @@ def _literal_column(sides: list[Origin]) -> bool:
 _LITERAL = Origin(constant=True)
 
 
-def _comparisons(query: Query, resolution: Resolution) -> Iterator[tuple[exp.Expr, list[Origin]]]:
+def _comparisons(query: Query, resolution: Resolution) -> Iterator[Comparison]:
     for node in clauses.own_nodes(query):
         if isinstance(node, _PREDICATES):
             yield node, [side for part in _parts(node) for side in _sides(part, resolution)]
@@ -209,7 +198,7 @@ def _stands_as_one(node: exp.Expr) -> bool:
     return isinstance(parent, (exp.Paren, *_CHOICES)) and _stands_as_one(parent)
 
 
-def _shared_columns(query: Query) -> Iterator[tuple[exp.Expr, list[Origin]]]:
+def _shared_columns(query: Query) -> Iterator[Comparison]:
     for join in query.select.args.get("joins") or ():
         names = {u.name.lower() for u in join.args.get("using") or ()}
         if join.method == "NATURAL":

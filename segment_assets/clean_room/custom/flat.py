@@ -11,6 +11,7 @@ from segment_assets.clean_room.names import Resolved
 # Beside what list and aggregation rules allow.
 _MORE = (exp.Min, exp.Max, exp.Case, exp.If)
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg)
+_BY_NAME = ("GETDATE", "TRUNC", "DATE_PART", "ISNULL", "ISNOTNULL")
 _RAISE_NOTHING = (
     exp.AggFunc, exp.Connector, exp.Cast, exp.TryCast, exp.Coalesce, exp.Case, exp.If, exp.Round, exp.Ceil, exp.Floor,
 )  # fmt: skip
@@ -33,10 +34,21 @@ def resolved(accepted: Accepted, collaboration: Collaboration) -> Resolved | Non
     for node in tree.walk(prune=lambda n: isinstance(n, exp.Hint)):
         if type(node) not in surface.ALLOWED and not isinstance(node, (*_MORE, exp.Hint, exp.Star)):
             return None
+        if isinstance(node, exp.Anonymous) and node.name.upper() not in _BY_NAME:
+            return None
+    if _computes_with_an_alias(tree):
+        return None  # the rewrite would take a column of that name
     if any(n.find(exp.AggFunc) for n in tree.find_all(exp.Func, *_ARITHMETIC) if not isinstance(n, _RAISE_NOTHING)):
         return None  # it may raise, and TRY takes no aggregate: it is computed around the groups
     found, wrong = names.resolve(tree, collaboration)
     return None if wrong else found
+
+
+def _computes_with_an_alias(tree: exp.Select) -> bool:
+    aliases = {item.alias.lower() for item in tree.expressions if isinstance(item, exp.Alias)}
+    terms = tree.args["order"].expressions if tree.args.get("order") else []
+    inside = [c for term in terms for c in term.this.find_all(exp.Column) if c is not term.this and not c.table]
+    return any(c.name.lower() in aliases for c in inside)
 
 
 def _counts_rows_only(tree: exp.Expr) -> bool:

@@ -47,14 +47,15 @@ _WIDE: set[type[exp.Expr]] = _NARROW | {
     exp.Cot, exp.Acos, exp.Asin, exp.Atan, exp.Atan2, exp.Reverse, exp.Translate, exp.RegexpCount, exp.RegexpInstr,
     exp.SplitPart, exp.Ascii, exp.Chr, exp.Soundex, exp.IsNan, exp.Nanvl, exp.WidthBucket,
 }  # fmt: skip
-_NARROW_NAMES = {"XXHASH64", "TRUNC", "BTRIM", "GETDATE", "NOW", "CARDINALITY", "DATE_PART", "CONV"}
-_WIDE_NAMES = _NARROW_NAMES | {"HASH", "SOME", "EVERY", "ISNULL", "ISNOTNULL", "MAKE_DATE"}
+_NARROW_NAMES = {"XXHASH64", "TRUNC", "GETDATE", "NOW", "CARDINALITY", "DATE_PART", "CONV"}
+_WIDE_NAMES = _NARROW_NAMES | {"HASH", "ISNULL", "ISNOTNULL", "MAKE_DATE"}
 _ARRAYS = {
     exp.Array, exp.ArrayAgg, exp.ArrayUniqueAgg, exp.ArrayContains, exp.ArrayDistinct, exp.ArrayIntersect,
     exp.ArrayToString, exp.ArrayRemove, exp.ArraySize, exp.Flatten, exp.ArrayExcept, exp.ArrayPosition,
     exp.RegexpSplit, exp.VarMap, exp.Map,
 }  # fmt: skip
 ALL = _WIDE
+NAMED = _WIDE_NAMES
 LONGEST_PADDING = 1000
 LONGEST_ADDED = 100
 MOST_PARTS = 100

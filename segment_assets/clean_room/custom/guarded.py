@@ -10,7 +10,7 @@ from datetime import date
 
 from sqlglot import exp
 
-from segment_assets.clean_room import spark_functions
+from segment_assets.clean_room import spark_calls, spark_functions
 from segment_assets.clean_room.conditions import conjuncts
 from segment_assets.clean_room.custom.canonical import NotCanonicalError, types_agree
 from segment_assets.clean_room.spark import MONEY
@@ -49,9 +49,11 @@ def guarded(tree: exp.Query, as_of: date | None) -> exp.Query:
 
     Raises:
         UndatedError: it asks for the day, and there is none.
-        NotCanonicalError: it formats a time in a way that DuckDB has not.
+        NotCanonicalError: it formats a time in a way that DuckDB has not, or calls what DuckDB has not.
     """
     for node in list(tree.walk()):
+        if why := spark_calls.not_run(node):
+            raise NotCanonicalError(why)
         if isinstance(node, exp.TimeToStr) and not _is_known(node.args["format"]):
             raise NotCanonicalError(
                 "DATE_FORMAT is run by the local engine with years, months, days, hours, minutes and seconds as "
@@ -106,17 +108,17 @@ def _exact(node: exp.Expr) -> None:
     if kind is not None and kind.is_type(exp.DType.DECIMAL):
         if _digits(kind) > _MOST_DIGITS:
             scale = kind.expressions[1].name if len(kind.expressions) > 1 else "6"
-            argument.replace(spark_functions.converted(argument, f"DECIMAL({_MOST_DIGITS}, {scale})"))
+            argument.replace(spark_calls.converted(argument, f"DECIMAL({_MOST_DIGITS}, {scale})"))
         return
     if kind is None or not kind.is_type(*exp.DataType.INTEGER_TYPES):
-        argument.replace(spark_functions.converted(argument, MONEY))
+        argument.replace(spark_calls.converted(argument, MONEY))
         result = "DOUBLE"
     elif isinstance(node, exp.Sum):
         result = "BIGINT"
     else:
         return
     if isinstance(node, exp.Sum):
-        whole.replace(spark_functions.converted(whole, result))
+        whole.replace(spark_calls.converted(whole, result))
 
 
 def _converts(node: exp.Expr) -> bool:
@@ -161,9 +163,9 @@ def _total(node: exp.Expr) -> None:
     """
     if isinstance(node, _ARITHMETIC) and not {_kind(n) for n in node.iter_expressions()} & {"date", "time", "text"}:
         for operand in list(node.iter_expressions()):
-            operand.replace(spark_functions.converted(operand, "DOUBLE"))
+            operand.replace(spark_calls.converted(operand, "DOUBLE"))
         if node.type is not None and node.type.is_type(*exp.DataType.INTEGER_TYPES):
-            node.replace(spark_functions.converted(node, "BIGINT"))
+            node.replace(spark_calls.converted(node, "BIGINT"))
     elif not isinstance(node, _RAISE_NOTHING) or _converts(node):
         raise NotCanonicalError(
             f"{node.key.upper()} of a window or a subquery is not run by the local engine: compute these in a CTE, and "

@@ -161,6 +161,12 @@ class Resolver:
                 break
             here = here.parent
         offered = {c for r in query.relations.values() for c in r.columns if not r.hidden}
+        if qualifier and qualifier not in query.relations:
+            seen = nearest(qualifier, query.relations)
+            message = (
+                f'"{column.table}.{column.name}": no table that this query can see is called "{column.table}" {seen}'
+            )
+            return at(column, "COLUMN_UNKNOWN", f"{message}; a query in FROM does not see the tables beside it")
         hint = nearest(name, offered)
         return at(column, "COLUMN_UNKNOWN", f'no column that this query can see is named "{column.name}" {hint}')
 

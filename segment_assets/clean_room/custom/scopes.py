@@ -199,7 +199,7 @@ def origin(node: exp.Expr, origins: Mapping[int, Origin], within: Mapping[int, Q
             mixed |= {s for _, o in within[id(query)].outputs for s in o.mixed}
             stacked |= {s for _, o in within[id(query)].outputs for s in o.stacked}
         else:
-            values = [_origin(b, origins, within) for b in _branches(inner)]
+            values = [_origin(b, origins, within) for b in branches(inner)]
             if any(value.literal for value in values):
                 mixed |= {s for value in values for s in value.compared}
     return replace(found, mixed=frozenset(mixed), stacked=frozenset(stacked))
@@ -236,7 +236,7 @@ def _origin(node: exp.Expr, origins: Mapping[int, Origin], within: Mapping[int, 
             constant = False
     whole = plain.this if isinstance(plain, exp.Window) else plain
     computed = bool(sources) and not isinstance(whole, exp.AggFunc)
-    constant = constant or any(_origin(b, origins, within).literal for b in _branches(plain))
+    constant = constant or any(_origin(b, origins, within).literal for b in branches(plain))
     return Origin(frozenset(sources), frozenset(compared), None, constant, computed)
 
 
@@ -246,7 +246,7 @@ def _is_null(node: exp.Expr) -> bool:
     return isinstance(node, exp.Null)
 
 
-def _branches(node: exp.Expr) -> Iterator[exp.Expr]:
+def branches(node: exp.Expr) -> Iterator[exp.Expr]:
     """The values one of which an expression is."""
     if isinstance(node, exp.Coalesce):
         yield from (node.this, *node.expressions)

@@ -144,6 +144,12 @@ def _arguments(node: exp.Expr) -> Iterator[Finding]:
         yield at(node, "SYNTAX_NOT_ALLOWED", "an alias is a name")
     if isinstance(node, exp.DataType) and node.this not in _TYPES:
         yield at(node, "SYNTAX_NOT_ALLOWED", "the type is not allowed: only simple types are")
+    if isinstance(node, exp.Select) and not node.expressions:
+        yield at(node, "SYNTAX_NOT_ALLOWED", "SELECT names no column")
+    if isinstance(node, exp.Distinct) and not isinstance(node.parent, exp.Select | exp.AggFunc):
+        yield at(node, "SYNTAX_NOT_ALLOWED", "DISTINCT stands after SELECT and inside aggregates only")
+    if isinstance(node, exp.Ordered) and isinstance(node.this, exp.Var):
+        yield at(node, "SYNTAX_NOT_ALLOWED", f"ORDER BY {node.name.upper()} is not allowed: name the columns")
     if isinstance(node, exp.Escape) and not _is_escaped_well(node):
         yield at(node, "SYNTAX_NOT_ALLOWED", "LIKE ... ESCAPE takes a literal, whose last character escapes nothing")
     if isinstance(node, exp.Limit | exp.Offset) and not surface.is_size(node.expression):

@@ -24,7 +24,10 @@ def sentences(releases: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             if close.get("one_result"):
                 yield "  both are rows of one result"
             elif not close["only_here"] and not close["only_there"]:
-                yield "  both ask the same: the data changed in between"
+                yield (
+                    "  no condition is another one: the data changed in between, one of them kept small groups "
+                    "back, or they ask in another form"
+                )
         if row["warnings"] > len(row["close_to"]):
             yield f"  and {row['warnings'] - len(row['close_to']):,} more of {row['query']}"
         if row["state"] != "watched":

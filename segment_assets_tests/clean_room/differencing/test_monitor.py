@@ -15,6 +15,7 @@ from segment_assets import cli, segmentation
 from segment_assets.clean_room import assets as clean_room_assets
 from segment_assets.clean_room import protected_query
 from segment_assets.clean_room.differencing import populations as remembered
+from segment_assets.clean_room.differencing.told import sentences
 from segment_assets.clean_room.embedded import EmbeddedCleanRoom
 from segment_assets.clean_room.tables import DIFFERENCING, QUERY_LOG
 from segment_assets.first_party.tables import CUSTOMERS
@@ -241,3 +242,15 @@ def test_the_owner_reads_it_from_the_command_line(world: World, monkeypatch: pyt
     assert "h0001" not in told.output
     as_json = json.loads(CliRunner().invoke(cli.main, [*options, "--json"]).output)
     assert sum(row["warnings"] for row in as_json) > 0
+
+
+def test_of_two_that_differ_in_no_condition_no_cause_is_claimed():
+    close = {
+        "population": "all", "people": 89, "other": "everybody", "other_as_of": "", "other_population": "all",
+        "difference": 16, "only_here": [], "only_there": [],
+    }  # fmt: skip
+    row = {
+        "query": "tiers", "as_of": "", "source": "partner_audience", "identity": "email_sha256", "minimum": 20,
+        "runner": "grocer", "warnings": 1, "state": "watched", "close_to": [close],
+    }  # fmt: skip
+    assert "the data changed in between, one of them kept small groups back" in list(sentences([row]))[1]
