@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 import pyarrow.compute as pc
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from segment_assets.activation.activate import Outcome, activate
 from segment_assets.activation.customer_profiles.destination import CustomerProfilesImport
@@ -74,7 +75,7 @@ def _pinpoint_import(config: Segmentation, segment: str, destination: str) -> dg
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], pinpoint: dg.ResourceParam[PinpointService]
     ) -> Result:
         place = f"attribute {attribute} of application {to.application_id}"
-        order = _order(lake, config, segment, destination, f"{WORDING} {to.application_id} {attribute}", place)
+        order = _order(context, lake, config, segment, destination, f"{WORDING} {to.application_id} {attribute}", place)
         job = PinpointImport(pinpoint, to.application_id, attribute)
         outcome = activate(lake, job, order, wanted(lake, segment, "endpoints"), context.run.run_id)
         target = dg.MetadataValue.json(segment_definition(segment, attribute))
@@ -109,7 +110,7 @@ def _customer_profiles_import(config: Segmentation, segment: str, destination: s
     ) -> Result:
         job = CustomerProfilesImport(customer_profiles, to, segment)
         place = f"attribute {names['state']} of domain {to.domain}"
-        order = job.renewed(_order(lake, config, segment, destination, job.wording, place))
+        order = job.renewed(_order(context, lake, config, segment, destination, job.wording, place))
         outcome = activate(lake, job, order, wanted(lake, segment, "members"), context.run.run_id)
         return _report(lake, outcome, [_taken(outcome)], target_with=dg.MetadataValue.json(job.target))
 
@@ -136,7 +137,7 @@ def _file_handoff(config: Segmentation, segment: str, destination: str) -> dg.As
     def file_handoff(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], exports: dg.ResourceParam[ObjectStore]
     ) -> Result:
-        order = _order(lake, config, segment, destination, to.format)
+        order = _order(context, lake, config, segment, destination, to.format)
         files = FileHandoff(exports, to.format, [*asked.channels], asked.valid_for)
         return _report(lake, activate(lake, files, order, wanted(lake, segment, "members"), context.run.run_id))
 
@@ -150,7 +151,16 @@ _BUILDERS = {
 }
 
 
-def _order(lake: Lake, config: Segmentation, segment: str, destination: str, wording: str, place: str = "") -> Order:
+def _order(
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    config: Segmentation,
+    segment: str,
+    destination: str,
+    wording: str,
+    place: str = "",
+) -> Order:
+    _stop_if_cancelled(context)
     made_from = lake.inputs(ENGAGEMENT_EVENTS)
     if left := of_another_mapping(made_from, events_version(config.landing.events)):
         raise ActivationError(
@@ -171,6 +181,17 @@ def _order(lake: Lake, config: Segmentation, segment: str, destination: str, wor
             f"decided: nothing of it was sent; materialise predictive_segments/{segment}, and then this"
         )
     return Order(destination, segment, asked.purpose, as_of, wording, asked.min_size, asked.max_change, place)
+
+
+def _stop_if_cancelled(context: dg.AssetExecutionContext) -> None:
+    """End a run that a person cancelled, and that goes on all the same: nothing of it is sent.
+
+    Dagster raises an error where the signal finds the process; within a callback of the garbage collector Python drops
+    it, and nobody asks again.
+    """
+    run = context.instance.get_run_by_id(context.run.run_id)
+    if run and run.status in (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED):
+        raise DagsterExecutionInterruptedError
 
 
 def _hold_for_lists(lake: Lake, config: Segmentation, segment: str) -> None:

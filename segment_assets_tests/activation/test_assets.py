@@ -50,6 +50,26 @@ def test_a_name_too_long_for_pinpoint_is_refused_when_the_definitions_load():
         assets(long)
 
 
+def test_a_cancelled_run_that_goes_on_sends_nothing(lake, tmp_path):
+    @dg.asset(key=["predictive_segments", "win_back"])
+    def cancelled_meanwhile(context: dg.AssetExecutionContext) -> None:
+        context.instance.report_run_canceling(context.run)
+
+    addresses(lake)
+    members(lake, {"anna": 0.9})
+    exports = FolderStore(tmp_path / "exports")
+    settings = config(destinations=["handoff"])
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize(
+            [cancelled_meanwhile, *assets(settings)],
+            resources={"lake": lake, "exports": exports},
+            instance=instance,
+            raise_on_error=False,
+        )
+        assert not result.success
+    assert list(exports.list("")) == []
+
+
 def test_what_was_sent_is_shown_and_unchanged_content_says_why_not(lake, service, tmp_path):
     addresses(lake)
     members(lake, {"anna": 0.9, "bo": 0.8})
