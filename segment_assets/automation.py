@@ -112,8 +112,8 @@ def again_if_overtaken() -> Iterator[None]:
     """Begin the asset anew where another run wrote its tables since it began: that one may have read more.
 
     Each asset that replaces a table by what it read has a pool, in which its runs wait for one another; this is for a
-    run that no pool holds back, such as one of another instance. Clean-room results and hand-offs have none: the log of
-    queries and the ledger, to which they add, say what was done.
+    run that no pool holds back, such as one of another instance. Clean-room results have none: the log of queries, to
+    which they add, says what was done.
     """
     try:
         yield

@@ -53,14 +53,15 @@ def test_every_asset_says_what_it_is_whose_it_is_and_when_it_is_built(demo: dg.D
         assert bool(node.code_version) == (name not in LANDINGS), name
 
 
-def test_runs_that_would_replace_the_same_table_wait_for_one_another(demo: dg.Definitions) -> None:
+def test_runs_that_would_replace_the_same_table_or_tell_the_same_segment_wait_for_one_another(
+    demo: dg.Definitions,
+) -> None:
     pools = {a.key.to_user_string(): a.op.pool for a in demo.assets or () if isinstance(a, dg.AssetsDefinition)}
-    adding = ("clean_room_results/", "pinpoint_import/", "customer_profiles_import/", "file_handoff/")
     without_a_table = {"collaboration", "identity_graph", "dashboard"}
-    replacing = {key for key in pools if key not in without_a_table and not key.startswith(adding)}
+    replacing = {key for key in pools if key not in without_a_table and not key.startswith("clean_room_results/")}
     shared = dict.fromkeys(("raw_events", "engagement_events"), "events")
     assert pools == {key: shared.get(key, key) if key in replacing else None for key in pools}
-    assert replacing >= {"raw_events", "partner_audience", "persons", "predictive_segments/win_back"}
+    assert replacing >= {"raw_events", "persons", "predictive_segments/win_back", "file_handoff/win_back"}
 
 
 def test_every_policy_has_a_check_on_data_age_beside_it(demo: dg.Definitions) -> None:
