@@ -34,7 +34,7 @@ DECISIONS = {
     "holdout": "held out",
     "suppressed": "suppressed",
     "unreachable": "unreachable",
-    "quarantined": "quarantined",
+    "quarantined": "in doubt",
     "no_consent": "no consent",
     "below_threshold": "below",
     "not_eligible": "not eligible",
