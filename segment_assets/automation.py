@@ -49,7 +49,7 @@ _left_behind = (LeftBehind() & LeftBehind().newly_true().since(_AC.newly_request
 _changed_version = _AC.any_deps_match(_AC.data_version_changed()).since_last_handled().with_label("changed data")
 # Below the gates a chain goes in one run: what is about to change counts as changed. A gate does not: it may come out
 # equal, and would drag everything along.
-GATES = dg.AssetSelection.assets("raw_events", "customers", "partner_audience", "collaboration")
+GATES = dg.AssetSelection.assets("raw_events", "customers", "suppression_lists", "partner_audience", "collaboration")
 _about_to_change = _AC.any_deps_match(_AC.will_be_requested()).ignore(GATES)
 _changed_or_will = (
     (_AC.any_deps_match(_AC.data_version_changed()) | _about_to_change)

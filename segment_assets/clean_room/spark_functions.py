@@ -174,6 +174,29 @@ def _by_name(node: exp.Expr, kind: Kind) -> exp.Expr:
 
 
 _Mend = Callable[[exp.Expr, Kind], exp.Expr]
+
+
+def _beside_truth(node: exp.Expr, kind: Kind) -> exp.Expr:
+    """What is compared with a truth value is converted before: DuckDB makes `x = TRUE` the bare cast, and drops a TRY.
+
+    Then a text that is none would fail the query, and tell of the one person who has it.
+    """
+    sides = [node.this, node.expression] if isinstance(node, exp.Binary) else [node.this, *node.expressions]
+    if not any(map(_is_truth, sides)):
+        return node
+    made = node.copy()
+    for arg, side in [(arg, side) for arg, side in made.args.items() if isinstance(side, exp.Expr)]:
+        if not (_is_truth(side) or isinstance(side, exp.Query | exp.Null)):
+            made.set(arg, exp.TryCast(this=side.copy(), to=exp.DataType.build("BOOLEAN")))
+    return made
+
+
+def _is_truth(node: exp.Expr) -> bool:
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return isinstance(node, exp.Boolean | exp.Predicate | exp.Connector | exp.Not)
+
+
 _MENDS: list[tuple[tuple[type[exp.Expr], ...], _Mend]] = [
     ((exp.Cast,), _cast),
     ((exp.Extract,), _extract),
@@ -197,5 +220,6 @@ _MENDS: list[tuple[tuple[type[exp.Expr], ...], _Mend]] = [
     ((exp.DateDiff,), spark_calls.difference),
     ((exp.Skewness, exp.Kurtosis), spark_calls.moments),
     ((exp.LogicalAnd, exp.LogicalOr, exp.CountIf), _truth),
+    ((exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ, exp.In), _beside_truth),
     ((exp.Anonymous,), _by_name),
 ]

@@ -9,7 +9,8 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     (
         "95 % interval",
         "The range that would hold the true number in about 95 of 100 such tests, found by drawing the customers "
-        "again at random. Where two ranges overlap, this page claims no difference.",
+        "again at random. Of two ranges that overlap this page claims no difference, unless both were compared "
+        "customer by customer, which it then says.",
     ),
     (
         "Baseline",
@@ -28,8 +29,8 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     ),
     (
         "Better or worse",
-        "Said here only where two intervals do not overlap. Promotion compares customer by customer, which can show "
-        "smaller differences; a tie on this page is therefore not a proof of equality.",
+        "Said here only where two intervals do not overlap, or, of a loss, where it differs customer by customer, as "
+        "promotion compares it: that can show smaller differences. A tie on this page is no proof of equality.",
     ),
     (
         "ROC AUC",

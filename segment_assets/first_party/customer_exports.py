@@ -151,6 +151,11 @@ def _records(key: str, content: Content, landing: CustomersLanding) -> endpoints
     return endpoints.read(key, content, landing)
 
 
+# Columns of a table that say nothing of consent: naming one forgets no denial.
+_NO_CONSENT = {"device", "street", "postal_code", "city"}
+
+
 def _reading(landing: CustomersLanding) -> str:
-    said = landing.model_dump(mode="json", include={"format", "table", "consent_attribute", "opt_out_none_is_consent"})
+    included = {"format", "table", "consent_attribute", "opt_out_none_is_consent"}
+    said = landing.model_dump(mode="json", include=included, exclude={"table": _NO_CONSENT})
     return sha256(json.dumps(said, sort_keys=True))[:12]

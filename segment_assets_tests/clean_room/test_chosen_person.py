@@ -64,6 +64,22 @@ AGGREGATED = "SELECT COUNT(*) AS n, SUM(income) AS s FROM"
 CHOSEN = {
     "all but the last by rank": f"SELECT a.s - b.s AS one FROM ({AGGREGATED} tight) a CROSS JOIN ({AGGREGATED} "
     f"(SELECT income FROM tight ORDER BY {H} DESC LIMIT 29) q) b",
+    "a rank beside a count": f"SELECT COUNT(*) AS n, SUM(IF(q.r = q.c, q.income, 0)) AS s FROM (SELECT income, "
+    f"ROW_NUMBER() OVER (ORDER BY {H} DESC) AS r, COUNT(*) OVER () AS c FROM counted) q",
+    "a rank below another count": f"{AGGREGATED} (SELECT income, RANK() OVER (ORDER BY {H} DESC) AS r FROM tight) q "
+    "CROSS JOIN (SELECT COUNT(*) AS c FROM shop) o WHERE q.r < o.c",
+    "a name made of a count": "SELECT COUNT(*) AS n, SUM(IF(p.person = o.k, p.income, 0)) AS s FROM counted p CROSS "
+    "JOIN (SELECT CONCAT('p', COUNT(*) - 1) AS k FROM shop) o",
+    "a name beside a counted blank": "SELECT COUNT(*) AS n FROM tight p WHERE p.person <> (SELECT CONCAT('p29', "
+    "SUBSTRING(CAST(COUNT(*) AS STRING), 1, 0)) FROM shop)",
+    "a sum of one person": "SELECT COUNT(*) AS n, SUM(IF(i = 1.0, i, 0)) AS s FROM (SELECT SUM(income) AS i FROM "
+    "counted GROUP BY person) q",
+    "the highest sum of one person": f"{AGGREGATED} (SELECT SUM(income) AS income FROM tight GROUP BY person ORDER BY "
+    "SUM(income) NULLS FIRST LIMIT 29) q",
+    "a sum of a group by the place": "SELECT COUNT(*) AS n FROM (SELECT income, AVG(income) AS i FROM tight "
+    "GROUP BY 1) q WHERE q.i < 5",
+    "HAVING of one person": f"{AGGREGATED} (SELECT SUM(income) AS income FROM tight GROUP BY person HAVING SUM(income) "
+    "<> 1.0) q",
     "limit around the order": f"{AGGREGATED} (SELECT income FROM (SELECT income FROM counted ORDER BY {H} DESC) q "
     "LIMIT 29) r",
     "order by the place": f"{AGGREGATED} (SELECT income, {H} AS h FROM counted ORDER BY 2 DESC LIMIT 29) q",

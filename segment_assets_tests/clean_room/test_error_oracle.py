@@ -125,6 +125,13 @@ def test_no_operator_fails_for_one_person_alone(room):
     assert tells([*operators, TWICE, *(text.format("whole") for text in NESTED)], room) == []
 
 
+@pytest.mark.parametrize("truth", ["= TRUE", "<> FALSE", "IN (TRUE)", "= (1 = 1)", "<=> TRUE", "= (whole > 0)"])
+def test_no_comparison_of_a_text_with_a_truth_value_fails_for_one_person_alone(truth, room):
+    said = "IF(word = 'one', 'x', 'true')"
+    assert outcome(f"SELECT COUNT(*) AS n FROM t WHERE {said} {truth}", "one", room) in ("ran", "refused")
+    assert tells([f"SELECT {said} {truth} AS k, COUNT(*) AS n FROM t GROUP BY 1"], room) == []
+
+
 @pytest.mark.parametrize("condition", SCALARS)
 @pytest.mark.parametrize(
     "shape",

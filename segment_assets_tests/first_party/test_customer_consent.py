@@ -3,8 +3,10 @@ from datetime import date
 import pytest
 
 from segment_assets.first_party import customer_exports
+from segment_assets.first_party.customer_exports import _reading
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.tables import CONSENT_STATE, CONTACT_ADDRESSES
+from segment_assets.landing_config import CustomersLanding
 from segment_assets.people.consent import holding
 from segment_assets_tests.first_party.exporting import OWN, PINPOINT, build, consent, endpoint, own, put
 
@@ -169,3 +171,15 @@ def test_words_of_a_hand_written_import_are_read_in_any_case_and_unknown_ones_op
     build(lake, landing)
     assert consent(lake)["C1", "email"][0] == "granted"
     assert lake.read(CONTACT_ADDRESSES)["customer_id"].to_pylist() == ["C1"]
+
+
+def test_a_mapping_is_read_as_before_whatever_it_names_beside_consent():
+    columns = {"customer": "id", "email": "mail", "email_consent": "ok", "updated": "changed"}
+
+    def reading(**more):
+        return _reading(CustomersLanding.model_validate({"format": "table", "table": columns | more}))
+
+    # Stands in tables that were written: with another one every denial in them would be forgotten.
+    assert reading() == "738465f072ec"
+    assert reading(street="street", city="town", postal_code="zip", device="phone_id") == reading()
+    assert reading(email_consent="other") != reading()

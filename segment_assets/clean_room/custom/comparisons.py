@@ -55,7 +55,7 @@ def check(resolution: Resolution, collaboration: Collaboration) -> Iterator[Find
     every = [comparison for query in selects for comparison in _comparisons(query, resolution)]
     people = _people(every, identities)
     for term, value in ranks.taking(resolution):
-        every += [(term, [Origin(frozenset({s}), frozenset({s})), _LITERAL]) for s in sorted(value.compared)]
+        every += [(term, [Origin(frozenset({s}), frozenset({s})), _LITERAL]) for s in sorted(value.told)]
     for node, sides in every:
         yield from _judge(node, sides, literal, column)
     yield from mixtures.check(resolution, identities, literal, column)
@@ -79,10 +79,10 @@ def _reached(every: list[Comparison], literal: dict[Source, str]) -> Iterator[Fi
 
     Of a value made of several columns it is not known which of them decides: it carries no literal further.
     """
-    named = [(node, sides, {s for o in sides if len(o.compared) == 1 for s in o.compared}) for node, sides in every]
+    named = [(node, sides, {s for o in sides if len(o.told) == 1 for s in o.told}) for node, sides in every]
     pinned: set[Source] = set()
     for node, sides, columns in named:
-        if any(side.constant for side in sides) and not (isinstance(node, exp.Is) and node.find(exp.Null)):
+        if any(side.fixed for side in sides) and not (isinstance(node, exp.Is) and node.find(exp.Null)):
             pinned |= columns
     between = [(node, columns) for node, _, columns in named if len(columns) > 1]
     todo = True
@@ -103,8 +103,8 @@ def _reached(every: list[Comparison], literal: dict[Source, str]) -> Iterator[Fi
 def _judge(
     node: exp.Expr, sides: list[Origin], literal: dict[Source, str], column: dict[Source, str]
 ) -> Iterator[Finding]:
-    named = [side.compared for side in sides]
-    asked = {s for found in named for s in found} if any(side.constant for side in sides) else set()
+    named = [side.told for side in sides]
+    asked = {s for found in named for s in found} if any(side.fixed for side in sides) else set()
     asked |= {s for side in sides for s in side.mixed}
     if asked:
         for source in sorted(asked & literal.keys()):

@@ -3,8 +3,8 @@
 `ORDER BY MD5(CONCAT('7578', person)) DESC LIMIT 301` of 302 people leaves one of them out, and the number is made so
 that it is the one who is meant. So an order that takes rows is compared with a literal, each of its columns alone.
 That is so below the final SELECT wherever something in the program takes rows in their order (LIMIT, OFFSET, a list),
-and for what a window shows in an order: a sum over all rows but the last, a neighbour. In the final SELECT an order by
-what is released anyway tells nothing new.
+and for what a window shows in an order: a rank, which a count of all rows is compared with as well as a literal, a sum
+over all rows but the last, a neighbour. In the final SELECT an order by what is released anyway tells nothing new.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from segment_assets.clean_room.custom import clauses
 from segment_assets.clean_room.custom.scopes import BLUNT, Origin, Query, Resolution
 
 _TAKES = (exp.Limit, exp.Offset, exp.ArrayAgg)
-_RANKS = (exp.RowNumber, exp.Rank, exp.DenseRank)  # a number of the row, judged where it is compared
+_RANKS = (exp.RowNumber, exp.Rank, exp.DenseRank)  # in the final SELECT they are judged where they are compared
 
 
 def taking(resolution: Resolution) -> Iterator[tuple[exp.Expr, Origin]]:
@@ -28,7 +28,7 @@ def taking(resolution: Resolution) -> Iterator[tuple[exp.Expr, Origin]]:
         if taken if final else nested:
             yield from _terms(query.node.args.get("order"), query, resolution, final=final)
         for node in clauses.own_nodes(query) if isinstance(query.node, exp.Select) else ():
-            if isinstance(node, exp.Window) and not isinstance(node.this, _RANKS):
+            if isinstance(node, exp.Window) and not (final and isinstance(node.this, _RANKS)):
                 yield from _terms(node.args.get("order"), query, resolution, final=final)
 
 

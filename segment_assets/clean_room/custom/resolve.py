@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from segment_assets.clean_room.collaboration import Collaboration
-from segment_assets.clean_room.custom.scopes import Origin, Place, Query, Relation, Resolution, nested, origin, walk
+from segment_assets.clean_room.custom.scopes import (
+    SUMS,
+    Origin,
+    Place,
+    Query,
+    Relation,
+    Resolution,
+    nested,
+    origin,
+    walk,
+)
 from segment_assets.clean_room.reasons import Finding, at
 from segment_assets.segmentation import nearest
 
@@ -72,14 +82,37 @@ class Resolver:
             self._expression(query, item, known, aliases)
             if isinstance(item, exp.Alias):
                 aliases[item.alias.lower()] = item.this
+        self._clauses(query, ("where", "group"), known, aliases)
+        self._grouped(query)
         query.outputs = list(self._outputs(query))
-        for name in ("where", "group", "having", "windows", "order", "limit", "offset"):
-            value = select.args.get(name)
+        self._clauses(query, ("having", "windows", "order", "limit", "offset"), known, aliases)
+
+    def _clauses(self, query: Query, names: Sequence[str], known: _Known, aliases: Mapping[str, exp.Expr]) -> None:
+        for name in names:
+            value = query.select.args.get(name)
             for clause in value if isinstance(value, list) else [value]:
                 if clause is not None:
                     # WHERE sees no alias; GROUP BY and HAVING look for a column first, ORDER BY for an alias.
                     seen = {} if name in ("where", "windows") else aliases
                     self._expression(query, clause, known, seen, alias_first=name == "order")
+
+    def _grouped(self, query: Query) -> None:
+        """A sum is of many only if its group is: what is compared with it is compared with what makes the groups."""
+        select = query.select
+        group = select.args.get("group")
+        if group is None or query.place == "final":  # groups of the final SELECT leave by a minimum
+            return
+        items = select.expressions
+        keys = [
+            items[int(key.name) - 1] if isinstance(key, exp.Literal) and 1 <= int(key.name) <= len(items) else key
+            for key in group.expressions
+        ]
+        made_by = frozenset(s for key in keys for s in origin(key, self._origins, self._within).told)
+        clauses = [select.args[name] for name in ("having", "order") if select.args.get(name)]
+        for part in (*items, *clauses):
+            for node in walk(part):
+                if isinstance(node, SUMS):
+                    self._origins[id(node)] = Origin(grouped=made_by)
 
     def _join(self, query: Query, join: exp.Join, known: _Known) -> None:
         before = list(query.relations.values())

@@ -29,6 +29,7 @@ class Origin:
         null: it is NULL in every row, which names nobody.
         mixed: the base columns in whose place a literal can stand, by COALESCE, by CASE, or in a branch of UNION.
         stacked: the base columns in whose place another one can stand, in a branch of UNION.
+        grouped: what makes the groups that it is a sum of: a group of one person gives that person's own value.
     """
 
     sources: frozenset[Source] = frozenset()
@@ -39,6 +40,17 @@ class Origin:
     null: bool = False
     mixed: frozenset[Source] = frozenset()
     stacked: frozenset[Source] = frozenset()
+    grouped: frozenset[Source] = frozenset()
+
+    @property
+    def told(self) -> frozenset[Source]:
+        """The base columns that a comparison of it tells of."""
+        return self.compared | self.grouped
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is one value for every row: a literal, or a count, sum or rank, from which any literal is made."""
+        return self.constant or not self.told
 
     @property
     def literal(self) -> bool:
@@ -58,6 +70,7 @@ class Origin:
             self.null and other.null,
             mixed | self.mixed | other.mixed,
             (self.compared | other.compared if met else frozenset()) | self.stacked | other.stacked,
+            self.grouped | other.grouped,
         )
 
 
@@ -148,7 +161,7 @@ class Resolution:
         final: the query whose rows leave.
         cached: cached tables, in order: each counts as a final projection of its own.
         queries: every SELECT and set operation, innermost first.
-        origins: id of a column's node -> its origin.
+        origins: id of a column's node -> its origin; of a sum in groups, below the final SELECT, what they are made by.
         within: id of a nested query's node -> the query.
     """
 
@@ -167,6 +180,12 @@ class Resolution:
 BLUNT = (
     exp.Count, exp.Sum, exp.Avg, exp.ApproxDistinct, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance,
     exp.VariancePop, exp.Skewness, exp.RowNumber, exp.Rank, exp.DenseRank,
+)  # fmt: skip
+
+
+# Of these a group of one person gives that person's own value; how often somebody came is no secret of a column.
+SUMS = (
+    exp.Sum, exp.Avg, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Skewness,
 )  # fmt: skip
 
 
@@ -217,9 +236,11 @@ def _origin(node: exp.Expr, origins: Mapping[int, Origin], within: Mapping[int, 
     if (query := nested(plain)) is not None and id(query) in within and len(within[id(query)].outputs) == 1:
         # A scalar subquery refers to everything inside it; what it compares as is its one output.
         one = within[id(query)].outputs[0][1]
-        return Origin(_everything(within[id(query)], origins, within), one.compared, None, one.constant, one.computed)
+        every = _everything(within[id(query)], origins, within)
+        return Origin(every, one.compared, None, one.constant, one.computed, grouped=one.grouped)
     sources: set[Source] = set()
     compared: set[Source] = set()
+    grouped: set[Source] = set()
     constant = True
     for inner in walk(node):
         if isinstance(inner, exp.Column) and id(inner) in origins:
@@ -228,16 +249,20 @@ def _origin(node: exp.Expr, origins: Mapping[int, Origin], within: Mapping[int, 
             constant = constant and found.constant
             if not _blunted(inner, node):
                 compared |= found.compared
+                grouped |= found.grouped
         elif (query := nested(inner)) is not None and id(query) in within:
             sources |= _everything(within[id(query)], origins, within)
             compared |= {s for _, o in within[id(query)].outputs for s in o.compared}
+            grouped |= {s for _, o in within[id(query)].outputs for s in o.grouped}
             constant = False
         elif isinstance(inner, exp.Star | exp.RowNumber | exp.Rank | exp.DenseRank):
             constant = False
+        elif isinstance(inner, SUMS) and id(inner) in origins and not _blunted(inner, node):
+            grouped |= origins[id(inner)].grouped
     whole = plain.this if isinstance(plain, exp.Window) else plain
     computed = bool(sources) and not isinstance(whole, exp.AggFunc)
     constant = constant or any(_origin(b, origins, within).literal for b in branches(plain))
-    return Origin(frozenset(sources), frozenset(compared), None, constant, computed)
+    return Origin(frozenset(sources), frozenset(compared), None, constant, computed, grouped=frozenset(grouped))
 
 
 def _is_null(node: exp.Expr) -> bool:
