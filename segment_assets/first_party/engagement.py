@@ -52,8 +52,10 @@ def stale_days(raw: Mapping[str, str], made_from: Mapping[str, str], code: str) 
 def _within(days: Mapping[str, str], asked: tuple[date, date]) -> dict[str, str]:
     found = {day: version for day, version in days.items() if str(asked[0]) <= day <= str(asked[1])}
     if not found:
-        there = f"records arrived from {min(days)} to {max(days)}" if days else "nothing arrived yet"
-        raise LandingError(f"engagement_events: no day from first_day to last_day: {there}; nothing was made")
+        there = f"name days from {min(days)} to {max(days)}" if days else "materialise raw_events first"
+        raise LandingError(
+            f"engagement_events: nothing arrived on the days from first_day to last_day: {there}; nothing was made"
+        )
     return found
 
 

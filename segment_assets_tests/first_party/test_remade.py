@@ -89,5 +89,5 @@ def test_a_day_that_is_no_day_is_refused():
 def test_a_range_without_an_arrival_day_is_refused_and_says_which_there_are(lake, landing):
     landed(lake, landing, 1, 7)
     made_by(lake, "old")
-    with pytest.raises(LandingError, match="records arrived from 2026-01-01 to 2026-01-07; nothing was made"):
+    with pytest.raises(LandingError, match="name days from 2026-01-01 to 2026-01-07; nothing was made"):
         engagement.update(lake, format_of(PINPOINT), "old", "run", (date(2027, 1, 1), date.max))
