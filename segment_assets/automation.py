@@ -48,7 +48,8 @@ _new_code = _code_changed.since_last_handled().with_label("new code or configura
 _left_behind = (LeftBehind() & LeftBehind().newly_true().since(_AC.newly_requested())).with_label("left behind")
 _changed_version = _AC.any_deps_match(_AC.data_version_changed()).since_last_handled().with_label("changed data")
 # Below the gates a chain goes in one run: what is about to change counts as changed. A gate does not: it may come out
-# equal, and would drag everything along.
+# equal, and would drag everything along: who else is asked for waits until it is told whether it changed. Beside a gate
+# customers would be new, and what identity says of them old.
 GATES = dg.AssetSelection.assets("raw_events", "customers", "suppression_lists", "partner_audience", "collaboration")
 _about_to_change = _AC.any_deps_match(_AC.will_be_requested()).ignore(GATES)
 _changed_or_will = (
@@ -59,15 +60,18 @@ _changed_or_will = (
 _ready = (
     ~_AC.any_deps_missing() & ~_AC.any_deps_in_progress() & ~_AC.in_progress() & _AC.all_deps_blocking_checks_passed()
 ).with_label("inputs are there, idle, and passed their checks")
+_behind_the_gates = (_ready & ~_AC.any_deps_match(_AC.will_be_requested()).allow(GATES)).with_label(
+    "inputs are there, idle, and passed their checks; no gate among them is about to be built"
+)
 _not_today = _AC.cron_tick_passed("0 0 * * *").since(_AC.newly_updated()).with_label("not yet today")
 
 # Gates react to changed data alone: what lies below may run in one run with what will be requested.
 at_a_gate: Condition = ((_missing | _changed_version | _new_code | _left_behind) & _ready).with_label("at a gate")
-on_changed_data: Condition = ((_missing | _changed_or_will | _new_code | _left_behind) & _ready).with_label(
+on_changed_data: Condition = ((_missing | _changed_or_will | _new_code | _left_behind) & _behind_the_gates).with_label(
     "on changed data"
 )
 on_changed_data_once_a_day: Condition = (
-    (_missing | ((_changed_or_will | _new_code) & _not_today)) & _ready
+    (_missing | ((_changed_or_will | _new_code) & _not_today)) & _behind_the_gates
 ).with_label("on changed data, at most once a day")
 # What is sent rests on events, however far below them: between a new mapping and the last day that it made again the
 # inputs of a hand-off look as they should, and are not.
@@ -77,7 +81,7 @@ _one_mapping = _AC.asset_matches(
     | _AC.will_be_requested(),
 ).with_label("events are of the mapping in force, and passed their checks")
 on_changed_data_of_one_mapping: Condition = (
-    (_missing | _changed_or_will | _new_code | _left_behind) & _ready & _one_mapping
+    (_missing | _changed_or_will | _new_code | _left_behind) & _behind_the_gates & _one_mapping
 ).with_label("on changed data, of one mapping")
 
 
@@ -91,7 +95,8 @@ def when_stale_or_outgrown(check: dg.AssetCheckKey) -> Condition:
     outgrown = failed.newly_true().since_last_handled() | (failed & _changed_version)
     stale = _AC.freshness_failed() & _changed_version
     label = "stale and changed, features that are gone, or new code"
-    return ((_missing | stale | outgrown.with_label("its features are gone") | _new_code) & _ready).with_label(label)
+    asked = _missing | stale | outgrown.with_label("its features are gone") | _new_code
+    return (asked & _behind_the_gates).with_label(label)
 
 
 def on_change_of(*keys: dg.AssetKey) -> Condition:
@@ -99,7 +104,7 @@ def on_change_of(*keys: dg.AssetKey) -> Condition:
     only = dg.AssetSelection.assets(*keys)
     changed = _AC.any_deps_match(_AC.data_version_changed() | _AC.will_be_requested()).allow(only)
     label = f"on changed {', '.join(k.to_user_string() for k in keys)}"
-    return ((_missing | changed.since_last_handled() | _new_code) & _ready).with_label(label)
+    return ((_missing | changed.since_last_handled() | _new_code) & _behind_the_gates).with_label(label)
 
 
 def fresh_within(window: timedelta) -> dg.FreshnessPolicy:

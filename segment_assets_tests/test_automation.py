@@ -9,7 +9,7 @@ from shutil import copytree, ignore_patterns
 
 import dagster as dg
 
-from segment_assets.automation import code_version, on_changed_data_of_one_mapping
+from segment_assets.automation import at_a_gate, code_version, on_changed_data, on_changed_data_of_one_mapping
 from segment_assets.reporting import blocking
 from segment_assets.segmentation import DEMO_FILE, load
 
@@ -105,3 +105,50 @@ def test_what_is_sent_waits_while_events_are_made_again_or_their_making_was_kill
         tick(half, "engagement_events")
         tick(definitions("2", passes=True), "engagement_events")
     assert asked == [1, 0, 0, 1, 0, 0, 0, 1]
+
+
+def test_new_configuration_waits_until_a_gate_beside_it_has_told_whether_it_changed() -> None:
+    def definitions(customers_changed: bool, code: str) -> dg.Definitions:
+        source = dg.AssetSpec("delivery")
+
+        @dg.asset(deps=[source], automation_condition=at_a_gate)
+        def customers() -> dg.MaterializeResult:
+            return dg.MaterializeResult(data_version=dg.DataVersion("2" if customers_changed else "1"))
+
+        @dg.asset(deps=[customers], automation_condition=on_changed_data)
+        def persons() -> None: ...
+
+        @dg.asset(deps=[customers, persons], automation_condition=on_changed_data, code_version=code)
+        def segment() -> None: ...
+
+        return dg.Definitions([source, customers, persons, segment])
+
+    for customers_changed, then in ((True, {"persons", "segment"}), (False, {"segment"})):
+        with dg.DagsterInstance.ephemeral() as instance:
+            cursor = None
+
+            def tick(defs: dg.Definitions, instance: dg.DagsterInstance) -> set[str]:
+                nonlocal cursor
+                result = dg.evaluate_automation_conditions(defs, instance, cursor=cursor)
+                cursor = result.cursor
+                keys = [key for key in defs.resolve_asset_graph().executable_asset_keys]
+                asked = [key for key in keys if result.get_num_requested(key)]
+                if asked:
+                    job = defs.resolve_implicit_global_asset_job_def()
+                    job.execute_in_process(instance=instance, asset_selection=asked)
+                return {key.to_user_string() for key in asked}
+
+            first = definitions(customers_changed=False, code="1")
+            deliver(instance, "1")
+            while tick(first, instance):
+                pass
+            deliver(instance, "2")
+            now = definitions(customers_changed, code="2")
+            assert tick(now, instance) == {"customers"}
+            assert tick(now, instance) == then
+            assert tick(now, instance) == set()
+
+
+def deliver(instance: dg.DagsterInstance, version: str) -> None:
+    tags = {"dagster/data_version": version}
+    instance.report_runless_asset_event(dg.AssetMaterialization("delivery", tags=tags))
