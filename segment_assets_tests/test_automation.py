@@ -131,7 +131,7 @@ def test_new_configuration_waits_until_a_gate_beside_it_has_told_whether_it_chan
                 nonlocal cursor
                 result = dg.evaluate_automation_conditions(defs, instance, cursor=cursor)
                 cursor = result.cursor
-                keys = [key for key in defs.resolve_asset_graph().executable_asset_keys]
+                keys = list(defs.resolve_asset_graph().executable_asset_keys)
                 asked = [key for key in keys if result.get_num_requested(key)]
                 if asked:
                     job = defs.resolve_implicit_global_asset_job_def()
