@@ -115,6 +115,17 @@ def sql_(statement: str | None, of: str | None, as_csv: bool, config: Path | Non
     _finish(lambda console: sql_command.ask(console, statement, of=of, as_csv=as_csv))
 
 
+@main.command()
+@click.argument("customer")
+@CONFIG_OPTION
+def explain(customer: str, config: Path | None) -> None:
+    """Say why CUSTOMER is in each segment, or is not: consent, score, what moved it, and what was told."""
+    from segment_assets.operations import explain_command
+
+    _use(config)
+    _finish(lambda console: explain_command.explain(console, customer))
+
+
 @main.group()
 def events() -> None:
     """Event files and deliveries."""
