@@ -4,16 +4,16 @@ Adapters are named by dotted string, so that loading one deployment imports noth
 """
 
 import os
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from segment_assets.aws_config import Aws
 from segment_assets.segmentation import Segmentation, default_path
+from segment_assets.settings import DEPLOYMENT_VARIABLE as DEPLOYMENT_VARIABLE
+from segment_assets.settings import DeploymentError as DeploymentError
+from segment_assets.settings import Settings as Settings
 
 HOME_VARIABLE = "SEGMENT_ASSETS_HOME"
-DEPLOYMENT_VARIABLE = "SEGMENT_ASSETS_DEPLOYMENT"
 MEMORY_VARIABLE = "SEGMENT_ASSETS_MEMORY"
 
 # Port -> adapter. Every adapter is a function of (Settings) that returns the resource of that name.
@@ -50,45 +50,6 @@ AWS = {
     "monitor": "segment_assets.operations.aws:monitor",
 }
 DEPLOYMENTS = {"embedded": EMBEDDED, "aws": AWS}
-
-
-class DeploymentError(Exception):
-    """The deployment asked for can't be had, and what can."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What adapters are made from.
-
-    Attributes:
-        home: folder that holds everything the embedded deployment writes.
-        segmentation: the user's file.
-        landing_place: folder where the first party's data lands.
-        partner_place: folder where the partner's data lands.
-        memory_limit: what one DuckDB connection may use.
-        threads: threads of one DuckDB connection.
-    """
-
-    home: Path
-    segmentation: Segmentation
-    landing_place: Path
-    partner_place: Path
-    memory_limit: str = "1GB"
-    threads: int = 2
-
-    @property
-    def aws(self) -> Aws:
-        """Where things are on AWS.
-
-        Raises:
-            DeploymentError: the file does not say.
-        """
-        if self.segmentation.aws is None:
-            raise DeploymentError(
-                f"{DEPLOYMENT_VARIABLE}=aws: segmentation.yaml has no section aws: it says where things are there "
-                "(docs/segmentation.md)"
-            )
-        return self.segmentation.aws
 
 
 def home() -> Path:

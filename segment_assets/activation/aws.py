@@ -1,15 +1,15 @@
 """Pinpoint on AWS, through the bucket of exports."""
 
-from typing import Any, NoReturn, Protocol, cast
+from typing import Any, NoReturn
 from urllib.parse import urlparse
 
 from botocore.client import BaseClient
 
 from segment_assets.activation.port import ActivationError, ImportJobRequest, ImportJobResponse, PinpointService
 from segment_assets.aws import REFUSED, AwsRefusedError, client, code, once, sentence, without_retries
-from segment_assets.aws_config import Aws
 from segment_assets.lake import ObjectStore
 from segment_assets.lake.aws import exports
+from segment_assets.settings import Settings
 
 ENDED = (
     "Amazon Pinpoint's segments, endpoints and imports ended on 2026-10-30, so nothing was written and nothing sent: "
@@ -20,18 +20,9 @@ PAGE = "100"
 _LIVE = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
-class Settings(Protocol):
-    """What this adapter needs to know."""
-
-    @property
-    def aws(self) -> Aws:
-        """Where things are on AWS."""
-
-
 def pinpoint(settings: Settings) -> "AwsPinpoint":
     """Pinpoint of our account, in the region of the environment."""
-    # exports() asks for no more than `aws`.
-    return AwsPinpoint(exports(cast(Any, settings)), settings.aws.pinpoint_role_arn)
+    return AwsPinpoint(exports(settings), settings.aws.pinpoint_role_arn)
 
 
 class AwsPinpoint(PinpointService):

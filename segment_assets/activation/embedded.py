@@ -8,22 +8,14 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from segment_assets.activation.pinpoint_rules import judge
 from segment_assets.activation.port import ImportJobRequest, ImportJobResponse, PinpointService
 from segment_assets.lake import FolderStore
+from segment_assets.settings import Settings
 
 BUCKET = "s3://simulated-pinpoint/"
 FAILURES_SHOWN = 100
-
-
-class Settings(Protocol):
-    """What this adapter needs to know."""
-
-    @property
-    def home(self) -> Path:
-        """Folder that holds everything."""
 
 
 class BadRequestError(Exception):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlparse
 from uuid import uuid4
 
@@ -32,7 +32,7 @@ from segment_assets.clean_room.collaboration import template_from_config
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError, ReadTable
 from segment_assets.clean_room.runnable import Runnable
 from segment_assets.clean_room.templates import Template
-from segment_assets.segmentation import Segmentation
+from segment_assets.settings import Settings
 
 DEADLINE_SECONDS = 3600.0
 IAM_SECONDS = 120.0  # "changes might not be immediately visible": IAM user guide, eventual consistency
@@ -45,18 +45,6 @@ _BUSY = {
 }  # fmt: skip
 _ENDED_BADLY = {"FAILED", "CANCELLED", "CANCELLING", "TIMED_OUT"}
 _LIMITS = {"INSUFFICIENT_COMPUTE", "TIMED_OUT"}
-
-
-class Settings(Protocol):
-    """What this adapter needs to know."""
-
-    @property
-    def aws(self) -> Aws:
-        """Where things are on AWS."""
-
-    @property
-    def segmentation(self) -> Segmentation:
-        """The user's file, with the collaboration's name."""
 
 
 class AwsCleanRoom(InCollaboration, CleanRoom):

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -27,22 +26,7 @@ from segment_assets.clean_room.privacy.plan import Plan
 from segment_assets.clean_room.rewrite import Rewritten, rewrite
 from segment_assets.clean_room.runnable import Runnable
 from segment_assets.clean_room.spark import NotExecutableError
-
-
-class Settings(Protocol):
-    """What this adapter needs to know."""
-
-    @property
-    def home(self) -> Path:
-        """Folder that holds everything the embedded deployment writes."""
-
-    @property
-    def memory_limit(self) -> str:
-        """What one query may use, in DuckDB's notation."""
-
-    @property
-    def threads(self) -> int:
-        """Threads of one query."""
+from segment_assets.settings import Settings
 
 
 class EmbeddedCleanRoom(CleanRoom):

@@ -21,7 +21,8 @@ from segment_assets.dashboards.quicksight.extracts import completed, completed_d
 from segment_assets.dashboards.quicksight.spice import Spice
 from segment_assets.dashboards.quicksight.versions import Board
 from segment_assets.lake import ObjectStore
-from segment_assets.lake.aws import Settings, exports
+from segment_assets.lake.aws import exports
+from segment_assets.settings import Settings
 
 ATTEMPTS = 6
 FIRST_PAUSE = 0.2  # seconds; doubled with each attempt, and drawn between half and all of it

@@ -3,22 +3,14 @@
 import random
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from segment_assets.aws import AwsRefusedError, client, telling
-from segment_assets.aws_config import Aws
 from segment_assets.demo.outbox import Stream, batches
+from segment_assets.settings import Settings
 
 TRIES = 8
 PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds: the first wait before refused records are sent again, and the longest
-
-
-class Settings(Protocol):
-    """What this adapter needs to know."""
-
-    @property
-    def aws(self) -> Aws:
-        """Where things are on AWS."""
 
 
 class Firehose(Stream):

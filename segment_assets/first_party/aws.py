@@ -2,26 +2,18 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from segment_assets.aws import client, telling
-from segment_assets.aws_config import Aws
 from segment_assets.first_party.embedded import Silence
 from segment_assets.first_party.port import Arrivals, Message
+from segment_assets.settings import Settings
 
 _log = logging.getLogger(__name__)
 
 # Longer than a tick takes and the next one waits; after that a message that was not forgotten comes again.
 VISIBLE_AGAIN_SECONDS = 300
 AT_ONCE = 10  # messages in one call: the most that SQS takes
-
-
-class Settings(Protocol):
-    """What this adapter needs to know."""
-
-    @property
-    def aws(self) -> Aws:
-        """Where things are on AWS."""
 
 
 class Queue(Arrivals):

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 from botocore.config import Config
@@ -27,6 +27,7 @@ from segment_assets.identity.neptune_loads import Loads, PassingError
 from segment_assets.identity.port import GraphError, GraphStore, Served
 from segment_assets.identity.queries import QUERIES, Row, Value, ordered, query
 from segment_assets.lake.aws import Bucket
+from segment_assets.settings import Settings
 
 # Neptune ends a query after 120 s (neptune_query_timeout): its answer is waited for that long, and no longer.
 _PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 8}, read_timeout=130)
@@ -45,14 +46,6 @@ _METHODS = {
 }
 _POINTER, _WHOLE = "current.json", "whole"
 _OBJECTS_AT_ONCE = 1000  # the most that DeleteObjects takes
-
-
-class Settings(Protocol):
-    """What this adapter needs to know."""
-
-    @property
-    def aws(self) -> Aws:
-        """Where things are on AWS."""
 
 
 def graph(settings: Settings) -> "NeptuneGraph":

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +24,7 @@ from segment_assets.identity.graph_model import EDGES, NODES, Snapshot
 from segment_assets.identity.port import GraphError, GraphStore, Served
 from segment_assets.identity.queries import QUERIES, Row, Value, ordered, query
 from segment_assets.lake.processes import is_running, this_process
+from segment_assets.settings import Settings
 
 if TYPE_CHECKING:
     import ladybug
@@ -31,22 +32,6 @@ if TYPE_CHECKING:
 _TYPES = {pa.string(): "STRING", pa.int64(): "INT64"}
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 _BUILDING = ".building-"
-
-
-class Settings(Protocol):
-    """What this adapter needs to know."""
-
-    @property
-    def home(self) -> Path:
-        """Folder that holds everything."""
-
-    @property
-    def memory_limit(self) -> str:
-        """What one engine may use, such as `1GB`."""
-
-    @property
-    def threads(self) -> int:
-        """Threads of one query."""
 
 
 def graph(settings: Settings) -> "LadybugGraph":

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any, Protocol, cast
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import boto3
@@ -20,29 +20,10 @@ from segment_assets.lake.aws_files import BucketOfFiles
 from segment_assets.lake.lake import Lake
 from segment_assets.lake.objects import ObjectStore, StoredObject
 from segment_assets.lake.private import private_folder
+from segment_assets.settings import Settings
 
 _COPIES = Path(gettempdir(), "segment-assets")
 _MISSING = {"NoSuchKey", "404", "NoSuchBucket"}
-
-
-class Settings(Protocol):
-    """What these adapters need to know."""
-
-    @property
-    def home(self) -> Path:
-        """Folder for copies and spill files; nothing in it is a record."""
-
-    @property
-    def aws(self) -> Aws:
-        """Where things are on AWS."""
-
-    @property
-    def memory_limit(self) -> str:
-        """What DuckDB may use."""
-
-    @property
-    def threads(self) -> int:
-        """Threads of one query."""
 
 
 class Bucket(ObjectStore):

@@ -3,7 +3,6 @@
 import fcntl
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 from uuid import uuid4
 
 from pyiceberg.catalog import Catalog
@@ -14,30 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from segment_assets.lake.lake import Lake
 from segment_assets.lake.objects import FolderStore
-
-
-class Settings(Protocol):
-    """What these adapters need to know."""
-
-    @property
-    def home(self) -> Path:
-        """Folder that holds everything."""
-
-    @property
-    def landing_place(self) -> Path:
-        """Where the first party's data lands."""
-
-    @property
-    def partner_place(self) -> Path:
-        """Where the partner's data lands."""
-
-    @property
-    def memory_limit(self) -> str:
-        """What one DuckDB connection may use."""
-
-    @property
-    def threads(self) -> int:
-        """Threads of one DuckDB connection."""
+from segment_assets.settings import Settings
 
 
 class MovedLakeError(Exception):

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from segment_assets.aws import AwsRefusedError, client, code, sentence
 from segment_assets.aws_config import AwsSageMaker
 from segment_assets.lake import ObjectStore, content_hash
-from segment_assets.lake.aws import Settings, exports, models
+from segment_assets.lake.aws import exports, models
 from segment_assets.modelling import exchange, scoring
 from segment_assets.modelling.artefact import Stored
 from segment_assets.modelling.embedded import InProcess
@@ -23,6 +23,7 @@ from segment_assets.modelling.sagemaker_endpoint import Endpoints
 from segment_assets.modelling.sagemaker_jobs import Described, Jobs, Pace, content_key, name_of
 from segment_assets.modelling.sagemaker_registry import Registry
 from segment_assets.modelling.sagemaker_serving import SHA256
+from segment_assets.settings import Settings
 
 _ENTRY = ["python", "-m", "segment_assets.modelling.sagemaker_entry"]
 # SageMaker has codes of its own for few of these: the rest are ValidationExceptions that say it in words.

@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 from segment_assets.aws import AwsRefusedError, client, telling
-from segment_assets.aws_config import Aws
 from segment_assets.operations.metrics import Metric, Note, batches
 from segment_assets.operations.port import Monitor, MonitorError
+from segment_assets.settings import Settings
 
 SOURCE = "segment-assets"
 # Of one call: docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html, and eb-putevents.html.
@@ -26,14 +26,6 @@ OLDEST = timedelta(days=14)  # CloudWatch takes nothing that is older
 TRIES = 6
 # Told once more they would fail once more.
 _FINAL = {"InvalidArgument", "MalformedDetail", "NotAuthorizedForSourceException", "AccessDeniedException"}
-
-
-class Settings(Protocol):
-    """What this adapter needs to know."""
-
-    @property
-    def aws(self) -> Aws:
-        """Where things are on AWS."""
 
 
 class CloudWatch(Monitor):

@@ -5,7 +5,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import HTTPClientError
@@ -20,27 +20,18 @@ from segment_assets.activation.customer_profiles.port import (
 )
 from segment_assets.activation.port import ActivationError
 from segment_assets.aws import REFUSED, AwsRefusedError, client, code, once, sentence, without_retries
-from segment_assets.aws_config import Aws
 from segment_assets.lake import ObjectStore
 from segment_assets.lake.aws import exports
 from segment_assets.pauses import pauses
+from segment_assets.settings import Settings
 
 T = TypeVar("T")
 PUTS = 4
 
 
-class Settings(Protocol):
-    """What this adapter needs to know."""
-
-    @property
-    def aws(self) -> Aws:
-        """Where things are on AWS."""
-
-
 def customer_profiles(settings: Settings) -> "AwsCustomerProfiles":
     """Customer Profiles of our account, in the region of the environment."""
-    # exports() asks for no more than `aws`.
-    return AwsCustomerProfiles(exports(cast(Any, settings)), settings.aws.customer_profiles_role_arn)
+    return AwsCustomerProfiles(exports(settings), settings.aws.customer_profiles_role_arn)
 
 
 class AwsCustomerProfiles(CustomerProfilesService):

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from segment_assets.activation.customer_profiles.port import (
     CustomerProfilesService,
@@ -20,14 +20,7 @@ from segment_assets.activation.customer_profiles.port import (
 )
 from segment_assets.activation.customer_profiles.rules import is_member, take_in
 from segment_assets.lake import FolderStore
-
-
-class Settings(Protocol):
-    """What this adapter needs to know."""
-
-    @property
-    def home(self) -> Path:
-        """Folder that holds everything."""
+from segment_assets.settings import Settings
 
 
 def customer_profiles(settings: Settings) -> "FolderCustomerProfiles":
