@@ -6,14 +6,13 @@ from collections.abc import Iterator
 FIRST, MOST, GROWTH = 0.2, 30.0, 2.0
 
 
-def pauses(first: float = FIRST, most: float = MOST) -> Iterator[float]:
+def pauses(first: float) -> Iterator[float]:
     """Pauses without end, in seconds.
 
     Args:
         first: the first.
-        most: the longest.
     """
     pause = first
     while True:
-        yield min(pause, most)
-        pause = min(pause * GROWTH, most)
+        yield min(pause, MOST)
+        pause = min(pause * GROWTH, MOST)

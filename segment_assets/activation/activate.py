@@ -100,9 +100,7 @@ def _refuse_another_place(order: Order, held: Held) -> None:
         )
 
 
-def wait_for_earlier(
-    destination: Destination, order: Order, deadline: float, pause: Callable[[float], None] = time.sleep
-) -> None:
+def wait_for_earlier(destination: Destination, order: Order, deadline: float) -> None:
     """Wait until every earlier job of the segment has ended: the service orders none, and the last to end holds.
 
     A killed run's job goes on, and so does one that a deadline left behind.
@@ -119,7 +117,7 @@ def wait_for_earlier(
                     f"ended after {deadline:.0f} seconds; what is told while it runs it might undo, so nothing was "
                     "begun: run the asset again once it has ended"
                 )
-            pause(next(waits))
+            time.sleep(next(waits))
 
 
 def poll(

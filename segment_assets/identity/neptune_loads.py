@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -41,7 +41,6 @@ class Loads:
         asked: what every start says: the role, the region.
         pause: seconds before a load is looked at again, at first; each pause is longer than the one before.
         deadline: seconds after which a load is cancelled.
-        sleep: waits.
     """
 
     def __init__(
@@ -51,10 +50,9 @@ class Loads:
         asked: Mapping[str, str],
         pause: float,
         deadline: float,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._call, self._place, self._asked = call, place, asked
-        self._pause, self._deadline, self._sleep = pause, deadline, sleep
+        self._pause, self._deadline = pause, deadline
 
     def load(self, source: str, *, again: bool) -> None:
         """Have everything below `source` loaded, once.
@@ -86,7 +84,7 @@ class Loads:
             except PassingError:
                 if nth == STARTS:
                     raise
-            self._sleep(random.uniform(0.5, 1) * min(self._pause * 2**nth, LONGEST_PAUSE))  # noqa: S311  jitter
+            time.sleep(random.uniform(0.5, 1) * min(self._pause * 2**nth, LONGEST_PAUSE))  # noqa: S311  jitter
             # The answer may have been lost, and not the load.
             if found := self._find(source):
                 return found
@@ -114,7 +112,7 @@ class Loads:
                     f"{self._place}: the load of {source} took longer than {self._deadline:g} s and was cancelled; "
                     "the old graph stays in service"
                 )
-            self._sleep(pause)
+            time.sleep(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE)
         if status != _DONE:
             raise GraphError(

@@ -38,7 +38,6 @@ def collect(
     *,
     now: datetime | None = None,
     keep: timedelta = KEEP_SNAPSHOTS,
-    grace: timedelta = GRACE,
     dry_run: bool = False,
 ) -> list[Removed]:
     """Forget old snapshots of every table, then remove the files nobody needs.
@@ -47,16 +46,15 @@ def collect(
         lake: whose tables; on AWS the partner's too, which nobody but us writes.
         now: the wall clock; files are as old as the machine, or S3, says.
         keep: snapshots younger than this stay, and the current one always.
-        grace: files younger than this stay.
         dry_run: count, and remove nothing.
     """
     now = now or datetime.now(UTC)
     names = [".".join(name) for space in lake.catalog.list_namespaces() for name in lake.catalog.list_tables(space)]
-    return [_collect(lake.catalog.load_table(name), lake.files, now, keep, grace, dry_run) for name in sorted(names)]
+    return [_collect(lake.catalog.load_table(name), lake.files, now, keep, dry_run) for name in sorted(names)]
 
 
 def _collect(
-    table: IcebergTable, files: Files, now: datetime, keep: timedelta, grace: timedelta, dry_run: bool
+    table: IcebergTable, files: Files, now: datetime, keep: timedelta, dry_run: bool
 ) -> Removed:
     limit = int((now - keep).timestamp() * 1000)
     current = table.current_snapshot()
@@ -68,7 +66,7 @@ def _collect(
         old = []  # they can still be read, and need their files
     table = table.refresh()
     needed = _needed(table, files, set(old) if dry_run else set())
-    unneeded = [f for f in there if f.name not in needed and now - f.modified >= grace]
+    unneeded = [f for f in there if f.name not in needed and now - f.modified >= GRACE]
     if not dry_run:
         files.remove([f.name for f in unneeded])
     return Removed(".".join(table.name()), len(old), len(unneeded), sum(f.size for f in unneeded), overtaken)

@@ -236,7 +236,7 @@ def _origin(node: exp.Expr, origins: Mapping[int, Origin], within: Mapping[int, 
     if (query := nested(plain)) is not None and id(query) in within and len(within[id(query)].outputs) == 1:
         # A scalar subquery refers to everything inside it; what it compares as is its one output.
         one = within[id(query)].outputs[0][1]
-        every = _everything(within[id(query)], origins, within)
+        every = _everything(within[id(query)], origins)
         return Origin(every, one.compared, None, one.constant, one.computed, grouped=one.grouped)
     sources: set[Source] = set()
     compared: set[Source] = set()
@@ -251,7 +251,7 @@ def _origin(node: exp.Expr, origins: Mapping[int, Origin], within: Mapping[int, 
                 compared |= found.compared
                 grouped |= found.grouped
         elif (query := nested(inner)) is not None and id(query) in within:
-            sources |= _everything(within[id(query)], origins, within)
+            sources |= _everything(within[id(query)], origins)
             compared |= {s for _, o in within[id(query)].outputs for s in o.compared}
             grouped |= {s for _, o in within[id(query)].outputs for s in o.grouped}
             constant = False
@@ -293,7 +293,7 @@ def _blunted(column: exp.Expr, top: exp.Expr) -> bool:
     return False
 
 
-def _everything(query: Query, origins: Mapping[int, Origin], within: Mapping[int, Query]) -> frozenset[Source]:
+def _everything(query: Query, origins: Mapping[int, Origin]) -> frozenset[Source]:
     found: set[Source] = {s for _, o in query.outputs for s in o.sources}
     for branch in query.selects():
         for node in branch.node.find_all(exp.Column):
