@@ -49,7 +49,12 @@ class AsRead:
 
 def versions(properties: Mapping[str, str]) -> dict[str, str]:
     """Content hash per partition, as a table's properties state it."""
-    return {k.removeprefix(CONTENT): v for k, v in properties.items() if k.startswith(CONTENT)}
+    return with_prefix(properties, CONTENT)
+
+
+def with_prefix(properties: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """The properties whose names begin so, by what follows."""
+    return {k.removeprefix(prefix): v for k, v in properties.items() if k.startswith(prefix)}
 
 
 def overtaken(table: str) -> CommitFailedException:

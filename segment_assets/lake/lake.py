@@ -19,17 +19,17 @@ from urllib.parse import unquote, urlparse
 import duckdb
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, ValidationException
+from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.schema import index_by_name
 from pyiceberg.table import Table as IcebergTable
 
-from segment_assets.lake.as_read import AsRead, overtaken, versions
+from segment_assets.lake.as_read import AsRead, overtaken, versions, with_prefix
 from segment_assets.lake.content import combined, content_hash
 from segment_assets.lake.files import Files, LocalFiles
 from segment_assets.lake.parts import Part, with_field_ids
 from segment_assets.lake.private import private_path
 from segment_assets.lake.reading import attach, within
-from segment_assets.lake.still import Still
+from segment_assets.lake.still import Still, found
 from segment_assets.lake.table import Table
 from segment_assets.lake.tags import PROPERTY as TAGS
 from segment_assets.lake.tags import tags_of
@@ -211,21 +211,18 @@ class Lake:
 
     def file_schema(self, table: Table) -> pa.Schema:
         """The columns as files for `replace` state them: with the field ids of the table, as far as it has them."""
-        try:
-            ids = index_by_name(self.catalog.load_table(table.name).schema())
-        except NoSuchTableError:
+        if (iceberg := self._there(table)) is None:
             return with_field_ids(table.schema)
+        ids = index_by_name(iceberg.schema())
         # A column that the table lacks gets its id from the commit, and the file is written anew.
         return with_field_ids(table.schema, ids if set(table.schema.names) <= ids.keys() else None)
 
     def rows_of(self, table: Table, days: Iterable[date]) -> dict[date, int]:
         """Rows of the days, as the table's files state them; a day without rows is left out."""
-        try:
-            scan = self.catalog.load_table(table.name).scan(row_filter=these(table, [str(day) for day in days]))
-        except NoSuchTableError:
+        if (iceberg := self._there(table)) is None:
             return {}
         counts: Counter[date] = Counter()
-        for task in scan.plan_files():
+        for task in iceberg.scan(row_filter=these(table, [str(day) for day in days])).plan_files():
             counts[EPOCH + timedelta(days=task.file.partition[0])] += task.file.record_count
         return dict(counts)
 
@@ -267,9 +264,7 @@ class Lake:
 
     def state(self, table: Table) -> Written:
         """Rows and versions as they stand; no rows and no versions where the table was never written."""
-        try:
-            iceberg = self.catalog.load_table(table.name)
-        except NoSuchTableError:
+        if (iceberg := self._there(table)) is None:
             return Written(table, 0, {})
         snapshot = iceberg.current_snapshot()
         rows = int(snapshot.summary["total-records"] or 0) if snapshot and snapshot.summary else 0
@@ -293,39 +288,29 @@ class Lake:
 
     def inputs(self, table: Table) -> dict[str, str]:
         """What each partition was made from, as given to `write`."""
-        try:
-            return _prefixed(self.catalog.load_table(table.name).properties, INPUT)
-        except NoSuchTableError:
-            return {}
+        iceberg = self._there(table)
+        return with_prefix(iceberg.properties, INPUT) if iceberg else {}
 
     def tags(self, table: Table) -> dict[str, dict[str, str]]:
         """Column -> its tags, as they were when the table was written last."""
-        try:
-            told = self.catalog.load_table(table.name).properties.get(TAGS, "{}")
-        except NoSuchTableError:
-            return {}
+        iceberg = self._there(table)
+        told = iceberg.properties.get(TAGS, "{}") if iceberg else "{}"
         return {column: dict(tags) for column, tags in json.loads(told).items()}
 
     def columns(self, table: Table) -> list[str]:
         """The columns that the table has, whatever is described; those described where it was never written."""
-        try:
-            return list(self.catalog.load_table(table.name).schema().as_arrow().names)
-        except NoSuchTableError:
-            return list(table.schema.names)
+        iceberg = self._there(table)
+        return list(iceberg.schema().as_arrow().names if iceberg else table.schema.names)
 
     def read(self, table: Table, columns: list[str] | None = None) -> pa.Table:
         """The table's rows in key order; empty where it was never written, and so is a column described since then."""
-        names = ", ".join(f'"{c}"' for c in columns or table.schema.names)
         with self.connect(table) as db:
-            order = ", ".join(f'"{c}"' for c in table.key)
-            return db.sql(f'SELECT {names} FROM "{table.short_name}" ORDER BY {order}').to_arrow_table()
+            return db.sql(_in_key_order(table, columns or table.schema.names)).to_arrow_table()
 
     def batches(self, table: Table, rows: int = 20_000) -> Iterator[pa.RecordBatch]:
         """The table's rows in key order, some at a time: what does not fit in memory is sorted on disk."""
-        names = ", ".join(f'"{c}"' for c in table.schema.names)
-        order = ", ".join(f'"{c}"' for c in table.key)
         with self.connect(table) as db:
-            yield from db.sql(f'SELECT {names} FROM "{table.short_name}" ORDER BY {order}').to_arrow_reader(rows)
+            yield from db.sql(_in_key_order(table, table.schema.names)).to_arrow_reader(rows)
 
     @contextmanager
     def connect(
@@ -351,6 +336,9 @@ class Lake:
         finally:
             db.close()
 
+    def _there(self, table: Table) -> IcebergTable | None:
+        return found(self.catalog, table.name)
+
     def _open_or_create(self, table: Table) -> IcebergTable:
         self.catalog.create_namespace_if_not_exists(table.name.split(".", 1)[0])
         iceberg = self.catalog.create_table_if_not_exists(table.name, schema=table.schema, properties=described(table))
@@ -370,8 +358,9 @@ def _recorded(table: Table, inputs: Mapping[str, str] | None, as_of: date | None
     return recorded
 
 
-def _prefixed(properties: Mapping[str, str], prefix: str) -> dict[str, str]:
-    return {k.removeprefix(prefix): v for k, v in properties.items() if k.startswith(prefix)}
+def _in_key_order(table: Table, columns: Iterable[str]) -> str:
+    names, order = (", ".join(f'"{c}"' for c in some) for some in (columns, table.key))
+    return f'SELECT {names} FROM "{table.short_name}" ORDER BY {order}'
 
 
 def _local_paths(uris: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ class Still:
 
     def __init__(self, catalog: Catalog, *names: str) -> None:
         self._catalog = catalog
-        self._held = {name: self._loaded(name) for name in names}
+        self._held = {name: found(catalog, name) for name in names}
 
     def load_table(self, name: str) -> IcebergTable:
         """A table, as it was.
@@ -31,8 +31,10 @@ class Still:
             raise NoSuchTableError(f"{name} was not there")
         return held
 
-    def _loaded(self, name: str) -> IcebergTable | None:
-        try:
-            return self._catalog.load_table(name)
-        except NoSuchTableError:
-            return None
+
+def found(catalog: Catalog, name: str) -> IcebergTable | None:
+    """The table as it stands; None where it was never written."""
+    try:
+        return catalog.load_table(name)
+    except NoSuchTableError:
+        return None
