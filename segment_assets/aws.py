@@ -7,7 +7,7 @@ entered lasts an hour, and is entered anew before that ends: a run may go on for
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -41,6 +41,7 @@ _SILENT = {"400", "Bad Request"}  # of HEAD, whose answers carry no error
 _THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
 REFUSED = (ClientError, BotoCoreError, Boto3Error)
 ATTEMPTS = 6
+DELETES = 1000  # the most that DeleteObjects takes
 FIRST_PAUSE = 0.2  # seconds; doubled with each attempt, and drawn between half and all of it
 T = TypeVar("T")
 SESSION_SECONDS = 3600  # the most that AWS gives to a role that was entered from another
@@ -200,7 +201,28 @@ def body(s3: Any, bucket: str, key: str) -> bytes:
     raise AssertionError("the last attempt returns or raises")
 
 
-def once(create: Callable[[], T], find: Callable[[], T | None]) -> T:
+def remove(s3: Any, bucket: str, keys: Sequence[str], where: str) -> None:
+    """Remove objects, as many at a time as DeleteObjects takes; one that is gone is removed.
+
+    Args:
+        s3: the client that may remove there.
+        bucket: where.
+        keys: which.
+        where: what is said of the place where one is refused.
+
+    Raises:
+        AwsRefusedError: some were not removed.
+    """
+    doing = f"s3:DeleteObject on {where}"
+    for start in range(0, len(keys), DELETES):
+        objects = [{"Key": key} for key in keys[start : start + DELETES]]
+        with telling(doing):
+            answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+        if refused := answer.get("Errors"):  # a key that is denied does not fail the call
+            raise AwsRefusedError(f"{doing}: {len(refused)} objects were not removed: {refused[0].get('Code')}")
+
+
+def once(create: Callable[[], T], find: Callable[[], T | None], passing: Collection[str] = ()) -> T:
     """Create what knows no client token, and not twice.
 
     A call that was throttled had no effect, and is made again. One that ended in a fault of the service or the network
@@ -209,17 +231,21 @@ def once(create: Callable[[], T], find: Callable[[], T | None]) -> T:
     Args:
         create: makes the thing.
         find: looks for it, where it may have been made by a call whose answer was lost.
+        passing: further codes of refusals that had no effect and pass, besides throttling.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return create()
         except REFUSED as refused:
-            lost = _may_have_happened(refused)
-            if attempt == ATTEMPTS or not (lost or code(refused) in _THROTTLED):
+            harmless = code(refused) in _THROTTLED or code(refused) in passing
+            lost = not harmless and _may_have_happened(refused)
+            if not (lost or harmless):
                 raise
             _pause(attempt)
             if lost and (found := find()) is not None:
                 return found
+            if attempt == ATTEMPTS:
+                raise
     raise AssertionError("the last attempt returns or raises")
 
 
@@ -231,7 +257,7 @@ def without_retries(service: str, within: boto3.Session | None = None) -> BaseCl
 def _may_have_happened(error: BaseException) -> bool:
     if isinstance(error, ClientError):
         status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= 500 and code(error) not in _THROTTLED
+        return status >= 500
     return isinstance(error, HTTPClientError)
 
 

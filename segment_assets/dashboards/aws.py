@@ -1,15 +1,11 @@
 """The page in QuickSight, where segmentation.yaml says who sees it there; the HTML is made in any case."""
 
-import random
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore import xform_name
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from segment_assets.aws import AwsRefusedError, client, code, sentence
+from segment_assets.aws import REFUSED, AwsRefusedError, client, code, once, sentence, without_retries
 from segment_assets.aws_config import AwsQuickSight
 from segment_assets.dashboards.datasets import DataSet
 from segment_assets.dashboards.embedded import PageAlone
@@ -24,11 +20,8 @@ from segment_assets.lake import ObjectStore
 from segment_assets.lake.aws import exports
 from segment_assets.settings import Settings
 
-ATTEMPTS = 6
-FIRST_PAUSE = 0.2  # seconds; doubled with each attempt, and drawn between half and all of it
-_ONCE = Config(retries={"total_max_attempts": 1})
-# What passes without having had an effect: too many calls, or a version that is still being made.
-_PASSING = {"ThrottlingException", "ConflictException"}
+# What passes without having had an effect: a version that is still being made.
+_PASSING = {"ConflictException"}
 
 
 class Calls:
@@ -59,14 +52,14 @@ class Calls:
         """Do it."""
         try:
             return self._do(self._client, operation, request)
-        except (ClientError, BotoCoreError) as refused:
+        except REFUSED as refused:
             raise AwsRefusedError(self._told(refused, operation, on)) from refused
 
     def find(self, operation: str, on: str, **request: Any) -> Answer | None:
         """Do it; None where there is no such thing."""
         try:
             return self._do(self._client, operation, request)
-        except (ClientError, BotoCoreError) as refused:
+        except REFUSED as refused:
             if code(refused) == "ResourceNotFoundException":
                 return None
             raise AwsRefusedError(self._told(refused, operation, on)) from refused
@@ -75,24 +68,21 @@ class Calls:
         """Do it, or find it done: by an earlier run, or by the call whose answer was lost."""
         try:
             self._do(self._client, operation, request)
-        except (ClientError, BotoCoreError) as refused:
+        except REFUSED as refused:
             if code(refused) != "ResourceExistsException":
                 raise AwsRefusedError(self._told(refused, operation, on)) from refused
 
     def once(self, operation: str, on: str, is_done: Callable[[], bool], **request: Any) -> None:
         """Do it, without botocore's own retries: they would do it again after a lost answer."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                self._do(client("quicksight", config=_ONCE), operation, request)
-            except (ClientError, BotoCoreError) as refused:
-                lost = _may_have_happened(refused)
-                if lost and is_done():
-                    return
-                if attempt == ATTEMPTS or not (lost or code(refused) in _PASSING):
-                    raise AwsRefusedError(self._told(refused, operation, on)) from refused
-                time.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311  jitter, no secret
-            else:
-                return
+
+        def do() -> bool:
+            self._do(without_retries("quicksight"), operation, request)
+            return True
+
+        try:
+            once(do, lambda: is_done() or None, _PASSING)
+        except REFUSED as refused:
+            raise AwsRefusedError(self._told(refused, operation, on)) from refused
 
     def _do(self, through: Any, operation: str, request: dict[str, Any]) -> Answer:
         answer: Answer = getattr(through, xform_name(operation))(AwsAccountId=self._account, **request)
@@ -146,10 +136,3 @@ def publisher(settings: Settings) -> Publisher:
     if aws.quicksight is None:
         return PageAlone()
     return QuickSight(aws.deployment, aws.quicksight, exports(settings))
-
-
-def _may_have_happened(error: BaseException) -> bool:
-    if isinstance(error, ClientError):
-        status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= 500 and code(error) not in _PASSING
-    return isinstance(error, HTTPClientError)

@@ -19,7 +19,7 @@ from uuid import uuid4
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from segment_assets.aws import AwsRefusedError, client, code, sentence
+from segment_assets.aws import AwsRefusedError, client, code, remove, sentence
 from segment_assets.aws_config import Aws, AwsNeptune
 from segment_assets.identity import neptune_layout as layout
 from segment_assets.identity.graph_model import NODES, Snapshot
@@ -45,7 +45,6 @@ _METHODS = {
     "DeleteDataViaQuery": "execute_open_cypher_query",
 }
 _POINTER, _WHOLE = "current.json", "whole"
-_OBJECTS_AT_ONCE = 1000  # the most that DeleteObjects takes
 
 
 def graph(settings: Settings) -> "NeptuneGraph":
@@ -240,14 +239,7 @@ class NeptuneGraph(GraphStore):
         return [o.key for o in self._bucket.list(f"{version}/") if o.key.endswith(f"/{_WHOLE}")]
 
     def _delete(self, keys: list[str]) -> None:
-        for start in range(0, len(keys), _OBJECTS_AT_ONCE):
-            named = [{"Key": self._bucket.prefix + key} for key in keys[start : start + _OBJECTS_AT_ONCE]]
-            try:
-                told = self._s3.delete_objects(Bucket=self._bucket.name, Delete={"Objects": named, "Quiet": True})
-            except (ClientError, BotoCoreError) as refused:
-                raise AwsRefusedError(sentence(refused, f"s3:DeleteObject on {self._bucket.uri('')}")) from refused
-            if kept := told.get("Errors"):  # a key that is denied does not fail the call
-                raise AwsRefusedError(f"s3:DeleteObject on {self._bucket.uri('')} failed: {kept[0]['Code']}")
+        remove(self._s3, self._bucket.name, [self._bucket.prefix + key for key in keys], self._bucket.uri(""))
 
 
 _COUNTS = QUERIES["graph_counts"].cypher

@@ -11,12 +11,11 @@ from typing import Any, cast
 
 from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream
 
-from segment_assets.aws import AwsRefusedError, body, code, telling
+from segment_assets.aws import AwsRefusedError, body, code, remove, telling
 from segment_assets.lake.files import Files, TableFile
 
 # As much is sent at once, and kept in memory until it is; more goes to disk first, and to S3 in parts.
 AT_ONCE = 16 * 1024 * 1024
-DELETES = 1000  # the most that DeleteObjects takes
 _MISSING = {"NoSuchKey", "NoSuchBucket", "404"}
 
 
@@ -163,13 +162,9 @@ class BucketOfFiles(Files):
 
     def remove(self, names: Sequence[str]) -> None:
         """As many at a time as DeleteObjects takes."""
-        for batch in (names[n : n + DELETES] for n in range(0, len(names), DELETES)):
-            bucket, where = place(batch[0])[0], f"s3:DeleteObject on {batch[0].rpartition('/')[0]}"
-            keys = [{"Key": place(name)[1]} for name in batch]
-            with telling(where):
-                answer = self._s3_of(bucket).delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
-            if refused := answer.get("Errors"):
-                raise AwsRefusedError(f"{where}: {len(refused)} files were not removed: {refused[0].get('Code')}")
+        if names:
+            bucket, where = place(names[0])[0], names[0].rpartition("/")[0]
+            remove(self._s3_of(bucket), bucket, [place(name)[1] for name in names], where)
 
 
 def place(uri: str) -> tuple[str, str]:
