@@ -61,6 +61,19 @@ class Checked:
     resolved: Resolved | None = None
     custom: Accepted | None = None
 
+    def accepted(self, path: str = "query") -> Resolved:
+        """The canonical tree of an accepted query of one SELECT without nested queries.
+
+        Args:
+            path: where the query stands, for the message.
+
+        Raises:
+            QueryRefusedError: the query was refused.
+        """
+        if self.resolved is None:
+            raise QueryRefusedError(self.refusal, path)
+        return self.resolved
+
     def runnable(self, path: str = "query") -> Runnable:
         """The query as it runs.
 

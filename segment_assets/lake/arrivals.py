@@ -59,11 +59,16 @@ def by_day(objects: Iterable[StoredObject]) -> dict[str, list[StoredObject]]:
     return dict(sorted(days.items()))
 
 
+def fingerprints(objects: Iterable[StoredObject]) -> dict[str, str]:
+    """The fingerprint of every day that has objects."""
+    return {day: fingerprint(group) for day, group in by_day(objects).items()}
+
+
 def changed_days(now: Mapping[str, str], previous: Mapping[str, str]) -> dict[str, str]:
     """Days whose fingerprint differs, with the new one; a day that is gone has the fingerprint of no objects.
 
     Args:
-        now: day -> fingerprint.
+        now: day -> fingerprint, as `fingerprints` gives it.
         previous: the same, from the last time.
     """
     gone = dict.fromkeys((d for d in previous if d not in now), fingerprint(()))

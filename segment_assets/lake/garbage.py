@@ -53,9 +53,7 @@ def collect(
     return [_collect(lake.catalog.load_table(name), lake.files, now, keep, dry_run) for name in sorted(names)]
 
 
-def _collect(
-    table: IcebergTable, files: Files, now: datetime, keep: timedelta, dry_run: bool
-) -> Removed:
+def _collect(table: IcebergTable, files: Files, now: datetime, keep: timedelta, dry_run: bool) -> Removed:
     limit = int((now - keep).timestamp() * 1000)
     current = table.current_snapshot()
     old = [s.snapshot_id for s in table.snapshots() if s.timestamp_ms < limit and s != current]

@@ -40,6 +40,33 @@ def state_of(written: str | None) -> State:
 SAID = pa.schema([*STATEMENTS, ("statement", pa.int64()), ("told_on", pa.date32()), ("reading", pa.string())])
 
 
+def said_consent(statements: pa.Table) -> pa.Table:
+    """What one export says: one row per customer, channel and purpose that `holds`, and perhaps one beside it.
+
+    The latest statement wins, and denied beats granted on a tie. `unknown` is the absence of a statement, so it holds
+    only where nobody said anything; it is never consent. Without a time a denial is newer than every other statement,
+    a grant older. The latest denial that has a time is there too where another statement holds: whoever said no keeps
+    saying no until they say yes later, so it is to be known when the other is told no more.
+
+    Args:
+        statements: columns customer_id, channel, purpose, state (granted, denied or unknown), source, effective_at.
+    """
+    return _run("said_consent", statements=statements.select(STATEMENTS.names).cast(STATEMENTS))
+
+
+def appended(consent_state: pa.Table, said: pa.Table, told_on: date | None, reading: str) -> pa.Table:
+    """Everything that was ever said, and behind it what an export says otherwise than the one before it.
+
+    Args:
+        consent_state: columns of `SAID`.
+        said: what the export says, as `said_consent` gives it.
+        told_on: the export's day.
+        reading: how it was read: the configuration that says what of it is consent.
+    """
+    more = told(said, told_on, reading)
+    return _run("appended_consent", consent_state=consent_state.select(SAID.names).cast(SAID), said=more)
+
+
 def told(said: pa.Table, told_on: date | None, reading: str) -> pa.Table:
     """What an export says, with its day and how it was read: the table `said` of the query `appended_consent`."""
     rows = len(said)

@@ -2,9 +2,11 @@
 
 from datetime import datetime
 
+import duckdb
+import pyarrow as pa
 from sqlglot import exp
 
-from segment_assets.sql import bind, load
+from segment_assets.sql import bind, load, to_duckdb
 
 EVENT_COLUMNS = (
     "user_id", "endpoint_id", "address_hash", "channel", "event_name", "is_suppression", "received_at", "event_id",
@@ -12,20 +14,28 @@ EVENT_COLUMNS = (
 ENDPOINT_COLUMNS = ("customer_id", "endpoint_id", "address_sha256")
 
 
-def suppression_query(cutoff: datetime) -> exp.Expr:
+def suppression_query(
+    cutoff: datetime, events: str = "engagement_events", endpoints: str = "customer_endpoints"
+) -> exp.Expr:
     """The query, for a step that has the tables in DuckDB already: `to_duckdb(suppression_query(cutoff))`.
 
     One row per customer and channel: customer_id, channel, reason, since. A customer is suppressed on a channel after
     an unsubscribe, a complaint that is not "not spam", a hard bounce, or the third soft bounce within 30 days. An
     event is the customer's when it names the customer, one of their endpoints, or one of their addresses.
 
-    It reads `engagement_events` (EVENT_COLUMNS) and `customer_endpoints` (ENDPOINT_COLUMNS; its address_sha256 has the
-    type as prefix).
-
     Args:
         cutoff: only what was known before it counts (naive, UTC).
+        events: name of a table with EVENT_COLUMNS.
+        endpoints: name of a table with ENDPOINT_COLUMNS; its address_sha256 has the type as prefix.
     """
-    return bind(load("segment_assets.people", "suppression"), {"cutoff": cutoff})
+    names = {"engagement_events": events, "customer_endpoints": endpoints}
+
+    def rename(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Table) and node.name in names:
+            return exp.to_table(names[node.name], alias=node.alias or node.name)
+        return node
+
+    return bind(load("segment_assets.people", "suppression"), {"cutoff": cutoff}).transform(rename)
 
 
 def listed_query() -> exp.Expr:
@@ -35,3 +45,11 @@ def listed_query() -> exp.Expr:
     `customer_endpoints` (customer_id, channel, address_sha256_plain, address_sha256_digits).
     """
     return load("segment_assets.people", "listed")
+
+
+def suppressed(events: pa.Table, endpoints: pa.Table, cutoff: datetime) -> pa.Table:
+    """Who is suppressed, from Arrow tables: see `suppression_query`."""
+    with duckdb.connect(config={"threads": 1}) as db:
+        db.register("engagement_events", events.select(list(EVENT_COLUMNS)))
+        db.register("customer_endpoints", endpoints.select(list(ENDPOINT_COLUMNS)))
+        return db.sql(to_duckdb(suppression_query(cutoff))).to_arrow_table()

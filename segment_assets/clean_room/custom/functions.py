@@ -55,6 +55,7 @@ _ARRAYS = {
     exp.RegexpSplit, exp.VarMap, exp.Map,
 }  # fmt: skip
 ALL = _WIDE
+NAMED = _WIDE_NAMES
 LONGEST_PADDING = 1000
 LONGEST_ADDED = 100
 MOST_PARTS = 100
