@@ -126,6 +126,17 @@ def explain(customer: str, config: Path | None) -> None:
     _finish(lambda console: explain_command.explain(console, customer))
 
 
+@main.command()
+@click.argument("segments", nargs=-1)
+@CONFIG_OPTION
+def changes(segments: tuple[str, ...], config: Path | None) -> None:
+    """Say how many customers each of SEGMENTS decided otherwise than the time before, by reason; default: of all."""
+    from segment_assets.operations import changes_command
+
+    _use(config)
+    _finish(lambda console: changes_command.changes(console, segments))
+
+
 @main.group()
 def events() -> None:
     """Event files and deliveries."""

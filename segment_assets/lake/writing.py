@@ -33,6 +33,7 @@ PROPERTIES = {
     "commit.manifest.min-count-to-merge": "10",
 }
 INPUT, AS_OF = "input.", "as-of"
+RUN = "segment-assets.run-id"  # of the snapshot that holds the rows of a write
 WHOLE = "all"
 
 
@@ -96,7 +97,7 @@ class Change:
                     if there_before := [n for n in changed if n in known] if not self.whole else list(known):
                         commit.delete(these(self.table, None if self.whole else there_before))
                     parts = {n: by_part[n] for n in (by_part if self.whole else changed)}
-                    told = {"segment-assets.run-id": self.run_id}
+                    told = {RUN: self.run_id}
                     if ready := {n: part for n, part in parts.items() if isinstance(part, Part)}:
                         _place(commit, iceberg.io, ready, told)
                     else:
