@@ -26,7 +26,7 @@ from segment_assets.clean_room.aws_lock import LEASE_SECONDS, Lock
 from segment_assets.clean_room.aws_membership import InCollaboration
 from segment_assets.clean_room.aws_noise import Answered, AwsNoise
 from segment_assets.clean_room.aws_note import Note, Notes, NoteTakenError
-from segment_assets.clean_room.aws_patience import tries
+from segment_assets.clean_room.aws_patience import patience
 from segment_assets.clean_room.circumstances import Run
 from segment_assets.clean_room.collaboration import template_from_config
 from segment_assets.clean_room.port import CleanRoom, QueryFailedError, ReadTable
@@ -148,7 +148,7 @@ class AwsCleanRoom(InCollaboration, CleanRoom):
     def _id(self, key: str, asked: Mapping[str, Any]) -> str:
         """The query of this content: the one that runs or ended well, or a new one."""
         began, ours = time.monotonic(), None
-        for last in tries(self.deadline, self.pause):
+        for last in patience(self.deadline, self.pause):
             with self.exclusively():
                 # A lost answer is looked for here, in the next round: the note says that a query may have begun.
                 note = self._notes.read(key)
@@ -223,7 +223,7 @@ class AwsCleanRoom(InCollaboration, CleanRoom):
     def _awaited(self, ident: str) -> dict[str, Any]:
         """The query at its end; cancelled when this run is interrupted or the deadline is over."""
         try:
-            for last in tries(self.deadline, self.pause, ceiling=30.0):
+            for last in patience(self.deadline, self.pause, most=30.0):
                 answer = self._get(ident)
                 if answer["status"] == "SUCCESS" or answer["status"] in _ENDED_BADLY - {"CANCELLING"}:
                     return answer

@@ -6,7 +6,7 @@ from typing import Any
 
 from segment_assets.aws import code, once, telling
 from segment_assets.clean_room.aws_observe import Observed
-from segment_assets.clean_room.aws_patience import tries
+from segment_assets.clean_room.aws_patience import patience
 from segment_assets.clean_room.aws_plan import OURS, PlanError, Resource, Step
 
 
@@ -56,7 +56,7 @@ class Rooms(Observed):
                 raise
 
     def _patiently(self, call: Callable[[], Any], on: Any) -> Any:
-        for last in tries(self.patience, 1.0):
+        for last in patience(self.patience, 1.0):
             try:
                 return call()
             except on.exceptions.ClientError as refused:

@@ -7,7 +7,7 @@ from typing import Any
 from segment_assets.aws import AwsRefusedError, client, telling
 from segment_assets.aws_config import Aws
 from segment_assets.clean_room.aws_note import Notes
-from segment_assets.clean_room.aws_patience import tries
+from segment_assets.clean_room.aws_patience import patience
 from segment_assets.clean_room.port import QueryFailedError
 
 
@@ -47,7 +47,7 @@ class Filler:
                 # Killed before the note, the next run fills it again: the same rows, paid for twice.
                 note = self._notes.write(key, {"of": version, "job": self._begun(name)}, note)
             job = note.said["job"]
-        for last in tries(self._deadline, self._pause, ceiling=60.0):
+        for last in patience(self._deadline, self._pause, most=60.0):
             if (status := self._status(name, job)) == "SUCCEEDED":
                 return
             if status == "FAILED":

@@ -7,8 +7,6 @@ A holder that takes longer than its lease is not stopped: what is written under 
 is refused where another wrote it meanwhile.
 """
 
-import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
@@ -16,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from segment_assets.aws import AwsRefusedError, code, sentence
+from segment_assets.waiting import Pace
 
 # What is done under the lock takes seconds; a run that was killed in it makes the next one wait this long at most.
 LEASE_SECONDS = 90.0
@@ -67,9 +66,8 @@ class Lock:
         return f"s3://{self.bucket}/{self.key}"
 
     def _take(self, s3: Any) -> str:
-        until, pause = time.monotonic() + self.patience, 0.05
         owner = uuid4().hex.encode()
-        while True:
+        for _ in Pace(first=0.05, most=2.0, growth=1.5, deadline=self.patience, jitter=0.5).turns():
             try:
                 condition = self._condition(s3, owner)
                 if ours := condition.get("Ours"):
@@ -78,10 +76,7 @@ class Lock:
             except s3.exceptions.ClientError as refused:
                 if code(refused) not in TAKEN | GONE:
                     raise
-            if time.monotonic() > until:
-                raise AwsRefusedError(f"{self._place} is held by another run; remove it if no run is going on")
-            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  spreads waiters, hides nothing
-            pause = min(pause * 1.5, 2.0)
+        raise AwsRefusedError(f"{self._place} is held by another run; remove it if no run is going on")
 
     def _condition(self, s3: Any, owner: bytes) -> dict[str, str]:
         """What must be so when we write: there is no lock, or it is still the one whose lease has ended."""

@@ -11,7 +11,7 @@ from segment_assets.dashboards.datasets import DataSet
 from segment_assets.dashboards.embedded import PageAlone
 from segment_assets.dashboards.pages import Page
 from segment_assets.dashboards.port import Published, Publisher
-from segment_assets.dashboards.quicksight.calls import Answer, Pace
+from segment_assets.dashboards.quicksight.calls import Answer
 from segment_assets.dashboards.quicksight.definition import definition
 from segment_assets.dashboards.quicksight.extracts import completed, completed_data, extracts
 from segment_assets.dashboards.quicksight.spice import Spice
@@ -19,6 +19,7 @@ from segment_assets.dashboards.quicksight.versions import Board
 from segment_assets.lake import ObjectStore
 from segment_assets.lake.aws import exports
 from segment_assets.settings import Settings
+from segment_assets.waiting import Pace
 
 # What passes without having had an effect: a version that is still being made.
 _PASSING = {"ConflictException"}

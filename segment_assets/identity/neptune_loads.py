@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from segment_assets.aws import AwsRefusedError
 from segment_assets.identity.port import GraphError
+from segment_assets.waiting import Pace
 
 STARTS = 8
 LONGEST_PAUSE = 30.0
@@ -104,21 +105,23 @@ class Loads:
         return payload
 
     def _await(self, load: str, source: str) -> None:
-        until, pause = time.monotonic() + self._deadline, self._pause
-        while (status := self._status(load)["overallStatus"]["status"]) in _GOING:
-            if time.monotonic() > until:
-                self._cancel(load)
-                raise GraphError(
-                    f"{self._place}: the load of {source} took longer than {self._deadline:g} s and was cancelled; "
-                    "the old graph stays in service"
-                )
-            time.sleep(pause)
-            pause = min(pause * 1.5, LONGEST_PAUSE)
+        pace = Pace(self._pause, LONGEST_PAUSE, growth=1.5, deadline=self._deadline)
+        if (status := pace.until(lambda: self._ended(load))) is None:
+            self._cancel(load)
+            raise GraphError(
+                f"{self._place}: the load of {source} took longer than {self._deadline:g} s and was cancelled; "
+                "the old graph stays in service"
+            )
         if status != _DONE:
             raise GraphError(
                 f"{self._place}: the load of {source} ended as {status}{self._reason(load)}; "
                 "the old graph stays in service"
             )
+
+    def _ended(self, load: str) -> str | None:
+        """How the load ended; None where it goes on."""
+        status = str(self._status(load)["overallStatus"]["status"])
+        return None if status in _GOING else status
 
     def _reason(self, load: str) -> str:
         """The first error's kind and file; its message names ids, and stays where it is."""

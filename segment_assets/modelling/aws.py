@@ -6,6 +6,7 @@ the embedded trainer calls. Files of a job lie in the exports bucket below train
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import Any
 
 from botocore import xform_name
@@ -20,10 +21,11 @@ from segment_assets.modelling.artefact import Stored
 from segment_assets.modelling.embedded import InProcess
 from segment_assets.modelling.port import Learnt, Said, ScoringOrder, Trainer, TrainerError, TrainingOrder
 from segment_assets.modelling.sagemaker_endpoint import Endpoints
-from segment_assets.modelling.sagemaker_jobs import Described, Jobs, Pace, content_key, name_of
+from segment_assets.modelling.sagemaker_jobs import PACE, Described, Jobs, content_key, name_of
 from segment_assets.modelling.sagemaker_registry import Registry
 from segment_assets.modelling.sagemaker_serving import SHA256
 from segment_assets.settings import Settings
+from segment_assets.waiting import Pace
 
 _ENTRY = ["python", "-m", "segment_assets.modelling.sagemaker_entry"]
 # SageMaker has codes of its own for few of these: the rest are ValidationExceptions that say it in words.
@@ -93,9 +95,9 @@ class SageMaker(Trainer):
     ) -> None:
         self._deployment, self._how, self._store, self._kept = deployment, how, store, kept
         self._api = Calls(how.role_arn)
-        self._jobs = Jobs(self._api, pace or Pace(), how.minutes * 60 + _TO_START)
+        self._pace = replace(pace or PACE, deadline=how.minutes * 60)
+        self._jobs = Jobs(self._api, replace(self._pace, deadline=how.minutes * 60 + _TO_START))
         self._registry = Registry(self._api, deployment, how.image_uri, how.instance_type)
-        self._pace = pace or Pace()
 
     def learn(self, order: TrainingOrder) -> Learnt:
         """By a training job; its model is registered, to be approved."""
@@ -128,8 +130,7 @@ class SageMaker(Trainer):
         """By an endpoint without servers, where segmentation.yaml asks for one."""
         if self._how.serverless is None:
             return "no endpoint (segmentation.yaml has no aws.sagemaker.serverless)"
-        how, deadline = self._how, self._how.minutes * 60
-        parts = (how, self._how.serverless, self._registry, self._pace, deadline)
+        parts = (self._how, self._how.serverless, self._registry, self._pace)
         return Endpoints(self._api, self._deployment, *parts).serve(stored)
 
     def say(self, order: ScoringOrder) -> Said:

@@ -6,16 +6,16 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html
 """
 
 import re
-import time
 from dataclasses import dataclass
 
 from segment_assets.aws import AwsRefusedError
 from segment_assets.aws_config import AwsSageMaker, AwsServerless
 from segment_assets.modelling.artefact import Stored
 from segment_assets.modelling.port import TrainerError
-from segment_assets.modelling.sagemaker_jobs import Api, Described, Pace, content_key, group_of, name_of
+from segment_assets.modelling.sagemaker_jobs import Api, Described, content_key, group_of, name_of
 from segment_assets.modelling.sagemaker_registry import Registry
 from segment_assets.modelling.sagemaker_serving import SHA256
+from segment_assets.waiting import Pace
 
 VARIANT = "AllTraffic"
 _MOVING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
@@ -31,8 +31,7 @@ class Endpoints:
         how: image and role.
         serverless: memory and how many requests at once.
         registry: where a model's package is.
-        pace: of looking.
-        deadline: seconds until an endpoint must be in service.
+        pace: of looking; at its deadline an endpoint must be in service.
     """
 
     api: Api
@@ -41,7 +40,6 @@ class Endpoints:
     serverless: AwsServerless
     registry: Registry
     pace: Pace
-    deadline: float
 
     def serve(self, stored: Stored) -> str:
         """Have the target's endpoint answer with this model; where it does, nothing is changed.
@@ -126,18 +124,17 @@ class Endpoints:
 
     def _settled(self, name: str) -> Described | None:
         """The endpoint, once nothing is being done to it; None where there is none."""
-        ends, pause = time.monotonic() + self.deadline, self.pace.first
-        while True:
+        for last in self.pace.turns():
             found = self._look(name)
             if found is None or found["EndpointStatus"] not in _MOVING:
                 return found
-            if time.monotonic() > ends:
+            if last:
                 raise TrainerError(
-                    f"SageMaker's endpoint {name} was still {found['EndpointStatus']} after {self.deadline / 60:.0f} "
-                    "minutes; it is left to itself, and a re-run looks again (aws.sagemaker.minutes)"
+                    f"SageMaker's endpoint {name} was still {found['EndpointStatus']} after "
+                    f"{self.pace.deadline / 60:.0f} minutes; it is left to itself, and a re-run looks again "
+                    "(aws.sagemaker.minutes)"
                 )
-            self.pace.pause(pause)
-            pause = min(pause * self.pace.growth, self.pace.most)
+        raise AssertionError("the last look returns or raises")
 
     def _look(self, name: str) -> Described | None:
         return self.api.find("DescribeEndpoint", name, EndpointName=name)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,10 +11,13 @@ from typing import Any, Literal, Protocol
 
 from segment_assets.aws import AwsRefusedError
 from segment_assets.modelling.port import TrainerError
+from segment_assets.waiting import Pace
 
 Kind = Literal["Training", "Transform"]
 Described = dict[str, Any]
 _PREFIX = "segment-assets"  # roles in deploy/ reach what is named so, and nothing else
+# A short job ends soon, and a long one is asked about seldom.
+PACE = Pace(first=5.0, most=60.0, growth=1.5)
 _ENDED_BADLY = {"Failed", "Stopped", "Stopping"}
 
 
@@ -33,35 +35,16 @@ class Api(Protocol):
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How a job is watched: pauses that grow, so that a short job ends soon and a long one is asked about seldom.
-
-    Attributes:
-        first: seconds of the first pause.
-        most: of the longest.
-        growth: of one to the next.
-        pause: what waits.
-    """
-
-    first: float = 5.0
-    most: float = 60.0
-    growth: float = 1.5
-    pause: Callable[[float], None] = time.sleep
-
-
-@dataclass(frozen=True)
 class Jobs:
     """Training and transform jobs.
 
     Attributes:
         api: SageMaker.
-        pace: of looking.
-        deadline: seconds after which a job is given up and stopped.
+        pace: of looking; at its deadline a job is given up and stopped.
     """
 
     api: Api
     pace: Pace
-    deadline: float
 
     def run(
         self, kind: Kind, name: str, start: Callable[[], Described], is_there: Callable[[Described], bool]
@@ -89,9 +72,8 @@ class Jobs:
 
     def _wait(self, kind: Kind, name: str) -> Described:
         what = f"{kind.lower()} job {name}"
-        ends, pause = time.monotonic() + self.deadline, self.pace.first
         try:
-            while True:
+            for last in self.pace.turns():
                 found = self.api.ask(f"Describe{kind}Job", name, **{f"{kind}JobName": name})
                 state = found[f"{kind}JobStatus"]
                 if state == "Completed":
@@ -101,19 +83,17 @@ class Jobs:
                     raise TrainerError(f"SageMaker's {what} failed: {reason}; a re-run starts another")
                 if state == "Stopped":
                     raise TrainerError(f"SageMaker's {what} was stopped; a re-run starts another")
-                if time.monotonic() > ends:
+                if last:
                     self._stop(kind, name)
-                    raise TrainerError(
-                        f"SageMaker's {what} was not done after {self.deadline / 60:.0f} minutes and was stopped: "
-                        "raise aws.sagemaker.minutes, or take a larger aws.sagemaker.instance_type"
-                    )
-                self.pace.pause(pause)
-                pause = min(pause * self.pace.growth, self.pace.most)
         except BaseException as ended:
             # A run that is cancelled takes its job with it. An error of looking does not: the next run finds the job.
             if not isinstance(ended, Exception):
                 self._stop(kind, name)
             raise
+        raise TrainerError(
+            f"SageMaker's {what} was not done after {self.pace.deadline / 60:.0f} minutes and was stopped: raise "
+            "aws.sagemaker.minutes, or take a larger aws.sagemaker.instance_type"
+        )
 
     def _stop(self, kind: Kind, name: str) -> None:
         with suppress(AwsRefusedError):  # what ends the run is told, not what came of tidying up

@@ -13,8 +13,8 @@ from segment_assets.aws_config import Aws
 from segment_assets.dashboards.aws import QuickSight
 from segment_assets.dashboards.datasets import DataSet
 from segment_assets.dashboards.pages import Field, Group, Matrix, Page, Section, Tiles
-from segment_assets.dashboards.quicksight.calls import Pace
 from segment_assets.lake.aws import Bucket, exports
+from segment_assets.waiting import Pace
 from segment_assets_tests.aws_double import quicksight as double
 from segment_assets_tests.aws_double.front import AwsDouble
 from segment_assets_tests.aws_double.services import the

@@ -10,10 +10,10 @@ import pytest
 from segment_assets.aws import AwsRefusedError
 from segment_assets.dashboards.aws import Calls
 from segment_assets.dashboards.port import PublishError
-from segment_assets.dashboards.quicksight.calls import Pace
 from segment_assets.dashboards.quicksight.spice import Spice
 from segment_assets.dashboards.quicksight.versions import Board
 from segment_assets.lake.aws import Bucket
+from segment_assets.waiting import Pace
 from segment_assets_tests.aws_double.front import Fault
 from segment_assets_tests.dashboards.board import AGES, FOUND, PAGE, Account, account, fresh, titled, with_events
 

@@ -9,8 +9,8 @@ from segment_assets.aws import AwsRefusedError
 from segment_assets.aws_config import AwsQuickSight
 from segment_assets.dashboards.aws import QuickSight
 from segment_assets.dashboards.port import PublishError
-from segment_assets.dashboards.quicksight.calls import Pace
 from segment_assets.lake.aws import Bucket
+from segment_assets.waiting import Pace
 from segment_assets_tests.aws_double import quicksight as double
 from segment_assets_tests.aws_double.front import KEY, OURS, REGION, AwsDouble
 from segment_assets_tests.aws_double.services import own, the

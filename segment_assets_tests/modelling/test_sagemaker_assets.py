@@ -15,9 +15,9 @@ from segment_assets.modelling import artefact, aws
 from segment_assets.modelling.embedded import InProcess
 from segment_assets.modelling.model_assets import model_assets
 from segment_assets.modelling.port import Trainer, TrainerError
-from segment_assets.modelling.sagemaker_jobs import Pace
 from segment_assets.modelling.tables import customer_scores
 from segment_assets.segmentation import Segmentation
+from segment_assets.waiting import Pace
 from segment_assets_tests.aws_double.front import OURS, AwsDouble, Fault
 from segment_assets_tests.aws_double.sagemaker import SageMaker
 from segment_assets_tests.aws_double.services import the

@@ -16,8 +16,8 @@ from segment_assets.modelling.artefact import Stored, dumps
 from segment_assets.modelling.aws import SageMaker as Trainer
 from segment_assets.modelling.embedded import InProcess
 from segment_assets.modelling.port import TrainerError
-from segment_assets.modelling.sagemaker_jobs import Pace
 from segment_assets.modelling.training import final
+from segment_assets.waiting import Pace
 from segment_assets_tests.aws_double.front import OURS, AwsDouble, Fault
 from segment_assets_tests.aws_double.sagemaker import SageMaker
 from segment_assets_tests.aws_double.services import the
@@ -215,8 +215,8 @@ def test_a_killed_run_s_endpoint_is_awaited_by_the_next(served: Served, changing
 def test_an_endpoint_past_the_deadline_is_left_and_the_sentence_says_what_to_do(served: Served) -> None:
     stored = served.stored()
     served.double.seconds_to_serve = 0.3
-    ours = served.trainer
-    ours._how = HOW.model_copy(update={"minutes": 0})
+    hurried = HOW.model_copy(update={"minutes": 0})
+    ours = Trainer("dev", hurried, served.store, served.store, Pace(first=0.02, most=0.05))
     with pytest.raises(TrainerError, match=r"was still Creating after 0 minutes; .* \(aws\.sagemaker\.minutes\)"):
         ours.serve(stored)
 

@@ -13,7 +13,8 @@ import pytest
 from segment_assets.aws import AwsRefusedError
 from segment_assets.modelling.aws import Calls
 from segment_assets.modelling.port import TrainerError
-from segment_assets.modelling.sagemaker_jobs import Jobs, Pace, content_key, group_of, name_of
+from segment_assets.modelling.sagemaker_jobs import PACE, Jobs, content_key, group_of, name_of
+from segment_assets.waiting import Pace
 from segment_assets_tests.aws_double.front import OURS, AwsDouble, Fault
 from segment_assets_tests.aws_double.sagemaker import SageMaker
 from segment_assets_tests.aws_double.services import the
@@ -67,7 +68,7 @@ class Started:
 @pytest.fixture
 def sagemaker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
     with world(monkeypatch) as (aws, where):
-        yield Started(aws, the(aws, SageMaker), Jobs(Calls(ROLE), QUICK, 60), where.exports_bucket)
+        yield Started(aws, the(aws, SageMaker), Jobs(Calls(ROLE), replace(QUICK, deadline=60)), where.exports_bucket)
 
 
 def raising(error: type[BaseException], after: int = 1) -> Callable[[float], None]:
@@ -117,7 +118,7 @@ def test_a_failed_job_is_one_sentence_with_the_first_line_of_its_reason(sagemake
 def test_a_job_past_the_deadline_is_stopped_and_the_sentence_names_what_to_raise(sagemaker):
     sagemaker.double.seconds = 30
     with pytest.raises(TrainerError, match=r"was stopped: raise aws\.sagemaker\.minutes"):
-        sagemaker.run(jobs=replace(sagemaker.jobs, deadline=0.1))
+        sagemaker.run(jobs=replace(sagemaker.jobs, pace=replace(QUICK, deadline=0.1)))
     assert sagemaker.states()["churn-0123-1"] in ("Stopping", "Stopped")
 
 
@@ -167,7 +168,7 @@ def test_pauses_grow_to_the_longest(sagemaker):
             raise KilledError
 
     with pytest.raises(KilledError):
-        sagemaker.run(jobs=replace(sagemaker.jobs, pace=Pace(pause=pause)))
+        sagemaker.run(jobs=replace(sagemaker.jobs, pace=replace(PACE, pause=pause)))
     assert waited[:3] == [5, 7.5, 11.25]
     assert waited[-1] == 60
     sagemaker.double.jobs["Training", "churn-0123-1"].stop.set()

@@ -17,7 +17,8 @@ from segment_assets.lake.aws import Bucket
 from segment_assets.modelling import exchange
 from segment_assets.modelling.aws import Calls
 from segment_assets.modelling.port import TrainerError
-from segment_assets.modelling.sagemaker_jobs import Jobs, Pace
+from segment_assets.modelling.sagemaker_jobs import Jobs
+from segment_assets.waiting import Pace
 from segment_assets_tests.aws_double.front import OURS, AwsDouble, Fault
 from segment_assets_tests.aws_double.sagemaker import SageMaker
 from segment_assets_tests.aws_double.services import the
@@ -93,7 +94,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
         boto3.client("sagemaker").create_model(
             ModelName="echo", ExecutionRoleArn=ROLE, PrimaryContainer=_container(store, image.parents[2])
         )
-        yield Started(aws, the(aws, SageMaker), Jobs(Calls(ROLE), QUICK, 60), store)
+        yield Started(aws, the(aws, SageMaker), Jobs(Calls(ROLE), replace(QUICK, deadline=60)), store)
 
 
 def _container(store: Bucket, image: Path) -> dict[str, Any]:

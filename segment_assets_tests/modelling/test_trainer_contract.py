@@ -14,9 +14,9 @@ from segment_assets.modelling import artefact, scoring
 from segment_assets.modelling.aws import SageMaker
 from segment_assets.modelling.embedded import InProcess
 from segment_assets.modelling.port import Learnt, ScoringOrder, Trainer, TrainerError, TrainingOrder
-from segment_assets.modelling.sagemaker_jobs import Pace
 from segment_assets.modelling.training import TrainingError
 from segment_assets.segmentation import Target
+from segment_assets.waiting import Pace
 from segment_assets_tests.aws_double.front import OURS
 from segment_assets_tests.aws_double.world import world
 from segment_assets_tests.modelling.synthetic import rows

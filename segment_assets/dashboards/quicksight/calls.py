@@ -1,13 +1,8 @@
-"""What is asked of QuickSight, and how its work is waited for."""
+"""What is asked of QuickSight."""
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from segment_assets.pauses import FIRST, GROWTH, MOST
-
-T = TypeVar("T")
 Answer = dict[str, Any]
 
 
@@ -28,30 +23,3 @@ class Api(Protocol):
 
     def once(self, operation: str, on: str, is_done: Callable[[], bool], **request: Any) -> None:
         """Do what must not be done twice: after a lost answer, `is_done` is asked first."""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How work is watched: pauses that grow, and an end to them.
-
-    Attributes:
-        first: seconds of the first pause.
-        most: of the longest.
-        growth: of one to the next.
-        deadline: seconds after which it is given up.
-        pause: what waits.
-    """
-
-    first: float = FIRST
-    most: float = MOST
-    growth: float = GROWTH
-    deadline: float = 900.0
-    pause: Callable[[float], None] = time.sleep
-
-    def until(self, look: Callable[[], T | None]) -> T | None:
-        """What is found at last; None where nothing was until the deadline."""
-        ends, pause = time.monotonic() + self.deadline, self.first
-        while (found := look()) is None and time.monotonic() < ends:
-            self.pause(pause)
-            pause = min(pause * self.growth, self.most)
-        return found

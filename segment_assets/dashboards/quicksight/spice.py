@@ -13,9 +13,10 @@ from typing import Any
 
 from segment_assets.dashboards.port import PublishError
 from segment_assets.dashboards.quicksight import shapes
-from segment_assets.dashboards.quicksight.calls import Answer, Api, Pace, T
+from segment_assets.dashboards.quicksight.calls import Answer, Api
 from segment_assets.dashboards.quicksight.extracts import Extract
 from segment_assets.lake import ObjectStore
+from segment_assets.waiting import Pace, T
 
 FOLDER = "dashboard"  # of the exports: deploy/ lets QuickSight read below it
 _GOING = {"INITIALIZED", "QUEUED", "RUNNING"}

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from segment_assets.dashboards.port import PublishError
-from segment_assets.dashboards.quicksight.calls import Answer, Api, Pace
+from segment_assets.dashboards.quicksight.calls import Answer, Api
+from segment_assets.waiting import Pace
 
 # To look, and no more: what it shows is made here, not there. A reader's three, as AWS's example grants them:
 # https://docs.aws.amazon.com/quicksight/latest/developerguide/update-dashboard-permissions.html
