@@ -5,6 +5,8 @@ an error (raise_error), name a column by a string (IDENTIFIER) or make rows out 
 is on neither.
 """
 
+import re
+
 from sqlglot import exp
 
 from segment_assets.clean_room.custom.function_names import NAMES, NOT_NARROW
@@ -12,7 +14,7 @@ from segment_assets.clean_room.dialect import WRITTEN, written
 from segment_assets.clean_room.reasons import Finding, at
 
 # Also under thresholds and comparison controls.
-_NARROW: set[type[exp.Expr]] = {
+NARROW: set[type[exp.Expr]] = {
     # aggregates
     exp.Avg, exp.Count, exp.Sum, exp.Min, exp.Max, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance,
     exp.VariancePop, exp.Skewness, exp.ApproxDistinct, exp.ArrayAgg, exp.ArrayUniqueAgg, exp.Quantile,
@@ -38,7 +40,7 @@ _NARROW: set[type[exp.Expr]] = {
     exp.RegexpReplace, exp.RegexpExtract, exp.RegexpSubstr, exp.Replace, exp.Right, exp.RegexpSplit, exp.Substring,
     exp.Upper, exp.StartsWith, exp.EndsWith, exp.Contains, exp.Levenshtein,
 }  # fmt: skip
-_WIDE: set[type[exp.Expr]] = _NARROW | {
+_WIDE: set[type[exp.Expr]] = NARROW | {
     exp.AnyValue, exp.LogicalAnd, exp.LogicalOr, exp.First, exp.Last, exp.FirstValue, exp.LastValue, exp.NthValue,
     exp.CumeDist, exp.PercentRank, exp.Ntile, exp.GroupConcat, exp.CountIf, exp.Corr, exp.CovarPop, exp.CovarSamp,
     exp.Kurtosis, exp.Mode, exp.ArrayExcept, exp.ArrayPosition, exp.VarMap, exp.Map, exp.ToChar, exp.ToNumber,
@@ -47,8 +49,8 @@ _WIDE: set[type[exp.Expr]] = _NARROW | {
     exp.Cot, exp.Acos, exp.Asin, exp.Atan, exp.Atan2, exp.Reverse, exp.Translate, exp.RegexpCount, exp.RegexpInstr,
     exp.SplitPart, exp.Ascii, exp.Chr, exp.Soundex, exp.IsNan, exp.Nanvl, exp.WidthBucket,
 }  # fmt: skip
-_NARROW_NAMES = {"XXHASH64", "TRUNC", "GETDATE", "NOW", "CARDINALITY", "DATE_PART", "CONV"}
-_WIDE_NAMES = _NARROW_NAMES | {"HASH", "ISNULL", "ISNOTNULL", "MAKE_DATE"}
+NARROW_NAMES = {"XXHASH64", "TRUNC", "GETDATE", "NOW", "CARDINALITY", "DATE_PART", "CONV"}
+_WIDE_NAMES = NARROW_NAMES | {"HASH", "ISNULL", "ISNOTNULL", "MAKE_DATE"}
 _ARRAYS = {
     exp.Array, exp.ArrayAgg, exp.ArrayUniqueAgg, exp.ArrayContains, exp.ArrayDistinct, exp.ArrayIntersect,
     exp.ArrayToString, exp.ArrayRemove, exp.ArraySize, exp.Flatten, exp.ArrayExcept, exp.ArrayPosition,
@@ -63,17 +65,24 @@ _ADDED: dict[type[exp.Expr], tuple[str, ...]] = {
     exp.Pad: ("fill_pattern",), exp.Replace: ("replacement",), exp.RegexpReplace: ("replacement",),
     exp.ArrayToString: ("expression", "null"),
 }  # fmt: skip
+_ARGUMENTS_OF_CAST = {"this", "to", "safe"}
 NOISY = "COUNT, COUNT DISTINCT, SUM, AVG or STDDEV"
 # Combined with a constant or another column they decide nothing: what they give is of the same value, in another form.
 _TRANSFORMS = (
-    exp.Cast, exp.TryCast, exp.TsOrDsToDate, exp.StrToTime, exp.Encode, exp.Decode, exp.TimestampAdd, exp.TsOrDsAdd,
-    exp.DateAdd, exp.AddMonths, exp.DateDiff, exp.MonthsBetween, exp.TimestampTrunc, exp.DateTrunc, exp.Extract,
-    exp.StrToUnix, exp.UnixToStr, exp.TimeToStr, exp.SHA2, exp.Log, exp.Pow, exp.Mod, exp.Concat, exp.ConcatWs,
-    exp.ArrayToString, exp.JSONFormat,
+    exp.Cast, exp.TryCast, exp.TimestampAdd, exp.TsOrDsAdd, exp.DateAdd, exp.AddMonths, exp.DateDiff, exp.MonthsBetween,
+    exp.Extract, exp.UnixToStr, exp.TimeToStr, exp.Log, exp.Pow, exp.Mod, exp.Concat, exp.ConcatWs, exp.ArrayToString,
+    exp.JSONFormat,
 )  # fmt: skip
-_TRANSFORM_NAMES = {"XXHASH64", "HASH", "DATE_PART", "TRUNC"}
+_TRANSFORM_NAMES = {"XXHASH64", "HASH"}
 # So do these where constants say how; a text of constants from which a column chooses is a question to the column.
-_OF_THEIR_FIRST = (exp.Substring, exp.Left, exp.Right, exp.Pad, exp.Round, exp.Ceil, exp.Floor)
+_OF_THEIR_FIRST = (
+    exp.Substring, exp.Left, exp.Right, exp.Pad, exp.Round, exp.Ceil, exp.Floor, exp.SHA2, exp.Encode, exp.Decode,
+    exp.TimestampTrunc, exp.DateTrunc,
+)  # fmt: skip
+_PLACE_OF_VALUE = {"DATE_PART": 1, "TRUNC": 0}
+# A format is a text too, and all that is no letter of it stands for itself: `TO_DATE(id, "'U1'")` finds one person.
+_PARSED = (exp.TsOrDsToDate, exp.StrToTime, exp.StrToUnix)
+_PLAIN_FORMAT = re.compile(r"[-/:. ]*[yMdHms][yMdHms\-/:. ]*")
 _CHOICES = (exp.Case, exp.If, exp.Coalesce, exp.Connector)  # mixtures.py judges their values, comparisons.py the rest
 
 
@@ -87,10 +96,27 @@ def decides_between(node: exp.Expr) -> list[exp.Expr]:
         return []
     if isinstance(node, exp.Anonymous) and written(node) in _TRANSFORM_NAMES:
         return []
+    if isinstance(node, _PARSED) and _is_plain_format(node.args.get("format")):
+        return []
     arguments: list[exp.Expr] = [a for a in node.iter_expressions() if not isinstance(a, exp.Var)]
-    if isinstance(node, _OF_THEIR_FIRST) and not any(a.find(exp.Column) for a in arguments if a is not node.this):
+    value = _value(node)
+    if value is not None and not any(a.find(exp.Column) for a in arguments if a is not value):
         return []
     return arguments
+
+
+def _value(node: exp.Expr) -> exp.Expr | None:
+    """The argument that a function gives in another form, where all others only say how."""
+    if isinstance(node, _OF_THEIR_FIRST):
+        return node.this
+    place = _PLACE_OF_VALUE.get(written(node)) if isinstance(node, exp.Anonymous) else None
+    return node.expressions[place] if place is not None and place < len(node.expressions) else None
+
+
+def _is_plain_format(format_: exp.Expr | None) -> bool:
+    """Whether a format asks no more than whether a text is a day or a time."""
+    text = _literal(format_)
+    return text is not None and _PLAIN_FORMAT.fullmatch(text.name) is not None
 
 
 def check(node: exp.Expr, *, narrow: bool, private: bool, final: bool = False) -> Finding | None:
@@ -104,9 +130,9 @@ def check(node: exp.Expr, *, narrow: bool, private: bool, final: bool = False) -
     """
     name = written(node)
     if isinstance(node, exp.Anonymous):
-        known = name in (_NARROW_NAMES if narrow else _WIDE_NAMES)
+        known = name in (NARROW_NAMES if narrow else _WIDE_NAMES)
     else:
-        known = type(node) in (_NARROW if narrow else _WIDE) and _is_of_spark(node, name, narrow=narrow)
+        known = type(node) in (NARROW if narrow else _WIDE) and _is_of_spark(node, name, narrow=narrow)
     if private and final and isinstance(node, exp.AggFunc) and (not known or type(node) in _ARRAYS):
         # Of one construct the code of differential privacy is the reason, and not the general one.
         return at(node, "DP_AGGREGATE_NOT_SUPPORTED", f"{name} gets no noise: use {NOISY}")
@@ -126,7 +152,15 @@ def _unbounded(node: exp.Expr) -> str | None:
     added = [node.args.get(name) for name in _ADDED.get(type(node), ())]
     if any(text is not None and not _is_short(text) for text in added):
         return f"takes a literal of up to {LONGEST_ADDED} characters for what it puts in"
+    if isinstance(node, exp.RowNumber | exp.Rank | exp.DenseRank) and (node.this or node.expressions):
+        return "takes no argument"
+    if isinstance(node, exp.PercentileCont | exp.PercentileDisc) and not isinstance(node.parent, exp.WithinGroup):
+        return "stands before WITHIN GROUP (ORDER BY ...)"
     if isinstance(node, exp.ArraySize | exp.Max | exp.Min) and (node.args.get("expression") or node.expressions):
+        return "takes one argument"
+    if isinstance(node, exp.Cast) and any(v for name, v in node.args.items() if name not in _ARGUMENTS_OF_CAST):
+        return "takes a type, and neither a format nor a default"
+    if isinstance(node, exp.JSONFormat) and node.args.get("options"):
         return "takes one argument"
     if isinstance(node, exp.Log) and written(node) in ("LOG2", "LOG10") and node.args.get("expression") is None:
         return "takes one argument"

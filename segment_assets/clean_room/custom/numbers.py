@@ -16,11 +16,11 @@ from segment_assets.clean_room.reasons import Finding, at
 
 _ARITHMETIC = (
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Pow, exp.Neg, exp.Abs, exp.Ceil, exp.Exp, exp.Floor,
-    exp.Ln, exp.Log, exp.Round, exp.Sign, exp.Sqrt,
+    exp.Ln, exp.Log, exp.Round, exp.Sign, exp.Sqrt, exp.TimestampAdd, exp.TsOrDsAdd, exp.DateDiff,
 )  # fmt: skip
 _CONVERSIONS = (
     exp.Cast, exp.TsOrDsToDate, exp.StrToTime, exp.StrToUnix, exp.Unhex, exp.FromBase64, exp.Extract, exp.DateTrunc,
-    exp.TimestampTrunc, exp.TimestampAdd, exp.TsOrDsAdd, exp.DateDiff, exp.Year, exp.Quarter, exp.Month,
+    exp.TimestampTrunc, exp.Year, exp.Quarter, exp.Month,
     exp.WeekOfYear, exp.Day, exp.DayOfMonth, exp.DayOfWeek, exp.Hour, exp.Minute, exp.Second,
 )  # fmt: skip
 _TOGETHER = (exp.Concat, exp.ConcatWs, exp.DPipe, exp.Substring, exp.Pad)
