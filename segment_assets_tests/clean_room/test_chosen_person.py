@@ -72,8 +72,28 @@ CHOSEN = {
     "JOIN (SELECT CONCAT('p', COUNT(*) - 1) AS k FROM shop) o",
     "a name beside a counted blank": "SELECT COUNT(*) AS n FROM tight p WHERE p.person <> (SELECT CONCAT('p29', "
     "SUBSTRING(CAST(COUNT(*) AS STRING), 1, 0)) FROM shop)",
-    "a sum of one person": "SELECT COUNT(*) AS n, SUM(IF(i = 1.0, i, 0)) AS s FROM (SELECT SUM(income) AS i FROM "
-    "counted GROUP BY person) q",
+    "a sum of one person": "SELECT COUNT(*) AS n FROM (SELECT SUM(income) AS i FROM tight GROUP BY person) q "
+    "WHERE q.i = 1.0",
+    "a sum by another name": "SELECT COUNT(*) AS n FROM (SELECT SUM(p.income) AS i FROM tight p JOIN shop "
+    "s ON p.age = s.age GROUP BY s.person) q WHERE q.i = 1.0",
+    "a sum over one person's rows": "SELECT COUNT(*) AS n FROM (SELECT SUM(income) OVER (PARTITION BY person) AS i "
+    "FROM tight) q WHERE q.i = 1.0",
+    "a group of a hash's first letter": "SELECT SUM(c) AS n, SUM(IF(c = 1, i, 0)) AS s FROM (SELECT COUNT(*) AS c, "
+    f"SUM(income) AS i FROM counted GROUP BY SUBSTRING({H}, 1, 1)) q",
+    "a group of a nested letter": "SELECT SUM(c) AS n, SUM(IF(c = 1, i, 0)) AS s FROM (SELECT COUNT(*) AS c, "
+    f"SUM(income) AS i FROM (SELECT SUBSTRING({H}, 1, 1) AS h, income FROM counted) p GROUP BY h) q",
+    "a partition of a hash's first letter": "SELECT COUNT(*) AS n, SUM(IF(c = 1, income, 0)) AS s FROM (SELECT income, "
+    f"COUNT(*) OVER (PARTITION BY SUBSTRING({H}, 1, 1)) AS c FROM counted) q",
+    "how many first letters": f"SELECT COUNT(*) AS n, COUNT(DISTINCT SUBSTRING({H}, 1, 1)) AS s FROM counted",
+    "distinct first letters": f"SELECT COUNT(*) AS n FROM (SELECT DISTINCT SUBSTRING({H}, 1, 1) AS h FROM counted) q",
+    "first letters, once each": f"SELECT COUNT(*) AS n FROM (SELECT SUBSTRING({H}, 1, 1) AS h FROM counted UNION "
+    "SELECT state FROM counted) q",
+    "a partition by a literal": "SELECT COUNT(*) AS n FROM (SELECT ROW_NUMBER() OVER (PARTITION BY person = 'u017' "
+    "ORDER BY age) AS r FROM counted) q WHERE q.r = 1",
+    "a rank by the person in a partition": "SELECT COUNT(*) AS n FROM (SELECT ROW_NUMBER() OVER (PARTITION BY state "
+    "ORDER BY person) AS r FROM counted) q WHERE q.r = 1",
+    "lists with a text in them": "SELECT COUNT(*) AS n, COUNT(DISTINCT ARRAY_SIZE(ARRAY_DISTINCT(CONCAT(ARRAY(person), "
+    "ARRAY('u017'))))) AS s FROM counted",
     "the highest sum of one person": f"{AGGREGATED} (SELECT SUM(income) AS income FROM tight GROUP BY person ORDER BY "
     "SUM(income) NULLS FIRST LIMIT 29) q",
     "a sum of a group by the place": "SELECT COUNT(*) AS n FROM (SELECT income, AVG(income) AS i FROM tight "
@@ -146,6 +166,35 @@ CHOSEN = {
     "a text that becomes a time": "SELECT COUNT(*) AS n, COUNT(HOUR(CONCAT('2026-01-01 ', SUBSTRING(person, 3, 2), "
     "':00:00'))) AS s FROM counted",
 }
+NAMED = "SELECT COUNT(*) AS n, COUNT(s.state) AS x FROM tight p LEFT JOIN shop s ON"
+EMPTY = "LEFT(s.state, 0)"
+MADE_UP = {
+    "after nothing": f"{NAMED} p.person = {EMPTY} || 'u017'",
+    "after a substring": f"{NAMED} p.person = CONCAT(SUBSTRING(s.state, 1, 0), 'u017')",
+    "as padding": f"{NAMED} p.person = RPAD({EMPTY}, 4, 'u017')",
+    "joined to text": f"{NAMED} p.person = CONCAT_WS('', {EMPTY}, 'u017')",
+    "where a column is missing": f"{NAMED} p.person = CONCAT_WS('', s.state, 'u017')",
+    "as a separator": f"{NAMED} p.person = CONCAT_WS('u017', {EMPTY}, {EMPTY})",
+    "behind a column that is cut off": f"{NAMED} p.person = SUBSTRING(CONCAT(s.state, 'u017'), 3)",
+    "in place of a column": f"{NAMED} p.person = CONCAT(REPLACE(s.state, s.state, 'u017'), LEFT(s.person, 0))",
+    "for a column that may be missing": f"{NAMED} p.person = CONCAT(COALESCE(NULLIF(s.state, s.state), 'u017'), "
+    f"{EMPTY})",
+    "a part of it": f"{NAMED} RIGHT(p.person, 3) = CONCAT({EMPTY}, '017')",
+    "in a range": f"{NAMED} p.person >= CONCAT({EMPTY}, 'u017')",
+    "in a function that answers": f"{NAMED} CONTAINS(p.person, CONCAT({EMPTY}, 'u017'))",
+    "numbers of nothing": f"{NAMED} p.person = CAST(s.age / s.age + LENGTH(s.state) / LENGTH(s.state) AS STRING)",
+    "a number of rows": f"{NAMED} p.person = CONCAT({EMPTY}, 'u0', (SELECT COUNT(*) FROM shop))",
+    "in a CTE": "WITH s AS (SELECT CONCAT(LEFT(state, 0), 'u017') AS k, state FROM shop) SELECT COUNT(*) AS n, "
+    "COUNT(s.state) AS x FROM tight p LEFT JOIN s ON p.person = s.k",
+    "in USING": "WITH s AS (SELECT CONCAT(LEFT(state, 0), 'u017') AS person, age FROM shop) SELECT COUNT(*) AS n, "
+    "COUNT(s.age) AS x FROM counted p LEFT JOIN s USING (person)",
+    "by way of the runner's own name": f"{NAMED} p.person = s.person AND s.person = CONCAT({EMPTY}, 'u017')",
+    "in IN": f"SELECT COUNT(*) AS n FROM counted WHERE person IN (SELECT {EMPTY} || 'u017' FROM shop s)",
+    "in a union": f"SELECT COUNT(*) AS n FROM (SELECT {EMPTY} || 'u017' AS k FROM shop s UNION SELECT person "
+    "FROM counted) q",
+    "in a CASE": f"SELECT COUNT(*) AS n, COUNT(DISTINCT IF(s.age > 1, p.person, {EMPTY} || 'u017')) AS x "
+    "FROM counted p CROSS JOIN shop s",
+}
 NEVER = {
     "MIN_BY": (f"SELECT COUNT(*) AS n, MIN_BY(income, {H}) AS s FROM counted", "FUNCTION_NOT_ALLOWED"),
     "MAX_BY": (f"SELECT COUNT(*) AS n, MAX_BY(income, {H}) AS s FROM counted", "FUNCTION_NOT_ALLOWED"),
@@ -181,6 +230,30 @@ HONEST = {
     "a sum of counts of people": "SELECT COUNT(*) AS n, SUM(k) AS s FROM (SELECT state, COUNT(DISTINCT person) AS k "
     "FROM counted GROUP BY state) q",
     "the last person": "SELECT COUNT(*) AS n, MAX(CAST(person AS STRING)) AS s FROM counted",
+    "the runner's customers by their own sum": "WITH big AS (SELECT person, SUM(income) AS i FROM shop GROUP BY person "
+    "HAVING SUM(income) > 100) SELECT v.state, COUNT(*) AS n FROM big b JOIN counted v ON v.person = b.person "
+    "WHERE b.i < 1000 GROUP BY v.state",
+    "a bucket of the runner's own average": "WITH big AS (SELECT person, AVG(income) AS i FROM shop GROUP BY person) "
+    "SELECT CASE WHEN b.i > 100 THEN 'high' ELSE 'low' END AS spent, COUNT(*) AS n FROM big b JOIN counted v "
+    "ON v.person = b.person GROUP BY CASE WHEN b.i > 100 THEN 'high' ELSE 'low' END",
+    "the runner's best customers by their sum": "WITH best AS (SELECT person, SUM(income) AS i FROM shop GROUP BY "
+    "person ORDER BY SUM(income) DESC LIMIT 1000) SELECT COUNT(*) AS n FROM best b JOIN counted v "
+    "ON v.person = b.person",
+    "each person's last row": "WITH last AS (SELECT state, ROW_NUMBER() OVER (PARTITION BY person ORDER BY day DESC) "
+    "AS r FROM counted) SELECT state, COUNT(*) AS n FROM last WHERE r = 1 GROUP BY state",
+    "people by their sum, where nothing is restricted": "SELECT COUNT(*) AS n FROM (SELECT person, SUM(income) AS i "
+    "FROM counted GROUP BY person) q WHERE q.i >= 3",
+    "a salted hash of a column": "SELECT COUNT(*) AS n FROM counted p JOIN shop s ON p.person = "
+    "SHA2(CONCAT(LOWER(TRIM(s.person)), 'salt'), 256)",
+    "a number filled with zeros": "SELECT COUNT(*) AS n FROM counted p JOIN shop s ON p.person = "
+    "CONCAT('u', LPAD(CAST(s.age AS STRING), 3, '0'))",
+    "two columns with a line between": "SELECT COUNT(*) AS n FROM counted p JOIN shop s ON p.person = "
+    "CONCAT(COALESCE(s.state, ''), '|', s.person)",
+    "a piece of both": "SELECT COUNT(*) AS n FROM counted p JOIN shop s ON SUBSTRING(p.person, 1, 3) = "
+    "LEFT(s.person, 3)",
+    "whether somebody is known": "SELECT known, COUNT(*) AS n FROM (SELECT p.person, CASE WHEN s.person IS NULL THEN "
+    "'no' ELSE 'yes' END AS known FROM counted p LEFT JOIN shop s ON p.person = s.person GROUP BY p.person, "
+    "CASE WHEN s.person IS NULL THEN 'no' ELSE 'yes' END) q GROUP BY known",
     "people, approximately": "SELECT COUNT(*) AS n, APPROX_COUNT_DISTINCT(person) AS s FROM counted",
 }
 
@@ -189,6 +262,13 @@ HONEST = {
 def test_a_person_that_a_literal_chooses_is_compared_with_it(attack):
     verdict = check(CHOSEN[attack], OFFERED).verdict
     assert verdict.code == "LITERAL_COMPARISON_NOT_ALLOWED", [str(f) for f in verdict.findings]
+
+
+@pytest.mark.parametrize("attack", MADE_UP, ids=lambda name: name.replace(" ", "-"))
+def test_what_literals_and_pieces_of_columns_make_up_is_a_literal(attack):
+    verdict = check(MADE_UP[attack], OFFERED).verdict
+    codes = {f.code for f in verdict.findings}
+    assert "LITERAL_COMPARISON_NOT_ALLOWED" in codes, [str(f) for f in verdict.findings]
 
 
 @pytest.mark.parametrize("attack", NEVER, ids=lambda name: name.replace(" ", "-"))

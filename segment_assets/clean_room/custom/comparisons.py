@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from segment_assets.clean_room.collaboration import Collaboration
 from segment_assets.clean_room.custom import clauses, functions, mixtures, numbers, ranks
-from segment_assets.clean_room.custom.scopes import Origin, Query, Resolution, Source, nested
+from segment_assets.clean_room.custom.scopes import Origin, Query, Resolution, Source, branches, nested
 from segment_assets.clean_room.custom_rule import Custom
 from segment_assets.clean_room.reasons import Finding, at
 
@@ -58,9 +58,11 @@ def check(resolution: Resolution, collaboration: Collaboration) -> Iterator[Find
         every += [(term, [Origin(frozenset({s}), frozenset({s})), _LITERAL]) for s in sorted(value.told)]
     for node, sides in every:
         yield from _judge(node, sides, literal, column)
+    for node, sides in [*every, *_choices(selects, resolution)]:
+        yield from _forged(node, sides, people)
     yield from mixtures.check(resolution, identities, literal, column)
     yield from _reached([*every, *mixtures.stacked(resolution, identities)], literal)
-    for query in selects:
+    for query in resolution.queries:
         yield from numbers.check(query, resolution, people)
 
 
@@ -98,6 +100,25 @@ def _reached(every: list[Comparison], literal: dict[Source, str]) -> Iterator[Fi
                 )
             pinned |= columns
             todo = True
+
+
+def _choices(selects: list[Query], resolution: Resolution) -> Iterator[Comparison]:
+    """Values that stand in each other's place: those of a CASE, and the columns of a set operation."""
+    for query in selects:
+        for node in clauses.own_nodes(query):
+            if values := [resolution.origin(value) for value in branches(node)]:
+                yield node, values
+    yield from mixtures.positions(resolution)
+
+
+def _forged(node: exp.Expr, sides: list[Origin], people: set[Source]) -> Iterator[Finding]:
+    """Who people are, beside a text or number that comes from columns and is whatever the query makes of them."""
+    for i, side in enumerate(sides):
+        beside = {s for other in (*sides[:i], *sides[i + 1 :]) for s in other.told} if side.forged else set()
+        for table, name in sorted(beside & people):
+            message = f'"{name}" of {table} identifies people, and is compared with what literals and pieces of columns'
+            message += " make up: a column must be in it whole"
+            yield at(node, "LITERAL_COMPARISON_NOT_ALLOWED", message, rule=f"{table}.aggregationThresholds")
 
 
 def _judge(

@@ -107,10 +107,9 @@ def decides_between(node: exp.Expr) -> list[exp.Expr]:
 
 def _value(node: exp.Expr) -> exp.Expr | None:
     """The argument that a function gives in another form, where all others only say how."""
-    if isinstance(node, _OF_THEIR_FIRST):
-        return node.this
     place = _PLACE_OF_VALUE.get(written(node)) if isinstance(node, exp.Anonymous) else None
-    return node.expressions[place] if place is not None and place < len(node.expressions) else None
+    given = [node.this] if isinstance(node, _OF_THEIR_FIRST) else node.expressions[place:] if place is not None else []
+    return next((value for value in given if isinstance(value, exp.Expr)), None)
 
 
 def _is_plain_format(format_: exp.Expr | None) -> bool:

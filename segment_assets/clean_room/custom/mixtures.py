@@ -45,10 +45,16 @@ def check(
 
 def stacked(resolution: Resolution, identities: set[Source]) -> Iterator[tuple[exp.Expr, list[Origin]]]:
     """Columns in each other's place in a set operation: a literal that asks for one of them asks for all."""
+    for node, sides in positions(resolution):
+        if not any(side.constant for side in sides) and any(side.compared & identities for side in sides):
+            yield node, sides
+
+
+def positions(resolution: Resolution) -> Iterator[tuple[exp.Expr, list[Origin]]]:
+    """Columns that a set operation puts in each other's place."""
     for query in resolution.queries:
         for branch, other in _positions(query):
-            if not branch.constant and not other.constant and (branch.compared | other.compared) & identities:
-                yield query.node, [branch, other]
+            yield query.node, [branch, other]
 
 
 def _literals(node: exp.Expr, mixed: frozenset[Source], literal: Mapping[Source, str]) -> Iterator[Finding]:

@@ -29,6 +29,7 @@ _NUMERIC = (
     exp.Sum, exp.Avg, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Skewness,
     exp.Kurtosis, exp.Corr, exp.CovarPop, exp.CovarSamp, exp.Quantile, exp.ApproxQuantile, exp.Median,
 )  # fmt: skip
+_ANSWERS = (exp.Predicate, exp.Connector, exp.Not)  # judged as comparisons
 # They show the one value that is least, most, or hashed furthest.
 _EXTREME = (exp.Min, exp.Max, exp.ApproxDistinct)
 
@@ -37,14 +38,44 @@ def check(query: Query, resolution: Resolution, people: set[Source]) -> Iterator
     """Where a SELECT calculates with who people are.
 
     Args:
-        query: a SELECT.
+        query: a SELECT, or a set operation, which has distinct rows at most.
         resolution: of the whole program.
         people: identity columns, and columns that are compared with them.
     """
+    for node, apart in _told_apart(query, resolution) if people else ():
+        for table, column in sorted(apart & people):
+            message = f'a part of "{column}" of {table} makes groups, and can be made to leave one person alone in one'
+            yield at(node, "LITERAL_COMPARISON_NOT_ALLOWED", message, rule=f"{table}.aggregationThresholds")
+    if not isinstance(query.node, exp.Select):
+        return
     for node in clauses.own_nodes(query) if people else ():
         for table, column in sorted(_asked(node, query, resolution) & people):
             message = f'"{column}" of {table} identifies people, and is nothing to calculate with'
             yield at(node, "LITERAL_COMPARISON_NOT_ALLOWED", message, rule=f"{table}.aggregationThresholds")
+
+
+def _told_apart(query: Query, resolution: Resolution) -> Iterator[tuple[exp.Expr, frozenset[Source]]]:
+    """Columns of which no more than a part decides which rows come together; groups of the final SELECT have a minimum.
+
+    Of a hash's first letters a literal beside the person is found so that one person has them alone.
+    """
+    nested_ = query.place != "final"
+    if query.branches:
+        apart = (not isinstance(query.node, exp.Union) or query.node.args.get("distinct")) and nested_
+        yield from ((query.node, o.compared) for _, o in query.outputs if apart and not o.made.whole)
+        return
+    keys = clauses.group_keys(query) if nested_ else []
+    keys += query.select.expressions if nested_ and query.select.args.get("distinct") else []
+    for node in clauses.own_nodes(query):
+        if isinstance(node, exp.Window):
+            keys += node.args.get("partition_by") or ()
+        elif isinstance(node, exp.AggFunc) and isinstance(node.this, exp.Distinct):
+            keys += node.this.expressions
+    for key in keys:
+        for value in _values(key, query, set()):
+            found = resolution.origin(value)
+            if not found.made.whole and not isinstance(value, _ANSWERS):
+                yield key, found.compared
 
 
 def _asked(node: exp.Expr, query: Query, resolution: Resolution) -> frozenset[Source]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from segment_assets.clean_room.collaboration import Collaboration
+from segment_assets.clean_room.custom import clauses
 from segment_assets.clean_room.custom.scopes import (
     SUMS,
     Origin,
@@ -83,9 +84,10 @@ class Resolver:
             if isinstance(item, exp.Alias):
                 aliases[item.alias.lower()] = item.this
         self._clauses(query, ("where", "group"), known, aliases)
-        self._grouped(query)
+        self._sums(query, select.expressions)
         query.outputs = list(self._outputs(query))
         self._clauses(query, ("having", "windows", "order", "limit", "offset"), known, aliases)
+        self._sums(query, [select.args[name] for name in ("having", "order") if select.args.get(name)])
 
     def _clauses(self, query: Query, names: Sequence[str], known: _Known, aliases: Mapping[str, exp.Expr]) -> None:
         for name in names:
@@ -96,23 +98,16 @@ class Resolver:
                     seen = {} if name in ("where", "windows") else aliases
                     self._expression(query, clause, known, seen, alias_first=name == "order")
 
-    def _grouped(self, query: Query) -> None:
-        """A sum is of many only if its group is: what is compared with it is compared with what makes the groups."""
-        select = query.select
-        group = select.args.get("group")
-        if group is None or query.place == "final":  # groups of the final SELECT leave by a minimum
+    def _sums(self, query: Query, parts: Sequence[exp.Expr]) -> None:
+        """A sum is of many only if its group or frame is: what is compared with it is compared with what it sums."""
+        if query.place == "final":  # groups of the final SELECT leave by a minimum
             return
-        items = select.expressions
-        keys = [
-            items[int(key.name) - 1] if isinstance(key, exp.Literal) and 1 <= int(key.name) <= len(items) else key
-            for key in group.expressions
-        ]
-        made_by = frozenset(s for key in keys for s in origin(key, self._origins, self._within).told)
-        clauses = [select.args[name] for name in ("having", "order") if select.args.get(name)]
-        for part in (*items, *clauses):
+        grouped = query.select.args.get("group") is not None
+        for part in parts:
             for node in walk(part):
-                if isinstance(node, SUMS):
-                    self._origins[id(node)] = Origin(grouped=made_by)
+                if isinstance(node, SUMS) and (grouped or clauses.windowed(node)):
+                    summed = (origin(a, self._origins, self._within).told for a in node.iter_expressions())
+                    self._origins[id(node)] = Origin(grouped=frozenset().union(*summed))
 
     def _join(self, query: Query, join: exp.Join, known: _Known) -> None:
         before = list(query.relations.values())

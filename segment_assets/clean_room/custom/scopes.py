@@ -11,6 +11,7 @@ from typing import Literal
 from sqlglot import exp
 
 from segment_assets.clean_room.collaboration import ConfiguredTable
+from segment_assets.clean_room.custom import wholes
 
 Source = tuple[str, str]  # configured table, column
 Place = Literal["final", "cte", "from", "expression"]
@@ -29,7 +30,8 @@ class Origin:
         null: it is NULL in every row, which names nobody.
         mixed: the base columns in whose place a literal can stand, by COALESCE, by CASE, or in a branch of UNION.
         stacked: the base columns in whose place another one can stand, in a branch of UNION.
-        grouped: what makes the groups that it is a sum of: a group of one person gives that person's own value.
+        grouped: what it is a sum of, by groups or frames: one of a single person gives that person's own value.
+        made: whether a column is in it whole, and whether a literal is in it.
     """
 
     sources: frozenset[Source] = frozenset()
@@ -41,6 +43,7 @@ class Origin:
     mixed: frozenset[Source] = frozenset()
     stacked: frozenset[Source] = frozenset()
     grouped: frozenset[Source] = frozenset()
+    made: wholes.Makeup = wholes.COLUMN
 
     @property
     def told(self) -> frozenset[Source]:
@@ -51,6 +54,11 @@ class Origin:
     def fixed(self) -> bool:
         """Whether it is one value for every row: a literal, or a count, sum or rank, from which any literal is made."""
         return self.constant or not self.told
+
+    @property
+    def forged(self) -> bool:
+        """Whether it comes from columns, and a query can still make it any literal it pleases."""
+        return self.made.filled and not self.made.whole and not self.constant
 
     @property
     def literal(self) -> bool:
@@ -71,6 +79,7 @@ class Origin:
             mixed | self.mixed | other.mixed,
             (self.compared | other.compared if met else frozenset()) | self.stacked | other.stacked,
             self.grouped | other.grouped,
+            wholes.Makeup(self.made.whole and other.made.whole, self.made.filled or other.made.filled),
         )
 
 
@@ -161,7 +170,7 @@ class Resolution:
         final: the query whose rows leave.
         cached: cached tables, in order: each counts as a final projection of its own.
         queries: every SELECT and set operation, innermost first.
-        origins: id of a column's node -> its origin; of a sum in groups, below the final SELECT, what they are made by.
+        origins: id of a column's node -> its origin; of a sum in groups, below the final SELECT, what it is a sum of.
         within: id of a nested query's node -> the query.
     """
 
@@ -221,7 +230,18 @@ def origin(node: exp.Expr, origins: Mapping[int, Origin], within: Mapping[int, Q
             values = [_origin(b, origins, within) for b in branches(inner)]
             if any(value.literal for value in values):
                 mixed |= {s for value in values for s in value.compared}
-    return replace(found, mixed=frozenset(mixed), stacked=frozenset(stacked))
+
+    def known(inner: exp.Expr) -> wholes.Makeup | None:
+        if isinstance(inner, exp.Column):
+            of = origins.get(id(inner), Origin())
+            return wholes.LITERAL if of.constant and not of.sources and not of.null else of.made
+        if (query := nested(inner)) is None or id(query) not in within:
+            return None
+        outputs = [o.made for _, o in within[id(query)].outputs]
+        return wholes.together(outputs, all)
+
+    made = wholes.makeup(node, known)
+    return replace(found, mixed=frozenset(mixed), stacked=frozenset(stacked), made=made)
 
 
 def _origin(node: exp.Expr, origins: Mapping[int, Origin], within: Mapping[int, Query]) -> Origin:
@@ -285,11 +305,12 @@ def branches(node: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _blunted(column: exp.Expr, top: exp.Expr) -> bool:
-    node = column.parent
-    while node is not None and node is not top.parent:
-        if isinstance(node, BLUNT):
+    """Whether it is only counted, summed or ranked, or makes the partitions in which that is done, as GROUP BY does."""
+    node, above = column, column.parent
+    while node is not top and above is not None:
+        if isinstance(above, BLUNT) or (isinstance(above, exp.Window) and node.arg_key == "partition_by"):
             return True
-        node = node.parent
+        node, above = above, above.parent
     return False
 
 

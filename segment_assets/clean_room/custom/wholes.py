@@ -1,0 +1,90 @@
+"""What a value is made of: a column that is whole, or pieces and literals, from which a query makes what it pleases.
+
+`LEFT(country, 0) || 'U1'` comes from a column and is 'U1' for everybody; so is `SUBSTRING(country || 'U1', 3)`, and
+`k / k + j / j` is 2. Where a literal is in a value and no column keeps the value apart, the value is a literal.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sqlglot import exp
+
+from segment_assets.clean_room.dialect import written
+
+
+class Makeup(NamedTuple):
+    """What a value is made of.
+
+    Attributes:
+        whole: a column is in it uncut, so what it is depends on the data.
+        filled: a literal is in it, or what can be made into one, as any number can.
+    """
+
+    whole: bool = True
+    filled: bool = False
+
+
+_Known = Callable[[exp.Expr], Makeup | None]
+COLUMN = Makeup()
+LITERAL = Makeup(whole=False, filled=True)
+# Equal values stay equal, and unlike ones unlike.
+_KEEP = (
+    exp.Alias, exp.Paren, exp.Distinct, exp.Window, exp.Lower, exp.Upper, exp.Initcap, exp.MD5, exp.SHA, exp.SHA2,
+    exp.Hex, exp.Unhex, exp.ToBase64, exp.FromBase64, exp.Encode, exp.Decode, exp.JSONFormat, exp.Min, exp.Max,
+    exp.IgnoreNulls, exp.RespectNulls, exp.TsOrDsToDate, exp.StrToTime, exp.StrToUnix,
+)  # fmt: skip
+_KEEP_TYPES = (*exp.DataType.TEXT_TYPES, exp.DType.BIGINT, exp.DType.INT, exp.DType.DOUBLE, exp.DType.BINARY,
+               exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ, exp.DType.TIMESTAMPNTZ)  # fmt: skip
+# Where constants say how; what says how is no part of what they give.
+_CUT = (exp.Substring, exp.Left, exp.Right, exp.DateTrunc, exp.TimestampTrunc)
+# They leave out what is null, and their other parts stand alone then.
+_ANY_OF = (exp.ConcatWs, exp.ArrayToString, exp.Array, exp.Coalesce, exp.Greatest, exp.Least, exp.Lag, exp.Lead)
+
+
+def makeup(node: exp.Expr, known: _Known) -> Makeup:
+    """What an expression is made of.
+
+    Args:
+        node: the expression.
+        known: what a column or a subquery is made of; None for what is neither.
+    """
+    if (found := known(node)) is not None:
+        return found
+    if isinstance(node, exp.Null):
+        return COLUMN
+    if isinstance(node, _KEEP) or (isinstance(node, exp.Trim) and not node.expression):
+        inner = node.expressions[0] if isinstance(node, exp.Distinct) and node.expressions else node.this
+        return makeup(inner, known) if isinstance(inner, exp.Expr) else LITERAL
+    if isinstance(node, exp.Cast):
+        made = makeup(node.this, known)
+        return made if node.to.is_type(*_KEEP_TYPES) and not node.to.expressions else made._replace(whole=False)
+    if isinstance(node, exp.Pad):
+        return makeup(node.this, known)._replace(filled=True)  # cut, and nothing is filled in; or whole, and it is
+    if isinstance(node, _CUT):
+        return makeup(node.this, known)._replace(whole=False)
+    if isinstance(node, _ANY_OF):  # CONCAT_WS is a CONCAT too
+        return together([makeup(n, known) for n in _values(node)], all)
+    if isinstance(node, exp.Concat | exp.DPipe) or written(node) == "XXHASH64":
+        return together([makeup(n, known) for n in _values(node)], any)
+    if isinstance(node, exp.Case):
+        shown = [i.args["true"] for i in node.args["ifs"]] + [node.args.get("default")]
+        return together([makeup(n, known) for n in shown if n is not None], all)
+    if isinstance(node, exp.If | exp.Nvl2):
+        shown = [node.args.get("true"), node.args.get("false")]
+        return together([makeup(n, known) for n in shown if n is not None], all)
+    return Makeup(whole=False) if isinstance(node, exp.Predicate | exp.Connector | exp.Not) else LITERAL
+
+
+def _values(node: exp.Expr) -> list[exp.Expr]:
+    """The parts of a value: a separator is one where it is no more than a character."""
+    parts = list(node.iter_expressions())
+    return parts[1:] if isinstance(node, exp.ConcatWs) and _is_separator(parts[0]) else parts
+
+
+def _is_separator(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Literal) and len(node.name) <= 1
+
+
+def together(parts: Sequence[Makeup], whole: Callable[[Sequence[bool]], bool]) -> Makeup:
+    """What a value of several parts is made of; `whole` says whether one whole part is enough."""
+    return Makeup(whole([p.whole for p in parts]), any(p.filled for p in parts))
