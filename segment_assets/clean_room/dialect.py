@@ -12,6 +12,11 @@ def _trunc(args: list[exp.Expr]) -> exp.Expr:
     return exp.Anonymous(this="TRUNC", expressions=args)
 
 
+def _plain(name: str) -> Callable[[list[exp.Expr]], exp.Expr]:
+    # sqlglot makes an operator of it (AT TIME ZONE), which Spark has not and no list of functions knows.
+    return lambda args: exp.Anonymous(this=name, expressions=args)
+
+
 def _date_format(args: list[exp.Expr], dialect: Any) -> exp.Expr:
     # sqlglot puts the value into a conversion that has no name in Spark, and so is on no list of functions.
     found: exp.Expr = Spark.Parser.FUNCTIONS["DATE_FORMAT"](args, dialect=dialect)
@@ -52,6 +57,8 @@ class CleanRoomsSpark(Spark):
             "EVERY": exp.LogicalAnd.from_arg_list,
             "SOME": exp.LogicalOr.from_arg_list,
             "DATE_FORMAT": _date_format,
+            "FROM_UTC_TIMESTAMP": _plain("FROM_UTC_TIMESTAMP"),
+            "TO_UTC_TIMESTAMP": _plain("TO_UTC_TIMESTAMP"),
         }
         FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
             name: _named(name, parser) for name, parser in Spark.Parser.FUNCTION_PARSERS.items()

@@ -1,7 +1,8 @@
 """Calls whose arguments or whose whole form is another one in DuckDB, and those that it has not."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from zoneinfo import available_timezones
 
 from sqlglot import exp, parse_one
 
@@ -21,10 +22,19 @@ _NOT_RUN_NAMES = {
     "XXHASH64": "its hashes are others than Spark's: use MD5 or SHA2(x, 256)",
     "CONV": "it has no such function",
 }
+ZONED = {"FROM_UTC_TIMESTAMP", "TO_UTC_TIMESTAMP"}
 # From the first moment a to the second b in whole months: Java counts days of months of 32 days, and cuts.
 _MONTHS = """CAST(TRUNC((
   (12 * (DATE_PART('year', b) - DATE_PART('year', a)) + DATE_PART('month', b) - DATE_PART('month', a)) * 2764800
   + EPOCH(b - DATE_TRUNC('month', b)) - EPOCH(a - DATE_TRUNC('month', a))) / 2764800 / {months}) AS BIGINT)"""
+_MONTHS_BETWEEN = """CASE
+  WHEN DATE_PART('day', a) = DATE_PART('day', b)
+    OR (CAST(a AS DATE) = LAST_DAY(CAST(a AS DATE)) AND CAST(b AS DATE) = LAST_DAY(CAST(b AS DATE)))
+  THEN 12.0 * (DATE_PART('year', b) - DATE_PART('year', a)) + DATE_PART('month', b) - DATE_PART('month', a)
+  ELSE ROUND(12 * (DATE_PART('year', b) - DATE_PART('year', a)) + DATE_PART('month', b) - DATE_PART('month', a)
+    + (EPOCH(b - DATE_TRUNC('month', b)) - EPOCH(a - DATE_TRUNC('month', a))) / 2678400, 8)
+  END"""
+_DISTINCT = "LIST_FILTER(a, LAMBDA one, place: LIST_POSITION(a, one) = place)"
 _MONTHS_OF = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 
 
@@ -36,7 +46,18 @@ def not_run(node: exp.Expr) -> str | None:
         name, why = "SHA2 of another length", "it has SHA2(x, 256) alone"
     if isinstance(node, exp.RegexpSplit) and node.args.get("limit"):
         name, why = "SPLIT with a limit", "leave the limit out"
+    if not _zones_are_known(node):
+        why = "it takes names of zones as literals, such as 'Europe/Vienna'"
     return f"{name} is not run by the local engine: {why}" if why else None
+
+
+def _zones_are_known(node: exp.Expr) -> bool:
+    """Whether every zone is one that DuckDB has: where it is not, the engine fails by the row, and no TRY holds it."""
+    if isinstance(node, exp.ConvertTimezone):
+        zones = [node.args[name] for name in ("source_tz", "target_tz") if node.args.get(name)]
+    else:
+        zones = node.expressions[1:] if isinstance(node, exp.Anonymous) and node.name.upper() in ZONED else []
+    return all(isinstance(z, exp.Literal) and z.name in available_timezones() for z in zones)
 
 
 def _is_256(length: exp.Expr | None) -> bool:
@@ -124,8 +145,52 @@ def difference(node: exp.Expr, kind: Kind) -> exp.Expr:
     name = unit.name.upper().removesuffix("S")
     if name not in _MONTHS_OF:
         return exp.Anonymous(this="DATE_SUB", expressions=[exp.Literal.string(name.lower()), a, b])
-    counted = parse_one(_MONTHS.format(months=_MONTHS_OF[name]), dialect="duckdb")
-    return exp.replace_tree(counted, lambda n: {"a": a, "b": b}[n.name].copy() if isinstance(n, exp.Column) else n)
+    return _filled(_MONTHS.format(months=_MONTHS_OF[name]), {"a": a, "b": b})
+
+
+def months(node: exp.Expr, kind: Kind) -> exp.Expr:
+    """With the time of day, and rounded to eight digits; from one last day of a month to another they are whole."""
+    a, b = (converted(_moment(n), "TIMESTAMP") for n in (node.expression, node.this))
+    return converted(_filled(_MONTHS_BETWEEN, {"a": a, "b": b}), "DOUBLE")
+
+
+def _filled(text: str, values: Mapping[str, exp.Expr]) -> exp.Expr:
+    """DuckDB's words with expressions in the place of the columns that they name."""
+    made = parse_one(text, dialect="duckdb")
+    return exp.replace_tree(
+        made, lambda n: values[n.name].copy() if isinstance(n, exp.Column) and n.name in values else n
+    )
+
+
+def distinct(node: exp.Expr, kind: Kind) -> exp.Expr:
+    """The elements of a list once each, in their order, and NULL as well."""
+    return _filled(_DISTINCT, {"a": node.this if isinstance(node, exp.ArrayDistinct) else node})
+
+
+def element(node: exp.Expr, kind: Kind) -> exp.Expr:
+    """APPROX_PERCENTILE is always one of the values."""
+    return exp.PercentileDisc(this=node.this.copy(), expression=node.args["quantile"].copy())
+
+
+def place(node: exp.Expr, kind: Kind) -> exp.Expr:
+    """From a place before the first nothing is found."""
+    start = node.args.get("position")
+    if not (isinstance(start, exp.Literal) and start.name == "0"):
+        return node
+    known = exp.Not(this=exp.Is(this=node.this.copy(), expression=exp.Null()))
+    return exp.Case(ifs=[exp.If(this=known, true=exp.Literal.number(0))])
+
+
+def zoned(node: exp.Expr, kind: Kind) -> exp.Expr:
+    """A time of one zone as that of another; `not_run` has seen that the zones are known."""
+    utc = exp.Literal.string("UTC")
+    if isinstance(node, exp.ConvertTimezone):
+        of, to, value = node.args.get("source_tz") or utc, node.args["target_tz"], node.args["timestamp"]
+    else:
+        value, zone = node.expressions
+        of, to = (utc, zone) if node.name.upper() == "FROM_UTC_TIMESTAMP" else (zone, utc)
+    there = exp.Anonymous(this="TIMEZONE", expressions=[of.copy(), converted(value, "TIMESTAMP")])
+    return exp.Anonymous(this="TIMEZONE", expressions=[to.copy(), there])
 
 
 def _moment(node: exp.Expr) -> exp.Expr:

@@ -19,6 +19,7 @@ _LENGTHENING: tuple[type[exp.Expr], ...] = (
     exp.Concat, exp.ConcatWs, exp.DPipe, exp.Replace, exp.RegexpReplace, exp.Hex, exp.ToBase64, exp.JSONFormat,
     exp.ArrayToString,
 )  # fmt: skip
+_TIMES = (exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ, exp.DType.TIMESTAMPTZ)
 _OF_DAYS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
 
 
@@ -50,19 +51,44 @@ def trunc(node: exp.Expr, kind: Kind) -> exp.Expr | None:
 
 
 def _cast(node: exp.Expr, kind: Kind) -> exp.Expr:
-    """To a whole number: Spark cuts the fraction off, DuckDB rounds. To BINARY: Spark reads no escapes."""
+    """To a whole number: Spark cuts the fraction off, DuckDB rounds. To BINARY: Spark reads no escapes.
+
+    A time has no zone, and between times and numbers it is by seconds since 1970.
+    """
     if node.args["to"].is_type(exp.DType.BINARY):
         return exp.func("ENCODE", converted(node.this, "TEXT"), dialect="duckdb")
+    of = kind(node.this)
+    if node.args["to"].is_type(*_TIMES):
+        return _time(node, of)
     if not node.args["to"].is_type(*_WHOLE):
         return node
-    of = kind(node.this)
     if of == "text":
         whole = exp.func("TRUNC", converted(node.this, "DECIMAL(38, 18)"), dialect="duckdb")
     elif of == "number":
         whole = exp.func("TRUNC", node.this.copy(), dialect="duckdb")
+    elif of == "time":
+        whole = exp.func("FLOOR", exp.Anonymous(this="EPOCH", expressions=[converted(node.this, "TIMESTAMP")]))
     else:
         return node
     return exp.TryCast(this=whole, to=node.args["to"].copy())
+
+
+def _time(node: exp.Expr, of: str) -> exp.Expr:
+    if of == "number":
+        micros = exp.Mul(this=converted(node.this, "DOUBLE"), expression=exp.Literal.number(1_000_000))
+        return exp.Anonymous(this="MAKE_TIMESTAMP", expressions=[converted(micros, "BIGINT")])
+    # DuckDB's TIMESTAMP drops the zone that a text names.
+    return converted(converted(node.this, "TIMESTAMPTZ") if of == "text" else node.this, "TIMESTAMP")
+
+
+def _whole(node: exp.Expr, kind: Kind) -> exp.Expr:
+    """Of one argument they are whole numbers, and of the type of one."""
+    if node.args.get("decimals") is not None:
+        return node
+    if kind(node.this) == "text":
+        node.set("this", converted(node.this, "DOUBLE"))
+    node.type = exp.DataType.build("BIGINT")
+    return converted(node, "BIGINT")
 
 
 def _extract(node: exp.Expr, kind: Kind) -> exp.Expr:
@@ -167,6 +193,10 @@ def _by_name(node: exp.Expr, kind: Kind) -> exp.Expr:
     if name == "DATE_PART" and len(arguments) == 2 and isinstance(arguments[0], exp.Literal):
         part = exp.Extract(this=exp.var(arguments[0].name), expression=arguments[1].copy())
         return _extract(part, kind)
+    if name in spark_calls.ZONED and len(arguments) == 2:
+        return spark_calls.zoned(node, kind)
+    if name == "ARRAY_UNION" and len(arguments) == 2:
+        return spark_calls.distinct(exp.Anonymous(this="LIST_CONCAT", expressions=[a.copy() for a in arguments]), kind)
     if name in ("ISNULL", "ISNOTNULL") and len(arguments) == 1:
         empty = exp.Is(this=arguments[0].copy(), expression=exp.Null())
         return exp.paren(empty if name == "ISNULL" else exp.Not(this=empty), copy=False)
@@ -199,6 +229,7 @@ def _is_truth(node: exp.Expr) -> bool:
 
 _MENDS: list[tuple[tuple[type[exp.Expr], ...], _Mend]] = [
     ((exp.Cast,), _cast),
+    ((exp.Ceil, exp.Floor), _whole),
     ((exp.Extract,), _extract),
     ((exp.DayOfWeek,), _day_of_week),
     ((exp.Substring,), _substring),
@@ -207,7 +238,7 @@ _MENDS: list[tuple[tuple[type[exp.Expr], ...], _Mend]] = [
     ((exp.TsOrDsAdd,), _date_add),
     ((exp.Upper,), _upper),
     ((exp.Ln, exp.Log), _logarithm),
-    ((exp.Like,), _like),
+    ((exp.Like, exp.ILike), _like),
     ((exp.ToBase64,), spark_calls.base64),
     ((exp.RegexpReplace,), spark_calls.replaced),
     (_LENGTHENING, spark_calls.cut),
@@ -215,7 +246,12 @@ _MENDS: list[tuple[tuple[type[exp.Expr], ...], _Mend]] = [
     ((exp.Chr,), spark_calls.character),
     ((exp.StrToUnix,), spark_calls.seconds),
     ((exp.Nanvl,), spark_calls.nan_to),
+    ((exp.ApproxQuantile,), spark_calls.element),  # a Quantile too
     ((exp.Quantile,), spark_calls.percentile),
+    ((exp.StrPosition,), spark_calls.place),
+    ((exp.MonthsBetween,), spark_calls.months),
+    ((exp.ArrayDistinct,), spark_calls.distinct),
+    ((exp.ConvertTimezone,), spark_calls.zoned),
     ((exp.IntDiv,), spark_calls.whole_division),
     ((exp.DateDiff,), spark_calls.difference),
     ((exp.Skewness, exp.Kurtosis), spark_calls.moments),

@@ -20,6 +20,9 @@ OF_THE_SAME_PERSON = {
     **dict.fromkeys(("ENCODE", "DECODE"), "the charset is one of six, and turns each character for itself"),
     **dict.fromkeys(("SHA2", "XXHASH64"), "a hash, whatever it is of"),
     **dict.fromkeys(("DATE_PART", "EXTRACT", "TRUNC"), "the unit is one of a dozen words"),
+    **dict.fromkeys(
+        ("FROM_UTC_TIMESTAMP", "TO_UTC_TIMESTAMP", "CONVERT_TIMEZONE"), "the zone is a known one, and a person a time"
+    ),
     "COUNT": "of several columns it counts the rows where none is missing",
     "APPROX_COUNT_DISTINCT": "the second argument is an error in percent",
     **dict.fromkeys(

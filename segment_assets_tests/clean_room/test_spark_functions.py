@@ -110,6 +110,30 @@ VALUES = {
     "BTRIM('  a ')": "a",
     "SHA2('a', 0)": "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb",
     "DATE_FORMAT(CURRENT_DATE, 'd.M.yy')": "4.1.26",
+    "CONCAT(FLOOR(whole / 2) * 2, '-', FLOOR(whole / 2) * 2 + 1)": "-8--7",
+    "CAST(FLOOR(whole / 2) AS STRING)": "-4",
+    "CAST(CEIL(size) AS STRING)": "-2",
+    "FLOOR(CAST(1.5 AS DECIMAL(4, 2)))": 1,
+    "CEILING(word)": 3,
+    "LOCATE('b', 'abc', 0)": 0,
+    "LOCATE('b', 'abc', 1)": 2,
+    "MONTHS_BETWEEN(DATE '2026-02-28', DATE '2026-01-31')": 1.0,
+    "MONTHS_BETWEEN(TIMESTAMP '2026-02-01 00:00:00', TIMESTAMP '2026-01-31 23:59:59')": 3.7e-07,
+    "MONTHS_BETWEEN(TIMESTAMP '1997-02-28 10:30:00', DATE '1996-10-30')": 3.94959677,
+    "CAST(at AS BIGINT)": 1767531959,
+    "CAST(1767225600 AS TIMESTAMP)": datetime(2026, 1, 1),
+    "CAST(whole AS TIMESTAMP)": datetime(1969, 12, 31, 23, 59, 53),
+    "CAST(day AS TIMESTAMP)": datetime(2026, 1, 4),
+    "CAST(CAST('2026-01-01 10:00:00+02:00' AS TIMESTAMP) AS STRING)": "2026-01-01 08:00:00",
+    "ARRAY_JOIN(ARRAY_UNION(ARRAY('b', 'a', 'b'), ARRAY('c', 'a')), ',')": "b,a,c",
+    "ARRAY_SIZE(ARRAY_DISTINCT(ARRAY('b', NULL, 'b', NULL)))": 2,
+    "word ILIKE '2.%'": True,
+    "'AbC' ILIKE 'aB_'": True,
+    "'AbC' NOT ILIKE 'aB_'": False,
+    "FROM_UTC_TIMESTAMP(at, 'Europe/Vienna')": datetime(2026, 1, 4, 14, 5, 59, 250_000),
+    "TO_UTC_TIMESTAMP(at, 'Europe/Vienna')": datetime(2026, 1, 4, 12, 5, 59, 250_000),
+    "CONVERT_TIMEZONE('America/New_York', 'Europe/Vienna', at)": datetime(2026, 1, 4, 19, 5, 59, 250_000),
+    "CONVERT_TIMEZONE('Europe/Vienna', at)": datetime(2026, 1, 4, 14, 5, 59, 250_000),
 }
 
 
@@ -145,6 +169,7 @@ def test_days_between_days_are_refused_with_what_to_write(tmp_path):
 AGGREGATES = {
     "PERCENTILE(x, 0.1)": 1.3,
     "PERCENTILE(y, 0.5)": 3.5,
+    "APPROX_PERCENTILE(y, 0.5)": 3,
     "KURTOSIS(x)": -1.0,
     "EVERY(x > 0)": True,
     "SOME(x > 8)": True,
@@ -156,6 +181,12 @@ def test_an_aggregate_gives_what_it_gives_in_spark(expression, tmp_path):
     rows = "(VALUES (1.0, 1), (2.0, 3), (4.0, 4), (9.0, 7)) v(x, y)"
     found = ask(f"SELECT {expression} AS x FROM t CROSS JOIN {rows}", tmp_path)
     assert round(float(found), 6) == AGGREGATES[expression]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("zone", ["'Nowhere'", "word", "CONCAT('Europe/', word)"])
+def test_a_zone_that_is_not_known_is_refused_before_it_fails_by_the_row(zone, tmp_path):
+    with pytest.raises(QueryFailedError, match="names of zones as literals"):
+        ask(f"SELECT FROM_UTC_TIMESTAMP(at, {zone}) AS x FROM t", tmp_path)
 
 
 @pytest.mark.parametrize("call", ["SHA2(word, 512)", "SHA2(word, 384)", "SHA2(word, 224)", "SHA2(word, whole)"])

@@ -22,8 +22,8 @@ from segment_assets.clean_room.custom_rule import Custom
 from segment_assets.clean_room.reasons import Finding, at
 
 _PREDICATES = (
-    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.RegexpLike, exp.NullSafeEQ, exp.NullSafeNEQ,
-    exp.Between, exp.In, exp.Is,
+    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.ILike, exp.RegexpLike, exp.NullSafeEQ,
+    exp.NullSafeNEQ, exp.Between, exp.In, exp.Is,
 )  # fmt: skip
 # Functions that answer yes or no, whose arguments are judged as those of `=`.
 _ANSWERS = (exp.StartsWith, exp.EndsWith, exp.Contains, exp.ArrayContains, exp.Exists)

@@ -16,6 +16,7 @@ NAMES: dict[type[exp.Expr], set[str]] = {
     exp.ArraySize: {"ARRAY_SIZE", "SIZE"},
     exp.ArrayToString: {"ARRAY_JOIN"},
     exp.ArrayUniqueAgg: {"COLLECT_SET"},
+    exp.ConvertTimezone: {"CONVERT_TIMEZONE"},
     exp.Cast: {"BOOLEAN", "CAST", "DATE", "DOUBLE", "FLOAT", "INT", "STRING", "TIMESTAMP", "TO_TIMESTAMP"},
     exp.Ceil: {"CEIL", "CEILING"},
     exp.Chr: {"CHAR", "CHR"},

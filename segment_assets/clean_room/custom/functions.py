@@ -12,6 +12,7 @@ from sqlglot import exp
 from segment_assets.clean_room.custom.function_names import NAMES, NOT_NARROW
 from segment_assets.clean_room.dialect import WRITTEN, written
 from segment_assets.clean_room.reasons import Finding, at
+from segment_assets.clean_room.spark_calls import ZONED
 
 # Also under thresholds and comparison controls.
 NARROW: set[type[exp.Expr]] = {
@@ -29,7 +30,7 @@ NARROW: set[type[exp.Expr]] = {
     # dates
     exp.CurrentDate, exp.CurrentTimestamp, exp.TimestampAdd, exp.DateDiff, exp.TimestampTrunc, exp.DateTrunc,
     exp.Day, exp.DayOfMonth, exp.DayOfWeek, exp.Extract, exp.Hour, exp.Minute, exp.Month, exp.Second, exp.StrToUnix,
-    exp.WeekOfYear, exp.Year, exp.Quarter,
+    exp.WeekOfYear, exp.Year, exp.Quarter, exp.ConvertTimezone,
     # hashes, JSON, arrays
     exp.MD5, exp.SHA, exp.SHA2, exp.JSONExtractScalar, exp.JSONFormat, exp.Array, exp.ArrayContains,
     exp.ArrayDistinct, exp.ArrayIntersect, exp.ArrayToString, exp.ArrayRemove, exp.ArraySize, exp.Flatten,
@@ -49,13 +50,14 @@ _WIDE: set[type[exp.Expr]] = NARROW | {
     exp.Cot, exp.Acos, exp.Asin, exp.Atan, exp.Atan2, exp.Reverse, exp.Translate, exp.RegexpCount, exp.RegexpInstr,
     exp.SplitPart, exp.Ascii, exp.Chr, exp.Soundex, exp.IsNan, exp.Nanvl, exp.WidthBucket,
 }  # fmt: skip
-NARROW_NAMES = {"XXHASH64", "TRUNC", "GETDATE", "NOW", "CARDINALITY", "DATE_PART", "CONV"}
+NARROW_NAMES = {"XXHASH64", "TRUNC", "GETDATE", "NOW", "CARDINALITY", "DATE_PART", "CONV", "ARRAY_UNION", *ZONED}
 _WIDE_NAMES = NARROW_NAMES | {"HASH", "ISNULL", "ISNOTNULL", "MAKE_DATE"}
 _ARRAYS = {
     exp.Array, exp.ArrayAgg, exp.ArrayUniqueAgg, exp.ArrayContains, exp.ArrayDistinct, exp.ArrayIntersect,
     exp.ArrayToString, exp.ArrayRemove, exp.ArraySize, exp.Flatten, exp.ArrayExcept, exp.ArrayPosition,
     exp.RegexpSplit, exp.VarMap, exp.Map,
 }  # fmt: skip
+_ARRAY_NAMES = {"ARRAY_UNION", "CARDINALITY"}
 ALL = _WIDE
 NAMED = _WIDE_NAMES
 LONGEST_PADDING = 1000
@@ -79,7 +81,7 @@ _OF_THEIR_FIRST = (
     exp.Substring, exp.Left, exp.Right, exp.Pad, exp.Round, exp.Ceil, exp.Floor, exp.SHA2, exp.Encode, exp.Decode,
     exp.TimestampTrunc, exp.DateTrunc,
 )  # fmt: skip
-_PLACE_OF_VALUE = {"DATE_PART": 1, "TRUNC": 0}
+_PLACE_OF_VALUE = {"DATE_PART": 1, "TRUNC": 0, **dict.fromkeys(ZONED, 0)}
 # A format is a text too, and all that is no letter of it stands for itself: `TO_DATE(id, "'U1'")` finds one person.
 _PARSED = (exp.TsOrDsToDate, exp.StrToTime, exp.StrToUnix)
 _PLAIN_FORMAT = re.compile(r"[-/:. ]*[yMdHms][yMdHms\-/:. ]*")
@@ -108,6 +110,8 @@ def decides_between(node: exp.Expr) -> list[exp.Expr]:
 def _value(node: exp.Expr) -> exp.Expr | None:
     """The argument that a function gives in another form, where all others only say how."""
     place = _PLACE_OF_VALUE.get(written(node)) if isinstance(node, exp.Anonymous) else None
+    if isinstance(node, exp.ConvertTimezone):
+        return node.args.get("timestamp")
     given = [node.this] if isinstance(node, _OF_THEIR_FIRST) else node.expressions[place:] if place is not None else []
     return next((value for value in given if isinstance(value, exp.Expr)), None)
 
@@ -138,7 +142,7 @@ def check(node: exp.Expr, *, narrow: bool, private: bool, final: bool = False) -
     if not known:
         where = "under aggregation thresholds and comparison controls" if narrow else "under a custom rule"
         return at(node, "FUNCTION_NOT_ALLOWED", f"{name} is not on the list of functions {where}")
-    if private and type(node) in _ARRAYS:
+    if private and (type(node) in _ARRAYS or (isinstance(node, exp.Anonymous) and name in _ARRAY_NAMES)):
         return at(node, "FUNCTION_NOT_ALLOWED", f"{name}: differential privacy has no arrays and maps")
     wrong = _unbounded(node)
     return at(node, "FUNCTION_NOT_ALLOWED", f"{name} {wrong}") if wrong else None

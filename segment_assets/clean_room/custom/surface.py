@@ -53,12 +53,22 @@ _OPERATORS: dict[type[exp.Expr], set[str]] = {
     **surface.OPERATORS,
     exp.In: {"this", "expressions", "query"},
     exp.RegexpLike: _BINARY,
+    exp.ILike: _BINARY,
     exp.Escape: _BINARY,
     exp.NullSafeNEQ: _BINARY,  # IS DISTINCT FROM
     exp.NullSafeEQ: _BINARY,  # IS NOT DISTINCT FROM; the tokens tell `<=>`
     exp.IntDiv: _BINARY,
 }
 _TYPES = surface.TYPES | {exp.DType.BINARY}
+# What the parser calls otherwise than the text does.
+_SAID: dict[type[exp.Expr], str] = {
+    exp.AtTimeZone: "AT TIME ZONE",
+    exp.BitwiseAnd: "the operator &",
+    exp.BitwiseOr: "the operator |",
+    exp.BitwiseXor: "the operator ^",
+    exp.HexString: "a binary literal (X'...')",
+    exp.PropertyEQ: "a field of STRUCT",
+}
 _ROLLED = ("cube", "rollup", "grouping_sets")
 
 
@@ -119,7 +129,7 @@ def _node(node: exp.Expr, limits: Limits, outermost: exp.Expr | None) -> Iterato
         if wrong := functions.check(node, narrow=limits.narrow, private=limits.private, final=final):
             yield wrong
     elif type(node) not in _SKELETON and type(node) not in _OPERATORS:
-        yield at(node, "SYNTAX_NOT_ALLOWED", f"{node.key.upper()} is not allowed")
+        yield at(node, "SYNTAX_NOT_ALLOWED", f"{_SAID.get(type(node), node.key.upper())} is not allowed")
     else:
         yield from _arguments(node)
         yield from _narrowed(node, limits)
@@ -173,6 +183,8 @@ def _narrowed(node: exp.Expr, limits: Limits) -> Iterator[Finding]:
         yield at(node, "SET_OPERATION", f"{node.key.upper()} is not allowed under aggregation thresholds")
     elif isinstance(node, exp.Exists) and limits.narrow:
         yield at(node, "SYNTAX_NOT_ALLOWED", "EXISTS is not allowed under aggregation thresholds")
+    elif isinstance(node, exp.ILike) and limits.narrow:
+        yield at(node, "SYNTAX_NOT_ALLOWED", "ILIKE is not allowed under aggregation thresholds: write LOWER(x) LIKE")
     elif isinstance(node, exp.Offset) and limits.narrow:
         yield at(node, "LIMIT_NOT_ALLOWED", "OFFSET is not allowed under aggregation thresholds")
     elif isinstance(node, exp.Tuple) and not isinstance(node.parent, exp.Values) and limits.narrow:
