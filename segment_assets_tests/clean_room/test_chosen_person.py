@@ -84,6 +84,10 @@ CHOSEN = {
     f"SUM(income) AS i FROM (SELECT SUBSTRING({H}, 1, 1) AS h, income FROM counted) p GROUP BY h) q",
     "a partition of a hash's first letter": "SELECT COUNT(*) AS n, SUM(IF(c = 1, income, 0)) AS s FROM (SELECT income, "
     f"COUNT(*) OVER (PARTITION BY SUBSTRING({H}, 1, 1)) AS c FROM counted) q",
+    "a group of a letter beside a column": "SELECT SUM(c) AS n, SUM(IF(c = 1, i, 0)) AS s FROM (SELECT COUNT(*) AS c, "
+    f"SUM(income) AS i FROM counted GROUP BY CONCAT(SUBSTRING({H}, 1, 1), state)) q",
+    "the same behind a star": "SELECT COUNT(DISTINCT k) AS n FROM (SELECT * FROM (SELECT MD5(CONCAT(SUBSTRING("
+    f"{H}, 1, 1), state)) AS k FROM counted) p) q",
     "how many first letters": f"SELECT COUNT(*) AS n, COUNT(DISTINCT SUBSTRING({H}, 1, 1)) AS s FROM counted",
     "distinct first letters": f"SELECT COUNT(*) AS n FROM (SELECT DISTINCT SUBSTRING({H}, 1, 1) AS h FROM counted) q",
     "first letters, once each": f"SELECT COUNT(*) AS n FROM (SELECT SUBSTRING({H}, 1, 1) AS h FROM counted UNION "
@@ -243,6 +247,8 @@ HONEST = {
     "AS r FROM counted) SELECT state, COUNT(*) AS n FROM last WHERE r = 1 GROUP BY state",
     "people by their sum, where nothing is restricted": "SELECT COUNT(*) AS n FROM (SELECT person, SUM(income) AS i "
     "FROM counted GROUP BY person) q WHERE q.i >= 3",
+    "people and months": "SELECT COUNT(*) AS n, COUNT(DISTINCT CONCAT(person, '-', SUBSTRING(CAST(day AS STRING), 1, "
+    "7))) AS months FROM counted",
     "a salted hash of a column": "SELECT COUNT(*) AS n FROM counted p JOIN shop s ON p.person = "
     "SHA2(CONCAT(LOWER(TRIM(s.person)), 'salt'), 256)",
     "a number filled with zeros": "SELECT COUNT(*) AS n FROM counted p JOIN shop s ON p.person = "

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from segment_assets.clean_room.custom import clauses
-from segment_assets.clean_room.custom.scopes import Query, Resolution, Source, branches, nested
+from segment_assets.clean_room.custom.scopes import Origin, Query, Resolution, Source, branches, nested
 from segment_assets.clean_room.reasons import Finding, at
 
 _ARITHMETIC = (
@@ -42,8 +42,8 @@ def check(query: Query, resolution: Resolution, people: set[Source]) -> Iterator
         resolution: of the whole program.
         people: identity columns, and columns that are compared with them.
     """
-    for node, apart in _told_apart(query, resolution) if people else ():
-        for table, column in sorted(apart & people):
+    for node, key in _told_apart(query, resolution) if people else ():
+        for table, column in sorted(key.compared & people if not key.made.uncut & people else ()):
             message = f'a part of "{column}" of {table} makes groups, and can be made to leave one person alone in one'
             yield at(node, "LITERAL_COMPARISON_NOT_ALLOWED", message, rule=f"{table}.aggregationThresholds")
     if not isinstance(query.node, exp.Select):
@@ -54,15 +54,15 @@ def check(query: Query, resolution: Resolution, people: set[Source]) -> Iterator
             yield at(node, "LITERAL_COMPARISON_NOT_ALLOWED", message, rule=f"{table}.aggregationThresholds")
 
 
-def _told_apart(query: Query, resolution: Resolution) -> Iterator[tuple[exp.Expr, frozenset[Source]]]:
-    """Columns of which no more than a part decides which rows come together; groups of the final SELECT have a minimum.
+def _told_apart(query: Query, resolution: Resolution) -> Iterator[tuple[exp.Expr, Origin]]:
+    """Values that decide which rows come together; groups of the final SELECT have a minimum.
 
     Of a hash's first letters a literal beside the person is found so that one person has them alone.
     """
     nested_ = query.place != "final"
     if query.branches:
         apart = (not isinstance(query.node, exp.Union) or query.node.args.get("distinct")) and nested_
-        yield from ((query.node, o.compared) for _, o in query.outputs if apart and not o.made.whole)
+        yield from ((query.node, value) for _, value in query.outputs if apart)
         return
     keys = clauses.group_keys(query) if nested_ else []
     keys += query.select.expressions if nested_ and query.select.args.get("distinct") else []
@@ -73,9 +73,8 @@ def _told_apart(query: Query, resolution: Resolution) -> Iterator[tuple[exp.Expr
             keys += node.this.expressions
     for key in keys:
         for value in _values(key, query, set()):
-            found = resolution.origin(value)
-            if not found.made.whole and not isinstance(value, _ANSWERS):
-                yield key, found.compared
+            if not isinstance(value, _ANSWERS):
+                yield key, resolution.origin(value)
 
 
 def _asked(node: exp.Expr, query: Query, resolution: Resolution) -> frozenset[Source]:

@@ -14,10 +14,12 @@ from segment_assets.clean_room.custom.scopes import (
     Query,
     Relation,
     Resolution,
+    Source,
     nested,
     origin,
     walk,
 )
+from segment_assets.clean_room.custom.wholes import Makeup
 from segment_assets.clean_room.reasons import Finding, at
 from segment_assets.segmentation import nearest
 
@@ -132,7 +134,7 @@ class Resolver:
             if name in known and not node.db:
                 relation = Relation(alias, dict(known[name].outputs), query=known[name], node=node)
             elif table := None if node.db else self.collaboration.tables.get(name):
-                columns = {c: Origin(frozenset({(name, c)}), frozenset({(name, c)}), (name, c)) for c in table.columns}
+                columns = {c: _of_table((name, c)) for c in table.columns}
                 relation = Relation(alias, columns, table, node=node)
             else:
                 relation = Relation(alias, {}, node=node)
@@ -226,6 +228,11 @@ class Resolver:
                 self._origins[id(column)] = names[column.name.lower()]
             else:
                 self.wrong.append(at(column, "COLUMN_UNKNOWN", f'the result has no column "{column.name}"'))
+
+
+def _of_table(source: Source) -> Origin:
+    one = frozenset({source})
+    return Origin(one, one, source, made=Makeup(uncut=one))
 
 
 def _of_values(tree: exp.Expr) -> list[tuple[str, Origin]]:

@@ -79,7 +79,7 @@ class Origin:
             mixed | self.mixed | other.mixed,
             (self.compared | other.compared if met else frozenset()) | self.stacked | other.stacked,
             self.grouped | other.grouped,
-            wholes.Makeup(self.made.whole and other.made.whole, self.made.filled or other.made.filled),
+            wholes.together([self.made, other.made], all),
         )
 
 

@@ -18,10 +18,16 @@ class Makeup(NamedTuple):
     Attributes:
         whole: a column is in it uncut, so what it is depends on the data.
         filled: a literal is in it, or what can be made into one, as any number can.
+        uncut: the columns that are in it whole, as (table, column).
     """
 
     whole: bool = True
     filled: bool = False
+    uncut: frozenset[tuple[str, str]] = frozenset()
+
+    def cut(self) -> "Makeup":
+        """What a part of it is made of."""
+        return Makeup(whole=False, filled=self.filled)
 
 
 _Known = Callable[[exp.Expr], Makeup | None]
@@ -57,11 +63,11 @@ def makeup(node: exp.Expr, known: _Known) -> Makeup:
         return makeup(inner, known) if isinstance(inner, exp.Expr) else LITERAL
     if isinstance(node, exp.Cast):
         made = makeup(node.this, known)
-        return made if node.to.is_type(*_KEEP_TYPES) and not node.to.expressions else made._replace(whole=False)
+        return made if node.to.is_type(*_KEEP_TYPES) and not node.to.expressions else made.cut()
     if isinstance(node, exp.Pad):
         return makeup(node.this, known)._replace(filled=True)  # cut, and nothing is filled in; or whole, and it is
     if isinstance(node, _CUT):
-        return makeup(node.this, known)._replace(whole=False)
+        return makeup(node.this, known).cut()
     if isinstance(node, _ANY_OF):  # CONCAT_WS is a CONCAT too
         return together([makeup(n, known) for n in _values(node)], all)
     if isinstance(node, exp.Concat | exp.DPipe) or written(node) == "XXHASH64":
@@ -87,4 +93,7 @@ def _is_separator(node: exp.Expr) -> bool:
 
 def together(parts: Sequence[Makeup], whole: Callable[[Sequence[bool]], bool]) -> Makeup:
     """What a value of several parts is made of; `whole` says whether one whole part is enough."""
-    return Makeup(whole([p.whole for p in parts]), any(p.filled for p in parts))
+    filled = any(p.filled for p in parts)
+    if not whole([p.whole for p in parts]):
+        return Makeup(whole=False, filled=filled)
+    return Makeup(filled=filled, uncut=frozenset().union(*(p.uncut for p in parts)))
