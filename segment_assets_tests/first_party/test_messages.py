@@ -227,6 +227,17 @@ def test_a_complaint_suppresses_unless_it_is_taken_back():
     assert taken_back["outcome"] == "not-spam"
 
 
+def test_a_complaint_suppresses_though_what_decides_nothing_is_written_as_a_number():
+    told = ses("Complaint", complaint={})
+    told["mail"] |= {"sendingAccountId": 111122223333, "messageId": 17}
+    campaign = {"campaign_event_type": "Complaint", "campaign_event_timestamp": "2026-09-21T14:13:20Z", "complaint": {}}
+    numbers = {f"campaign_{name}": 7 for name in ("id", "name", "run_id", "activity_id", "message_id")}
+    found = events(told, campaign | numbers)
+    assert [e["is_suppression"] for e in found] == [True, True]
+    assert (found[0]["account_id"], found[0]["message_id"]) == ("111122223333", "17")
+    assert (found[1]["campaign_id"], dict(found[1]["properties"])) == ("7", {"campaign_name": "7"})
+
+
 def test_an_event_concerns_whom_it_names_not_whom_the_message_was_sent_to():
     [event] = events(
         ses("Bounce", bounce={"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "b@x.org"}]})

@@ -157,6 +157,17 @@ def test_bad_rows_are_quarantined_and_the_rest_is_kept(lake, landing):
     assert [(r["delivered"], r["good"]) for r in lake.read(ARRIVAL_DAYS).to_pylist()] == [(10, 1), (1, 1)]
 
 
+@pytest.mark.parametrize("written", ["-", "n/a", "nan", "1,50"])
+def test_a_number_that_is_none_is_left_out_of_a_row_that_suppresses(lake, landing, written):
+    rows = ["who,when,what,paid,shop", f'C1,2026-01-01,Unsubscribe,"{written}",A', "C1,2026-01-01,complaint,2.5,A"]
+    landing.write("events/o.csv", "\n".join(rows).encode())
+    load_days(lake, landing, where=WHERE)
+    normalise(lake, WHERE)
+    assert lake.read(QUARANTINED_RECORDS).num_rows == 0
+    found = {r["event_name"]: (r["is_suppression"], r["metrics"]) for r in lake.read(ENGAGEMENT_EVENTS).to_pylist()}
+    assert found == {"unsubscribe": (True, []), "complaint": (True, [("amount", 2.5)])}
+
+
 def test_blank_lines_alone_are_a_table_of_events_without_rows(landing):
     landing.write("events/o.csv.gz", gzip.compress(b"\n"))
     assert days_in(landing, WHERE) == {}

@@ -244,6 +244,18 @@ def test_a_complaint_suppresses_unless_it_is_none():
     assert [(r["outcome"], r["is_suppression"]) for r in rows] == [("abuse", True), ("not-spam", False)]
 
 
+@pytest.mark.parametrize(
+    "part",
+    [{"metrics": {"price": "1.50"}}, {"metrics": {"price_in_millicents_usd": 1e30}}, {"session": "none"},
+     {"device": []}, {"application": {"app_id": 7}}, {"awsAccountId": ["x"]}],
+)  # fmt: skip
+def test_a_complaint_suppresses_though_a_part_that_decides_nothing_is_of_a_wrong_type(part):
+    [event_], bad = read(text(event("_email.complaint", **part)))
+    assert (event_["event_name"], event_["is_suppression"], bad) == ("complaint", True, [])
+    events, bad = read(text(event("_email.open", **part)))
+    assert (events, len(bad)) == ([], 1)
+
+
 def test_addresses_stay_in_the_raw_zone():
     attributes = {"contact": "dana@example.org", "phone": "+1 425 555 0142", "sku": "A-100"}
     (row,), _ = read(text(event(attributes=attributes)))

@@ -17,6 +17,7 @@ from segment_assets.first_party.formats.messages import (
     properties,
     subscription,
     suppresses,
+    text_of,
     told_of,
 )
 from segment_assets.first_party.formats.ses_shape import (
@@ -26,6 +27,7 @@ from segment_assets.first_party.formats.ses_shape import (
     Delay,
     Delivery,
     Failure,
+    Label,
     Reject,
     Subscription,
 )
@@ -59,16 +61,16 @@ class Campaign(Struct, gc=False):
 
     type: str = field(name="campaign_event_type")
     timestamp: str = field(name="campaign_event_timestamp")
-    message_id: Text = field(default=None, name="campaign_message_id")
+    message_id: Label = field(default=None, name="campaign_message_id")
     channel: Channel | None = None
     address: Text = field(default=None, name="endpoint_address")
     address_type: Text = field(default=None, name="endpoint_type")
     instance: Text = field(default=None, name="instance_arn")
-    name: Text = field(default=None, name="campaign_name")
-    id: Text = field(default=None, name="campaign_id")
-    run: Text = field(default=None, name="campaign_run_id")
-    activity: Text = field(default=None, name="campaign_activity_id")
-    segment: Text = field(default=None, name="segment_arn")
+    name: Label = field(default=None, name="campaign_name")
+    id: Label = field(default=None, name="campaign_id")
+    run: Label = field(default=None, name="campaign_run_id")
+    activity: Label = field(default=None, name="campaign_activity_id")
+    segment: Label = field(default=None, name="segment_arn")
     bounce: Bounce | None = None
     complaint: Complaint | None = None
     delivery: Delivery | None = None
@@ -139,11 +141,11 @@ def _event(said: Said, end_of_hour: int | None) -> Event:
         account_id=_account(read.instance),
         address_type=of if to else None,
         address_hash=to,
-        message_id=read.message_id,
-        campaign_id=read.id,
-        activity_id=read.activity,
-        journey_run_id=read.run,
-        segment_ref=read.segment,
+        message_id=text_of(read.message_id),
+        campaign_id=text_of(read.id),
+        activity_id=text_of(read.activity),
+        journey_run_id=text_of(read.run),
+        segment_ref=text_of(read.segment),
         outcome=told_of(outcome(read)),
         properties=properties({"campaign_name": read.name}, (), read.click.link if read.click else None),
         is_engagement=name in ENGAGEMENT,

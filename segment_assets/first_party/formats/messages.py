@@ -11,6 +11,7 @@ from segment_assets.first_party.formats.ses_shape import (
     Delay,
     Delivery,
     Failure,
+    Label,
     Preferences,
     Reject,
     Subscription,
@@ -124,6 +125,11 @@ def _of_phone(written: str | None) -> str | None:
 def suppresses(name: str, bounced: bool, feedback: str | None) -> bool:
     """Whether nothing may be sent to the address any more; `not-spam` is no complaint, and takes none back."""
     return (name in SUPPRESSION or (name == "reject" and bounced)) and feedback != "not-spam"
+
+
+def text_of(label: Label) -> str | None:
+    """What only names something, as text: an account that came as a number is no reason to lose a complaint."""
+    return label if label is None or isinstance(label, str) else str(label)
 
 
 def first(tags: Mapping[str, Any] | None, name: str) -> str | None:

@@ -91,7 +91,6 @@ class OwnTable:
         name = own_name(kind)
         occurred = self._time(row[mapping.time]) or 0
         properties = ((name, row[column]) for name, column in mapping.properties.items())
-        metrics = ((name, row[column]) for name, column in mapping.metrics.items())
         return Event(
             source="custom",
             source_event_type=without_addresses(kind),
@@ -102,7 +101,7 @@ class OwnTable:
             user_id=row[mapping.customer],
             # An address stays in the raw zone.
             properties=sorted((k, v) for k, v in properties if v is not None and not is_an_address(k, v)),
-            metrics=sorted((k, _number(v, mapping.decimal)) for k, v in metrics if v is not None),
+            metrics=self._metrics(row),
             is_engagement=name in ENGAGEMENT,
             is_suppression=name in SUPPRESSION,
         )
@@ -115,6 +114,22 @@ class OwnTable:
         if not self.mapping.rename or written in self.mapping.rename:
             return self.mapping.rename.get(written, written)
         return self._renamed.get(letters(written), written)
+
+    def _metrics(self, row: Row) -> list[tuple[str, float]]:
+        """Numbers by name; of a row that suppresses without those that are none.
+
+        `-` is no amount, and no reason to write to somebody who unsubscribed.
+        """
+        found = []
+        for name, column in sorted(self.mapping.metrics.items()):
+            if (written := row[column]) is None:
+                continue
+            try:
+                found.append((name, _number(written, self.mapping.decimal)))
+            except MalformedError:
+                if own_name(self.kind(row)) not in SUPPRESSION:
+                    raise
+        return found
 
     def _received(self, row: Row, occurred: int) -> int:
         told = self._time(row[self.mapping.received]) if self.mapping.received else None
@@ -130,8 +145,7 @@ class OwnTable:
             raise MalformedError("bad_time")
         if not all(time is not None and EARLIEST <= time < LATEST for time in times):
             raise MalformedError("absurd_time")
-        for column in self.mapping.metrics.values():
-            _number(row[column] or "0", self.mapping.decimal)
+        self._metrics(row)
         return times[-1] or 0
 
     def _time(self, written: str | None) -> int | None:

@@ -10,12 +10,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from segment_assets.first_party.formats.pinpoint_events import cost, to_columns
+from segment_assets.first_party.formats.pinpoint_events import EVENT_NAMES, cost, to_columns
 from segment_assets.first_party.formats.pinpoint_shape import PROBE, Record
 from segment_assets.first_party.formats.recipients import of_each
 from segment_assets.first_party.formats.stream import Kind, in_this_century, read_as
 from segment_assets.first_party.records import Json, MalformedError
+from segment_assets.first_party.vocabulary import SUPPRESSION
 
+# Parts that say neither who it was nor what they did.
+_IDLE = frozenset(("application", "device", "session", "metrics", "awsAccountId", "awsaccountid"))
 _OF_RECIPIENTS = ("_email.hardbounce", "_email.softbounce", "_email.complaint")
 
 
@@ -24,6 +27,17 @@ def _is_mine(top: Mapping[str, Any]) -> bool:
 
 
 def _read(record: Json) -> Record:
+    """A record; one that suppresses is read without what decides nothing, where that is of a wrong type or absurd."""
+    try:
+        return _whole(record)
+    except MalformedError:
+        kind = record.get("event_type")
+        if not isinstance(kind, str) or EVENT_NAMES.get(kind) not in SUPPRESSION:
+            raise
+        return _whole({name: value for name, value in record.items() if name not in _IDLE})
+
+
+def _whole(record: Json) -> Record:
     read = read_as(Record, record)
     if not read.event_type:
         raise MalformedError("missing_key")

@@ -15,6 +15,7 @@ from segment_assets.first_party.formats.messages import (
     properties,
     subscription,
     suppresses,
+    text_of,
     told_of,
 )
 from segment_assets.first_party.formats.recipients import of_each
@@ -63,12 +64,12 @@ def _event(read: Record, end_of_hour: int | None) -> Event:
         channel="email",
         occurred_at=occurred,
         received_at=max(occurred, end_of_hour or occurred),
-        account_id=read.mail.account,
+        account_id=text_of(read.mail.account),
         app_id=first(tags, _CONFIGURATION_SET),
         user_id=first(tags, "customerId"),
         address_type="email" if to else None,
         address_hash=to,
-        message_id=read.mail.message_id,
+        message_id=text_of(read.mail.message_id),
         campaign_id=first(tags, "campaignId"),
         outcome=told_of(outcome(read)),
         properties=properties(tags, own, read.click.link if read.click else None),

@@ -5,14 +5,15 @@ from typing import Any
 from msgspec import Struct, field
 
 Text = str | None
+Label = str | int | None  # decides nothing: as a number it is its digits
 
 
 class Mail(Struct, gc=False):
     """The message; its time is when it was sent."""
 
     timestamp: Text = None
-    message_id: Text = field(default=None, name="messageId")
-    account: Text = field(default=None, name="sendingAccountId")
+    message_id: Label = field(default=None, name="messageId")
+    account: Label = field(default=None, name="sendingAccountId")
     destination: list[str] | None = None
     tags: dict[str, Any] | None = None
 
