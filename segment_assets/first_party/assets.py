@@ -27,9 +27,10 @@ from segment_assets.first_party import (
     event_account,
     raw_events,
     suppression_assets,
+    unread_suppressions,
 )
 from segment_assets.first_party import customers as customer_records
-from segment_assets.first_party.checks import names_somebody, one_mapping, suppress_as_they_sound
+from segment_assets.first_party.checks import are_read, names_somebody, one_mapping, suppress_as_they_sound
 from segment_assets.first_party.deliveries import event_objects
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats.choice import format_of
@@ -197,6 +198,11 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
                 description="Every unsubscribe, complaint and bounce names somebody.",
             ),
             dg.AssetCheckSpec(
+                "suppressions_are_read",
+                asset=EVENTS,
+                description="No unsubscribe, complaint or bounce lies in quarantine.",
+            ),
+            dg.AssetCheckSpec(
                 "names_suppress_as_they_sound",
                 asset=EVENTS,
                 description="No name in a table of one's own sounds like an opt-out and suppresses nobody.",
@@ -215,6 +221,7 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
             dg.AssetCheckResult(check_name="keys_unique", passed=account.keys == account.events),
             dg.AssetCheckResult(check_name="schema", passed=not unknown, metadata={"departures": unknown}),
             names_somebody(account.suppress_nobody),
+            are_read(unread_suppressions.count(lake, table)),
             one_mapping(of_another_mapping(lake.inputs(ENGAGEMENT_EVENTS), code), len(written.versions)),
         ]
         names = event_account.perhaps_suppressions(lake, table.kept_names) if table else {}

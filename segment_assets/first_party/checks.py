@@ -13,6 +13,16 @@ def names_somebody(nobody: int) -> dg.AssetCheckResult:
     return _warning("suppressions_name_somebody", f"{said}: nobody is suppressed by them" if nobody else "")
 
 
+def are_read(unread: int) -> dg.AssetCheckResult:
+    """Warns of what should suppress somebody and lies in quarantine."""
+    are = "record in quarantine is" if unread == 1 else "records in quarantine are"
+    said = (
+        f"{unread:,} {are} of an unsubscribe, a complaint or a bounce, and suppress nobody: look at "
+        "raw.quarantined_records, whose reason says why, and deliver them anew in their place (docs/quarantine.md)"
+    )
+    return _warning("suppressions_are_read", said if unread else "")
+
+
 def suppress_as_they_sound(names: Mapping[str, int]) -> dg.AssetCheckResult:
     """Warns of names of one's own that sound as if nobody were to be written to again, and suppress nobody.
 

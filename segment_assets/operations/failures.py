@@ -24,6 +24,7 @@ TOLD = (
     "model_still_holds",
     "names_are_unambiguous",
     "names_suppress_as_they_sound",
+    "suppressions_are_read",
     "suppressions_name_somebody",
 )
 
