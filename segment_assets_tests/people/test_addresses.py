@@ -64,10 +64,13 @@ def test_addresses_are_found_in_free_text():
 
 
 @pytest.mark.parametrize(
-    "written", ["'dana'@example.org", '"dana"@example.org', "dana%40example.org", "dana@example.org"]
-)
+    "written",
+    ["'dana'@example.org", '"dana"@example.org', "dana%40example.org", "dana@example.org", "ann.o'neil+x@example.co.uk",
+     "d'a''b'@example.org", '"dana lee"@example.org', "dana@[192.0.2.1]"],
+)  # fmt: skip
 def test_of_an_answer_no_part_of_an_address_is_left(written):
     assert without_addresses(f"550 <{written}> is unknown") == "550 <[address]> is unknown"
+    assert without_addresses(f"refused by {written}, try later") == "refused by [address], try later"
 
 
 @given(st.emails(), st.sampled_from(["", " ", "\t"]))
