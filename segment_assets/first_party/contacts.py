@@ -60,6 +60,22 @@ class Contact(NamedTuple):
     locality: str | None = None
 
 
+def undated(contacts: Sequence[Contact]) -> list[Contact]:
+    """Contacts of one record whose time can't be read; none where none of them denies anything.
+
+    A no counts whenever it was said, and a yes does not: the record would take back nothing if it were left out.
+    """
+    if not any(said.state == "denied" for contact in contacts for said in contact.statements):
+        return []
+    return [
+        contact._replace(
+            effective_at=None,
+            statements=tuple(s if s.state == "denied" else s._replace(state="unknown") for s in contact.statements),
+        )
+        for contact in contacts
+    ]
+
+
 def country_of(written: str | None) -> str | None:
     """A country code of two letters, upper case; None for anything else."""
     text = (written or "").strip().upper()

@@ -137,6 +137,22 @@ def test_a_denial_without_a_time_is_newer_than_every_grant_of_its_export(lake, l
     assert {held(lake)[who, "email"] for who in "AB"} == {"denied"}
 
 
+@pytest.mark.parametrize("time", ["some day", "1026-01-02", "1790"])
+def test_a_denial_whose_time_cannot_be_read_counts_and_a_grant_does_not(lake, landing, time):
+    own(landing, f"A,a@x.org,,,{time},no,yes", "A,a@x.org,,,2026-01-09,yes,", f"B,b@x.org,,,{time},yes,yes")
+    export, _ = build(lake, landing, OWN)
+    assert (export.delivered, export.good, export.duplicates, export.quarantined.num_rows) == (3, 1, 1, 1)
+    assert held(lake) == {("A", "email"): "denied", ("A", "push"): "unknown"}
+
+
+@pytest.mark.parametrize("said", [{"OptOut": "ALL"}, {"Attributes": {"marketing_consent": ["denied"]}}])
+def test_an_endpoint_that_opted_out_at_a_time_that_cannot_be_read_opted_out(lake, landing, said):
+    put(landing, endpoint(1, EffectiveDate="some day", **said), endpoint(2, EffectiveDate="some day"))
+    export, _ = build(lake, landing)
+    assert held(lake) == {("C1", "email"): "denied"}
+    assert export.quarantined["reason"].to_pylist() == ["bad_time"]
+
+
 def test_a_denial_of_an_older_version_of_an_endpoint_counts(lake, landing):
     def told(day, **attributes):
         return endpoint(1, EffectiveDate=f"2026-01-{day:02d}T00:00:00Z", **attributes)

@@ -9,7 +9,7 @@ from typing import Any
 
 from segment_assets.first_party import tabular
 from segment_assets.first_party.compression import Content
-from segment_assets.first_party.contacts import WRITTEN_TO, Channel, Contact, Statement, country_of
+from segment_assets.first_party.contacts import WRITTEN_TO, Channel, Contact, Statement, country_of, undated
 from segment_assets.first_party.contents import first_byte, records_in
 from segment_assets.first_party.records import MalformedError, Piece
 from segment_assets.first_party.times import microseconds
@@ -64,14 +64,16 @@ def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:
     standing = (_text(endpoint, "EndpointStatus") or "ACTIVE").upper() == "ACTIVE"
     opt_out = (_text(endpoint, "OptOut") or "").upper() or None
     told = [v for of in (attributes, _part(user, "UserAttributes")) for v in _all(of, landing.consent_attribute)]
-    return Contact(
+    written = _text(endpoint, "EffectiveDate")
+    time = microseconds(written)
+    found = Contact(
         customer_id=(_text(user, "UserId") or "").strip() or id_.strip(),
         endpoint_id=id_,
         channel=channel,
         address=_text(endpoint, "Address"),
         active=standing and opt_out in (None, "NONE"),
         statements=tuple(_statements(channel, standing, opt_out, told, landing)),
-        effective_at=_time(_text(endpoint, "EffectiveDate")),
+        effective_at=time,
         country=country_of(_text(location, "Country")),
         in_use=standing,
         devices=_all(attributes, "device_id"),
@@ -79,6 +81,11 @@ def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:
         streets=_all(attributes, "postal_address"),
         locality=locality(*(_text(location, part) for part in ("PostalCode", "City", "Region", "Country"))),
     )
+    if written is None or (time is not None and EARLIEST <= time < LATEST):
+        return found
+    if denial := undated([found]):
+        return denial[0]
+    raise MalformedError("bad_time")
 
 
 def _statements(
@@ -147,12 +154,3 @@ def _all(attributes: Mapping[str, Any], name: str) -> list[str]:
 
 def _channel(kind: str) -> Channel:
     return _CHANNELS.get(kind, "push" if kind in _PUSH else "other")
-
-
-def _time(written: str | None) -> int | None:
-    if written is None:
-        return None
-    time = microseconds(written)
-    if time is None or not EARLIEST <= time < LATEST:
-        raise MalformedError("bad_time")
-    return time

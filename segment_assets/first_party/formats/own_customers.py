@@ -4,7 +4,7 @@ import json
 
 from segment_assets.first_party import tabular
 from segment_assets.first_party.compression import Content
-from segment_assets.first_party.contacts import Channel, Contact, Statement, country_of
+from segment_assets.first_party.contacts import Channel, Contact, Statement, country_of, undated
 from segment_assets.first_party.formats.endpoints import Read
 from segment_assets.first_party.records import Piece
 from segment_assets.first_party.times import microseconds
@@ -50,8 +50,7 @@ def _contacts(row: dict[str, str | None], mapping: CustomerTable) -> list[Contac
         return "missing_customer"
     customer = customer.strip()
     time = microseconds(updated, mapping.time_format)
-    if updated is not None and (time is None or not EARLIEST <= time < LATEST):
-        return "bad_time"
+    readable = updated is None or (time is not None and EARLIEST <= time < LATEST)
     country = country_of(value(mapping.country))
     devices, streets = ([v] if (v := value(column)) else [] for column in (mapping.device, mapping.street))
     place = locality(value(mapping.postal_code), value(mapping.city), None, value(mapping.country))
@@ -74,4 +73,5 @@ def _contacts(row: dict[str, str | None], mapping: CustomerTable) -> list[Contac
         ),
     ]
     # One without an endpoint that says nothing is needed only where no other tells of the customer.
-    return [c for c in found if c.endpoint_id or c.statements] or found[-1:]
+    contacts = [c for c in found if c.endpoint_id or c.statements] or found[-1:]
+    return contacts if readable else undated(contacts) or "bad_time"
