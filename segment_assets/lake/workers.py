@@ -4,13 +4,16 @@ import atexit
 import ctypes
 import gc
 import os
+import re
 import resource
+import sys
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
@@ -26,6 +29,7 @@ IDLE_SECONDS = 60
 _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
 _KEPT = {_M_MMAP_THRESHOLD: 8 << 20, _M_TRIM_THRESHOLD: 64 << 20}
 _GIVEN_BACK = {_M_MMAP_THRESHOLD: 128 << 10, _M_TRIM_THRESHOLD: 128 << 10}  # where a process begins
+_STATUS = Path("/proc/self/status")
 # Process -> the most memory it ever had, in KB.
 _peaks: dict[int, int] = {}
 
@@ -91,8 +95,16 @@ def one_ahead(items: Iterable[Result]) -> Generator[Result, None, None]:
 
 def peak_memory_mb() -> int:
     """The most memory this process ever had, and as many of its workers as run at once; in MB."""
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return (own + sum(sorted(_peaks.values())[-PROCESSES:])) // 1024
+    return (_peak() + sum(sorted(_peaks.values())[-PROCESSES:])) // 1024
+
+
+def _peak() -> int:
+    """The most memory this process ever had, in KB."""
+    # What getrusage tells of a worker begins with what its parent had: Linux keeps it over fork and exec.
+    if _STATUS.exists() and (found := re.search(r"^VmHWM:\s+(\d+) kB", _STATUS.read_text(), re.MULTILINE)):
+        return int(found[1])
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most // 1024 if sys.platform == "darwin" else most
 
 
 def keep_what_is_loaded() -> None:
@@ -126,4 +138,4 @@ def _measured(work: Callable[[Part], Result], part: Part, keep: bool) -> tuple[i
         gc.enable()
     if not keep:  # it takes a twentieth of the time of reading, and else is held while this process waits
         pa.system_memory_pool().release_unused()
-    return os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, result
+    return os.getpid(), _peak(), result

@@ -1,7 +1,10 @@
 import os
+import subprocess
+import sys
 import threading
 import warnings
 from contextvars import ContextVar
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -70,3 +73,11 @@ def test_the_next_item_is_worked_out_while_one_is_used() -> None:
         if used < 3:
             assert begun[used].wait(5)
     assert used == 3
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="getrusage is all that this system tells")
+def test_what_a_process_was_started_from_is_no_memory_of_its_own() -> None:
+    held = b"x" * 400_000_000
+    asked = "from segment_assets.lake.workers import peak_memory_mb; print(peak_memory_mb())"
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert 0 < int(told.stdout) < len(held) // 1_000_000
