@@ -1,13 +1,11 @@
 """What deliveries promise, and what they keep of it: each promise with what was measured and what is allowed."""
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pyarrow as pa
 
-from segment_assets.config_types import NAME
 from segment_assets.contract_config import ColumnPromise, VolumePromise
 from segment_assets.segmentation import ConfigError, nearest
 
@@ -161,8 +159,9 @@ def check_columns(columns: Mapping[str, ColumnPromise], described: pa.Schema, pl
     for name, promise in columns.items():
         holder, _, key = name.partition(".")
         of_map = holder in described.names and pa.types.is_map(described.field(holder).type)
-        if not (re.fullmatch(NAME, key) if of_map else name in described.names):
-            choice = f"{holder}.NAME" if of_map else nearest(name, described.names)
-            raise ConfigError(f'{place}.columns: no column is named "{name}" {choice}')
+        if of_map and not key:
+            raise ConfigError(f'{place}.columns: "{name}" says none of the {holder}: write {holder}.NAME')
+        if not of_map and name not in described.names:
+            raise ConfigError(f'{place}.columns: no column is named "{name}" {nearest(name, described.names)}')
         if promise.type and holder != "properties":
             raise ConfigError(f"{place}.columns.{name}.type: only properties arrive as text; {name} has a type already")

@@ -92,8 +92,9 @@ def _columns(lake: Lake, contract: EventsContract, first: date) -> list[Finding]
 def _conditions(name: str, promise: ColumnPromise) -> list[tuple[str, str, float]]:
     """What breaks the promise: in words, in SQL, and how much of it is allowed."""
     holder, _, key = name.partition(".")
-    # Names were checked against the schema and the pattern of names: nothing in them needs quoting twice.
-    value = f"\"{holder}\"['{key}']" if key else f'"{holder}"'
+    # What holds the key is a name of the schema; the key is whatever its source calls it: `_item_price`, `cartId`.
+    quoted = key.replace("'", "''")
+    value = f"\"{holder}\"['{quoted}']" if key else f'"{holder}"'
     empty = [("empty", f"{value} IS NULL", promise.nulls)]
     if promise.type is None:
         return empty

@@ -59,6 +59,25 @@ def test_an_empty_column_is_named_with_its_worst_day_and_the_ids_of_some_events(
     assert contract_events.findings(lake, EventsContract(), DAY) == [], "what is not promised is not looked at"
 
 
+@pytest.mark.parametrize("key", ["_currency", "cartId", "x.y", "it's {0}?", "A-1"])
+def test_a_property_or_metric_may_be_called_as_its_source_calls_it(lake, landing, key):
+    put(landing, 2, "a", event(attributes={key: "7"}, metrics={key: 1.0}), event(attributes={key: "x"}, number=1))
+    load_days(lake, landing)
+    normalise(lake)
+    promised = {f"properties.{key}": ColumnPromise(type="number"), f"metrics.{key}": ColumnPromise()}
+    contract = EventsContract(columns=promised)
+    assert assets.assets(config(events=EventsLanding(contract=contract)))
+    assert [f.measured for f in broken_of(lake, contract)] == [
+        "1 of 2 of 2026-01-02 are no number (50.00%)", "1 of 2 of 2026-01-02 are empty (50.00%)",
+    ]  # fmt: skip
+
+
+def test_a_map_without_a_name_is_no_column():
+    contract = EventsContract(columns={"metrics.": ColumnPromise()})
+    with pytest.raises(ConfigError, match=r'"metrics\." says none of the metrics: write metrics\.NAME'):
+        assets.assets(config(events=EventsLanding(contract=contract)))
+
+
 def test_a_property_is_of_its_type_or_the_contract_is_broken(lake, landing):
     mapping = EventTable(customer="who", time="when", event_name="buy", properties={n: n for n in ("a", "b", "c")})
     where = EventsLanding(format="table", table=mapping)
