@@ -26,11 +26,18 @@ from segment_assets.first_party import (
     engagement,
     event_account,
     raw_events,
+    readable_ids,
     suppression_assets,
     unread_suppressions,
 )
 from segment_assets.first_party import customers as customer_records
-from segment_assets.first_party.checks import are_read, names_somebody, one_mapping, suppress_as_they_sound
+from segment_assets.first_party.checks import (
+    are_read,
+    names_somebody,
+    no_addresses,
+    one_mapping,
+    suppress_as_they_sound,
+)
 from segment_assets.first_party.deliveries import event_objects
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats.choice import format_of
@@ -51,6 +58,7 @@ from segment_assets.segmentation import Segmentation
 # Loading records and making events of them take turns: no day that lands meanwhile is judged by events it has not yet.
 EVENTS_POOL = "events"
 GROUP = "first_party"
+NO_ADDRESSES = "No id is an e-mail address or a telephone number: ids stay readable everywhere."
 LANDING_EVENTS, LANDING_CUSTOMERS = dg.AssetKey("landing_events"), dg.AssetKey("landing_customers")
 RAW, EVENTS, PEOPLE = dg.AssetKey("raw_events"), dg.AssetKey("engagement_events"), dg.AssetKey("customers")
 
@@ -207,6 +215,7 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
                 asset=EVENTS,
                 description="No name in a table of one's own sounds like an opt-out and suppresses nobody.",
             ),
+            dg.AssetCheckSpec("ids_are_no_addresses", asset=EVENTS, description=NO_ADDRESSES),
             *contracts(EVENTS, contract),
         ],
     )
@@ -222,6 +231,7 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
             dg.AssetCheckResult(check_name="schema", passed=not unknown, metadata={"departures": unknown}),
             names_somebody(account.suppress_nobody),
             are_read(unread_suppressions.count(lake, table)),
+            no_addresses(readable_ids.count(lake, readable_ids.OF_EVENTS)),
             one_mapping(of_another_mapping(lake.inputs(ENGAGEMENT_EVENTS), code), len(written.versions)),
         ]
         names = event_account.perhaps_suppressions(lake, table.kept_names) if table else {}
@@ -253,6 +263,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
         check_specs=[
             blocking("nothing_lost", PEOPLE, "Every record delivered is used, a duplicate, or in quarantine."),
             blocking("no_readable_address", PEOPLE, "Outside the raw zone no text is an e-mail address or a number."),
+            dg.AssetCheckSpec("ids_are_no_addresses", asset=PEOPLE, description=NO_ADDRESSES),
             *contracts(PEOPLE, where.contract),
         ],
     )
@@ -270,6 +281,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
         checks = [
             dg.AssetCheckResult(check_name="nothing_lost", passed=whole),
             dg.AssetCheckResult(check_name="no_readable_address", passed=not readable, metadata={"columns": readable}),
+            no_addresses(readable_ids.count(lake, readable_ids.OF_CUSTOMERS)),
         ]
         if where.contract:
             sizes = customer_exports.export_sizes(landing, where)

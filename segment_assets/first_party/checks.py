@@ -38,6 +38,20 @@ def suppress_as_they_sound(names: Mapping[str, int]) -> dg.AssetCheckResult:
     return _warning("names_suppress_as_they_sound", said if names else "")
 
 
+def no_addresses(ids: Mapping[str, int]) -> dg.AssetCheckResult:
+    """Warns of ids that are addresses.
+
+    Args:
+        ids: column -> how many of its ids are.
+    """
+    counted = " and ".join(f"{count:,} of {column}" for column, count in ids.items())
+    said = (
+        f"ids look like e-mail addresses or telephone numbers ({counted}): they stay readable in every table, in "
+        "segments and in what destinations get; call people and endpoints by an id of your own (docs/limits.md)"
+    )
+    return _warning("ids_are_no_addresses", said if ids else "")
+
+
 def lines_name_somebody(counts: Mapping[str, Mapping[str, int]]) -> dg.AssetCheckResult:
     """Warns of lines of suppression lists that name nobody.
 

@@ -19,6 +19,7 @@ TOLD = (
     "every_value_is_summed",
     "everybody_is_taken",
     "few_in_quarantine",
+    "ids_are_no_addresses",
     "joined_as_before",
     "lines_name_somebody",
     "model_still_holds",

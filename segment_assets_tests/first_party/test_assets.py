@@ -156,6 +156,8 @@ def test_events_and_customers_are_built_with_their_checks(world):
         ("engagement_events", "one_mapping"): True,
         ("engagement_events", "suppressions_name_somebody"): True,
         ("engagement_events", "suppressions_are_read"): True,
+        ("engagement_events", "ids_are_no_addresses"): True,
+        ("customers", "ids_are_no_addresses"): True,
         ("engagement_events", "names_suppress_as_they_sound"): True,
         ("customers", "nothing_lost"): True,
         ("customers", "no_readable_address"): True,
