@@ -15,7 +15,7 @@ from segment_assets.first_party.formats import endpoints, own_customers
 from segment_assets.first_party.records import Piece
 from segment_assets.first_party.tables import CUSTOMERS, QUARANTINED_CUSTOMERS
 from segment_assets.lake import ObjectStore, StoredObject, Table, Written
-from segment_assets.lake.arrivals import arrival_day, not_yet
+from segment_assets.lake.arrivals import arrival_day, folder_hour, not_yet
 from segment_assets.landing_config import CustomersLanding
 from segment_assets.people.addresses import sha256
 
@@ -63,19 +63,28 @@ class Export:
 
 
 def latest_objects(store: ObjectStore, landing: CustomersLanding) -> tuple[list[StoredObject], date | None]:
-    """Objects of the latest export, and its day. Objects without a day count only where none has one."""
+    """Objects of the latest export, and its day. Objects without a day count only where none has one.
+
+    Where folders name the hour beside the day, the latest hour of the day is the export: who is gone from it is gone.
+    """
     objects = _objects(store, landing)
     day = max((d for o in objects if (d := arrival_day(o.key))), default=None)
-    return [o for o in objects if arrival_day(o.key) == day], day
+    return _latest_hour([o for o in objects if arrival_day(o.key) == day]), day
 
 
 def export_sizes(store: ObjectStore, landing: CustomersLanding) -> dict[date, int]:
-    """Bytes of every export that lies in the landing place, by its day."""
-    sizes: dict[date, int] = {}
+    """Bytes of the last export of every day that one lies in the landing place of."""
+    days: dict[date, list[StoredObject]] = {}
     for stored in _objects(store, landing):
         if day := arrival_day(stored.key):
-            sizes[day] = sizes.get(day, 0) + stored.size
-    return sizes
+            days.setdefault(day, []).append(stored)
+    return {day: sum(o.size for o in _latest_hour(objects)) for day, objects in days.items()}
+
+
+def _latest_hour(objects: list[StoredObject]) -> list[StoredObject]:
+    hours = {o.key: folder_hour(o.key) for o in objects}
+    latest = max((hour for hour in hours.values() if hour is not None), default=None)
+    return [o for o in objects if hours[o.key] == latest]
 
 
 def _objects(store: ObjectStore, landing: CustomersLanding) -> list[StoredObject]:

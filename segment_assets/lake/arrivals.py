@@ -44,6 +44,12 @@ def arrival_hour(key: str) -> int | None:
     return named[1] if hour is None and named and named[0] == day else hour
 
 
+def folder_hour(key: str) -> int | None:
+    """The hour that folders name beside the day; None where they name none, whatever the object's name says."""
+    found = _arrival(key, _PATTERNS[:-1])
+    return found[1] if found else None
+
+
 def fingerprint(objects: Iterable[StoredObject]) -> str:
     """16 hex digits that change when an object comes, goes or changes; order does not matter."""
     lines = sorted(f"{o.key}\t{o.etag}" for o in objects)

@@ -1,5 +1,6 @@
 import gzip
 import json
+from datetime import date
 
 import pyarrow.compute as pc
 import pytest
@@ -17,6 +18,25 @@ def test_the_latest_export_alone_is_read(lake, landing):
     put(landing, endpoint(1), day="2026/02/01")
     build(lake, landing)
     assert lake.read(CUSTOMERS)["customer_id"].to_pylist() == ["C1"]
+
+
+@pytest.mark.parametrize("earlier", ["2026/02/01", "2026/02/01/06", "2026/01/31/23"])
+def test_of_one_day_the_export_of_the_latest_hour_is_read(lake, landing, earlier):
+    put(landing, endpoint(1), endpoint(2), day=earlier)
+    put(landing, endpoint(1), day="2026/02/01/18", name="a")
+    put(landing, endpoint(3), day="2026/02/01/18", name="b")
+    export, _ = build(lake, landing)
+    assert (export.as_of, export.delivered) == (date(2026, 2, 1), 2)
+    assert lake.read(CUSTOMERS)["customer_id"].to_pylist() == ["C1", "C3"]
+    latest, _ = customer_exports.latest_objects(landing, PINPOINT)
+    assert customer_exports.export_sizes(landing, PINPOINT)[date(2026, 2, 1)] == sum(o.size for o in latest)
+
+
+def test_the_hour_in_the_name_of_an_object_parts_no_export(lake, landing):
+    put(landing, endpoint(1), day="2026/02/01", name="part-1-2026-02-01-17-59-59-a")
+    put(landing, endpoint(2), day="2026/02/01", name="part-1-2026-02-01-18-00-01-b")
+    build(lake, landing)
+    assert lake.read(CUSTOMERS)["customer_id"].to_pylist() == ["C1", "C2"]
 
 
 def test_an_export_in_several_objects_is_one_export(lake, landing):
