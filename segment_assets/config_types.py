@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -95,6 +96,14 @@ def _time_format(value: str) -> str:
     return value
 
 
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f'"{value}" is no time zone: write its IANA name, such as Europe/Berlin') from None
+    return value
+
+
 Days = Annotated[timedelta, BeforeValidator(_days)]
 Name = Annotated[str, Field(pattern=NAME)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
@@ -105,6 +114,7 @@ Share = Annotated[float, Field(gt=0, le=1), BeforeValidator(_share)]
 Number = Annotated[int, BeforeValidator(_number)]
 Region = Annotated[str, AfterValidator(_region)]
 TimeFormat = Annotated[str, AfterValidator(_time_format)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Url = Annotated[str, AfterValidator(_url)]
 
 

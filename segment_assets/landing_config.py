@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from segment_assets.config_types import Days, Model, Name, Prefix, Region, TimeFormat, column_tags
+from segment_assets.config_types import Days, Model, Name, Prefix, Region, TimeFormat, TimeZone, column_tags
 from segment_assets.contract_config import CustomersContract, EventsContract
 
 
@@ -12,14 +12,19 @@ class EventTable(Model):
     """One's own table of events: which of its columns mean what."""
 
     customer: str = Field(description="column with the customer's id")
-    time: str = Field(description="column with the time it happened; naive times are read as UTC")
+    time: str = Field(description="column with the time it happened")
     event: str | None = Field(None, description="column with the event's name")
     event_name: str | None = Field(None, description="the event's name, where every row is the same event")
     received: str | None = Field(None, description="column with the time it became known; default: when it happened")
     time_format: TimeFormat | None = Field(
         None,
-        description="how its times are written, such as `%d.%m.%Y %H:%M`; default: ISO 8601, or Unix time in 10 or 13 "
-        "digits",
+        description="how its times are written, such as `%d.%m.%Y %H:%M`; default: ISO 8601, or Unix time in 10, 13, "
+        "16 or 19 digits",
+    )
+    time_zone: TimeZone | None = Field(
+        None,
+        description="zone of times that name none, such as Europe/Berlin, default: UTC; of an hour that comes twice in "
+        "autumn it is the first",
     )
     metrics: dict[Name, str] = Field({}, description="metric name -> column with a number")
     decimal: Literal[".", ","] = Field(
@@ -59,8 +64,13 @@ class CustomerTable(Model):
     updated: str | None = Field(None, description="column with the time the row was last changed")
     time_format: TimeFormat | None = Field(
         None,
-        description="how its times are written, such as `%d.%m.%Y %H:%M`; default: ISO 8601, or Unix time in 10 or 13 "
-        "digits",
+        description="how its times are written, such as `%d.%m.%Y %H:%M`; default: ISO 8601, or Unix time in 10, 13, "
+        "16 or 19 digits",
+    )
+    time_zone: TimeZone | None = Field(
+        None,
+        description="zone of times that name none, such as Europe/Berlin, default: UTC; of an hour that comes twice in "
+        "autumn it is the first",
     )
     email_consent: str | None = Field(None, description="column: granted, denied, or true, false; empty is unknown")
     sms_consent: str | None = Field(None, description="the same for text messages")

@@ -14,7 +14,7 @@ LIMITS = ("late", "unknown_types", "in_future")
 _FITS = {
     "number": "COALESCE(isfinite(TRY_CAST({0} AS DOUBLE)), FALSE) AND NOT contains({0}, '_')",
     "whole number": "regexp_full_match({0}, '[+-]?[0-9]+')",
-    "time": "(regexp_full_match({0}, '[0-9]{{10}}|[0-9]{{13}}') OR "
+    "time": "(regexp_full_match({0}, '([0-9]{{10}}|[0-9]{{13}}|[0-9]{{16}}|[0-9]{{19}})([.][0-9]+)?') OR "
     "(regexp_full_match({0}, '[0-9TZUC:. +-]+') AND TRY_CAST({0} AS TIMESTAMP) IS NOT NULL))",
 }
 

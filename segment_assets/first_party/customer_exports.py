@@ -166,5 +166,7 @@ _NO_CONSENT = {"device", "street", "postal_code", "city"}
 
 def _reading(landing: CustomersLanding) -> str:
     included = {"format", "table", "consent_attribute", "opt_out_none_is_consent"}
-    said = landing.model_dump(mode="json", include=included, exclude={"table": _NO_CONSENT})
+    # A zone that is not named changes no time, and so no reading of before there were zones.
+    untold = _NO_CONSENT if landing.table and landing.table.time_zone else {*_NO_CONSENT, "time_zone"}
+    said = landing.model_dump(mode="json", include=included, exclude={"table": untold})
     return sha256(json.dumps(said, sort_keys=True))[:12]

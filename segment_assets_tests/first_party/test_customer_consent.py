@@ -199,3 +199,4 @@ def test_a_mapping_is_read_as_before_whatever_it_names_beside_consent():
     assert reading() == "738465f072ec"
     assert reading(street="street", city="town", postal_code="zip", device="phone_id") == reading()
     assert reading(email_consent="other") != reading()
+    assert reading(time_zone="Europe/Berlin") != reading(), "another zone is another time of what was said"

@@ -1,6 +1,6 @@
 import gzip
 import json
-from datetime import date
+from datetime import date, datetime
 
 import pyarrow.compute as pc
 import pytest
@@ -102,6 +102,13 @@ def test_the_time_of_a_row_is_read_as_the_mapping_says_it_is_written(lake, landi
     build(lake, landing, CustomersLanding(format="table", table=table))
     assert consent(lake)["A", "email"] == ("denied", "news"), "2 January is before 1 February"
     assert lake.read(QUARANTINED_CUSTOMERS)["reason"].to_pylist() == ["bad_time"]
+
+
+def test_the_time_of_a_row_is_of_the_table_s_time_zone(lake, landing):
+    table = CustomerTable(customer="id", updated="seen", email="mail", time_zone="America/New_York")
+    landing.write("customers/customers.csv", b"id,seen,mail\nA,2026-01-01 20:00,a@x.org\n")
+    build(lake, landing, CustomersLanding(format="table", table=table))
+    assert lake.read(CUSTOMERS)["known_at"].to_pylist() == [datetime(2026, 1, 2, 1)]
 
 
 def test_a_missing_column_is_one_clear_sentence(landing):

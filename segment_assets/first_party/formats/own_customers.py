@@ -49,7 +49,7 @@ def _contacts(row: dict[str, str | None], mapping: CustomerTable) -> list[Contac
     if customer is None:
         return "missing_customer"
     customer = customer.strip()
-    time = microseconds(updated, mapping.time_format)
+    time = microseconds(updated, mapping.time_format, mapping.time_zone)
     readable = updated is None or (time is not None and EARLIEST <= time < LATEST)
     country = country_of(value(mapping.country))
     devices, streets = ([v] if (v := value(column)) else [] for column in (mapping.device, mapping.street))

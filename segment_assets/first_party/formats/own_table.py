@@ -149,7 +149,7 @@ class OwnTable:
         return times[-1] or 0
 
     def _time(self, written: str | None) -> int | None:
-        return microseconds(written, self.mapping.time_format)
+        return microseconds(written, self.mapping.time_format, self.mapping.time_zone)
 
 
 def _apart(names: list[str]) -> list[str]:
