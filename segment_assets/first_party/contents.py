@@ -21,6 +21,7 @@ LARGE = 2_000_000
 BLOCK = 8_000_000
 _NEAR = 4_096
 _JOINT = re.compile(rb"\}[ \t\r\n]*(?=\{)")
+_LIST = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[\s*[\[{\]]")
 _JSON = json.JSONDecoder()
 
 
@@ -67,6 +68,12 @@ def first_byte(content: Content) -> bytes:
     """The first byte of an object that is no white space, without its compression; empty where there is none near."""
     part = next(unpacked(content), b"")
     return b"" if isinstance(part, Piece) else part[:_NEAR].lstrip()[:1]
+
+
+def is_a_list(content: Content) -> bool:
+    """Whether an object begins as a JSON list of objects or lists, or as an empty one."""
+    part = next(unpacked(content), b"")
+    return not isinstance(part, Piece) and bool(_LIST.match(part[:_NEAR]))
 
 
 def records_in(content: Content, is_record: Callable[[object], bool]) -> Iterator[Piece]:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from segment_assets.config_file import nearest_column
 from segment_assets.first_party.compression import Content, head
-from segment_assets.first_party.contents import Plain, first_byte, records_in
+from segment_assets.first_party.contents import Plain, first_byte, is_a_list, records_in
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.records import KEPT_IN_QUARANTINE, Piece, refused
 from segment_assets.lake.objects import printable
@@ -115,6 +115,11 @@ def _rows(
         return _parquet(key, content, wanted, place, commas)
     if first_byte(content) == b"{":
         return _json(content, wanted, commas)
+    if is_a_list(content):
+        raise LandingError(
+            f"segmentation.yaml: {place}: {key} is one JSON list: write a JSON object per line, without the brackets "
+            "around them all and the commas between them (jq -c '.[]')"
+        )
     return _separated(content, wanted, header)
 
 

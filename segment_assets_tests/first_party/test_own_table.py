@@ -325,17 +325,19 @@ def test_what_only_python_takes_for_a_number_is_none(written):
     assert found.quarantined["reason"].to_pylist() == ["not_a_number"]
 
 
-def test_a_list_of_json_that_fills_a_line_is_refused_in_a_sentence():
-    content = json.dumps([{"who": "Dana", "when": "2026-01-01", "n": n} for n in range(4_000)]).encode()
-    with pytest.raises(LandingError, match="or a JSON object per line") as told:
-        list(OwnTable(MAPPING).pieces("events/o.csv", content))
+@pytest.mark.parametrize("count", [0, 2, 4_000])
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("packed", [bytes, gzip.compress, b"\xef\xbb\xbf".__add__])
+def test_a_list_of_json_is_refused_in_a_sentence_that_shows_nothing_of_it(count, indent, packed):
+    content = json.dumps([{"who": "Dana", "when": "2026-01-01", "n": n} for n in range(count)], indent=indent)
+    with pytest.raises(LandingError, match=r"events/o\.json is one JSON list: write a JSON object per line") as told:
+        list(OwnTable(MAPPING).pieces("events/o.json", packed(content.encode())))
     assert "Dana" not in str(told.value)
 
 
-def test_of_a_list_of_json_nothing_is_shown():
-    with pytest.raises(LandingError, match="does not look like column names") as mistake:
-        list(OwnTable(MAPPING).pieces("events/o.csv", b'[{"name":"Anna"}]'))
-    assert "Anna" not in str(mistake.value)
+def test_a_header_in_brackets_is_no_list_of_json():
+    with pytest.raises(LandingError, match='has no column "who"'):
+        list(OwnTable(MAPPING).pieces("events/o.csv", b"[who],[when],[what]\nC1,2026-01-01,ORDER\n"))
 
 
 def test_an_address_in_a_property_stays_in_the_raw_zone(lake, landing):
