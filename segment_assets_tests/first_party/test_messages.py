@@ -352,6 +352,12 @@ def test_each_thing_that_one_webhook_says_is_an_event():
     assert found[2]["address_hash"] == PHONE["address_hash"]
 
 
+def test_a_number_of_mexico_joins_by_the_number_without_the_1_that_whatsapp_writes():
+    status = {"status": "read", "timestamp": "1790000000", "recipient_id": "5215512345678"}
+    [found] = events(webhook({"changes": [{"field": "messages", "value": {"statuses": [status]}}]}))
+    assert found["address_hash"] == sha256("phone:+525512345678")
+
+
 def test_whom_an_error_of_whatsapp_names_stays_in_the_raw_zone():
     failed = {"id": "m", "status": "failed", "timestamp": "1790000300", "recipient_id": "14255550142"}
     failed["errors"] = [{"message": "not delivered to 14255550142"}]

@@ -147,6 +147,12 @@ def test_a_message_is_sent_to_the_address_as_written_without_what_surrounds_it()
     assert deliverable_email("Dana <dana@example.org>") is None
 
 
+@pytest.mark.parametrize("written", ["+5215512345678", "+52 1 55 1234 5678", "+52 (55) 1234-5678", "+52-1-5512345678"])
+def test_a_mobile_number_of_mexico_is_one_with_and_without_its_former_1(written):
+    assert normalise_phone(written) == "+525512345678"
+    assert normalise_phone("+521551234567") == "+521551234567", "of ten digits the 1 is the first"
+
+
 def test_a_number_without_its_area_code_is_nobodys():
     assert normalise_phone("555-0142", "US") is None
     assert normalise_phone("(425) 555-0142", "US") == "+14255550142"
