@@ -5,12 +5,13 @@ import json
 from datetime import datetime
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 
 from segment_assets.first_party.formats.choice import KINDS
 from segment_assets.first_party.formats.end_user_messaging import name_of
 from segment_assets.people.addresses import sha256
-from segment_assets_tests.first_party.reading import read_stream, said
+from segment_assets_tests.first_party.reading import parquet, read_stream, said
 
 KEY = "events/2026/09/21/14/messages-1-2026-09-21-14-13-20-x"
 NO_HOUR = "events/messages.jsonl"
@@ -504,6 +505,35 @@ def test_text_messages_through_eventbridge_are_the_same_events():
     bare, enveloped = events(inner), events(around | {"account": "111122223333", "detail": inner})
     assert enveloped == bare
     assert [e["event_name"] for e in bare] == ["delivered"]
+
+
+def lowered(value):
+    if isinstance(value, dict):
+        return {key.lower(): inner if key == "tags" else lowered(inner) for key, inner in value.items()}
+    return [lowered(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("kinds", [EVERY, [KINDS["ses"]]])
+def test_ses_events_that_became_parquet_in_lower_case_are_the_same_events(kinds):
+    tags = {"customerId": ["C1"], "ses:configuration-set": ["m"]}
+    sent = [
+        ses("Bounce", bounce={"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "b@x.org"}]}),
+        ses("Click", click={"timestamp": "2026-09-21T14:15:00Z", "link": "https://x.org/a?b"}),
+        ses("DeliveryDelay", deliveryDelay={"delayType": "MailboxFull"}),
+        ses("Subscription", subscription={"newTopicPreferences": {"unsubscribeAll": True}}),
+    ]
+    for record in sent:
+        record["mail"] |= {"messageId": "m", "sendingAccountId": "111122223333", "tags": tags}
+    rows = [lowered(record) | {"mail": lowered(record["mail"]) | {"tags": [*tags.items()]}} for record in sent]
+    mail = pa.struct([(name, pa.string()) for name in ("timestamp", "messageid", "sendingaccountid")])
+    mail = pa.struct([*mail, ("destination", pa.list_(pa.string()))])
+    mail = pa.struct([*mail, ("tags", pa.map_(pa.string(), pa.list_(pa.string())))])
+    columns = {name: [row.get(name) for row in rows] for name in {key for row in rows for key in row}}
+    converted = parquet(**columns | {"mail": pa.array(columns["mail"], mail)})
+    same = ("event_id", "raw_ordinal")  # of the same records, as text
+    assert [{**e, **dict.fromkeys(same)} for e in events(converted, kinds=kinds)] == [
+        {**e, **dict.fromkeys(same)} for e in events(*sent, kinds=kinds)
+    ]
 
 
 def test_a_mail_event_without_any_time_lacks_a_key_and_one_with_another_text_has_a_bad_time():

@@ -1,4 +1,4 @@
-"""The Digital User Engagement database's `all_events`: Pinpoint records that Firehose converted to Parquet.
+"""Records that Firehose converted to Parquet, as Pinpoint's in the Digital User Engagement database's `all_events`.
 
 Maps come as maps or as lists of pairs; the record of a row is the JSON it was made from, as far as the layout kept it.
 """
@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segment_assets.first_party.compression import Content, head
+from segment_assets.first_party.formats.ses_shape import with_its_keys
 from segment_assets.first_party.records import MalformedError, Piece, canonical, event_id, refused
 
 # As a list of pairs an empty map can't be told from a list.
-_MAPS = frozenset(("sdk", "platform", "session", "attributes", "custom", "link_tags"))
+_MAPS = frozenset(("sdk", "platform", "session", "attributes", "custom", "link_tags", "tags"))
 _MAGIC = b"PAR1"
 # Rows that are held at a time.
 _AT_ONCE = 5_000
@@ -76,7 +77,8 @@ def _alone(table: pa.Table) -> Piece:
 
 def _piece(row: dict[str, Any]) -> Piece:
     # The layout has a null where a JSON record has no key.
-    record = json.dumps(_plain(row), sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str).encode()
+    said = with_its_keys(_plain(row))
+    record = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str).encode()
     try:
         return Piece(record, event_id(canonical(record)), None)
     except MalformedError as bad:

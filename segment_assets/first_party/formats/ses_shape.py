@@ -3,6 +3,7 @@
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import fields
 
 Text = str | None
 Label = str | int | None  # decides nothing: as a number it is its digits
@@ -157,3 +158,24 @@ class Record(Struct, gc=False):
         if self.delivery and self.delivery.recipients:
             return self.delivery.recipients[0]
         return self.mail.destination[0] if self.mail.destination else None
+
+
+_SHAPES = (
+    Record, Mail, Recipient, Bounce, Complaint, Delivery, Delay, Reject, Failure, Subscription, Preferences, Topic,
+)  # fmt: skip
+# What a table of Glue calls the keys, and what they are called.
+_WRITTEN = {f.encode_name.lower(): f.encode_name for shape in _SHAPES for f in fields(shape)}
+
+
+def with_its_keys(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of Parquet with the keys of its event, which Firehose's conversion to Parquet writes in lower case."""
+    return _spelled(row) if "mail" in row and row.keys() & {"eventtype", "notificationtype"} else row
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_spelled(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    # Tags are the sender's own.
+    return {_WRITTEN.get(key, key): inner if key == "tags" else _spelled(inner) for key, inner in value.items()}
