@@ -181,6 +181,7 @@ def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
 def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
     form, contract = format_of(config.landing.events), config.landing.events.contract
     table = config.landing.events.table
+    tables = {config.landing.events.path: table} if table else {}
     code = events_version(config.landing.events)
 
     @dg.asset(
@@ -230,7 +231,7 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
             dg.AssetCheckResult(check_name="keys_unique", passed=account.keys == account.events),
             dg.AssetCheckResult(check_name="schema", passed=not unknown, metadata={"departures": unknown}),
             names_somebody(account.suppress_nobody),
-            are_read(unread_suppressions.count(lake, table)),
+            are_read(unread_suppressions.count(lake, tables)),
             no_addresses(readable_ids.count(lake, readable_ids.OF_EVENTS)),
             one_mapping(of_another_mapping(lake.inputs(ENGAGEMENT_EVENTS), code), len(written.versions)),
         ]

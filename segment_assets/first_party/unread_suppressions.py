@@ -1,7 +1,7 @@
 """Records in quarantine that name an unsubscribe, a complaint or a hard bounce: they suppress nobody."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from segment_assets.first_party.formats.pinpoint_events import EVENT_NAMES
 from segment_assets.first_party.tables import QUARANTINED_RECORDS
@@ -30,19 +30,21 @@ _NAMED = re.compile(
 _SOFT = re.compile(rb"bounceType" + _QUOTE + rb"\s*:\s*" + _QUOTE + rb"(?:Transient|Undetermined)")
 
 
-def count(lake: Lake, table: EventTable | None) -> int:
+def count(lake: Lake, tables: Mapping[str, EventTable]) -> int:
     """How many records in quarantine name what would suppress somebody.
 
     Args:
         lake: with the quarantine.
-        table: of one's own, where events come so.
+        tables: of one's own, by the prefix of their objects; all other objects are of streams.
     """
-    suppresses = _of_table(table) if table else _of_stream
+    suppresses = {path: _of_table(table) for path, table in tables.items()}
     found = 0
     with lake.connect(QUARANTINED_RECORDS) as db:
-        reader = db.sql("SELECT record FROM quarantined_records WHERE record IS NOT NULL").to_arrow_reader(_AT_ONCE)
-        for batch in reader:
-            found += sum(map(suppresses, batch.column(0).to_pylist()))
+        held = db.sql("SELECT object_key, record FROM quarantined_records WHERE record IS NOT NULL")
+        for batch in held.to_arrow_reader(_AT_ONCE):
+            for key, record in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                mine = (named for path, named in suppresses.items() if key.startswith(path))
+                found += next(mine, _of_stream)(record)
     return found
 
 

@@ -43,7 +43,7 @@ def test_of_a_stream_records_are_counted_that_name_a_suppression_whole_or_cut_of
     landing.write("events/2026/01/01/12/a.gz", gzip.compress(lines))
     load_days(lake, landing)
     assert lake.read(QUARANTINED_RECORDS).num_rows == len(suppress + others)
-    assert unread_suppressions.count(lake, None) == len(suppress)
+    assert unread_suppressions.count(lake, {}) == len(suppress)
 
 
 CSV = """who,when,what,shop
@@ -73,7 +73,8 @@ def test_of_a_table_rows_are_counted_whose_event_suppresses_however_it_is_spelle
     landing.write("events/o.csv", CSV.encode())
     load_days(lake, landing, where=EventsLanding(format="table", table=table))
     assert lake.read(QUARANTINED_RECORDS).num_rows == 7
-    assert unread_suppressions.count(lake, table) == counted
+    assert unread_suppressions.count(lake, {"events/": table}) == counted
+    assert unread_suppressions.count(lake, {"elsewhere/": table}) == 0, "there it would be a stream's"
 
 
 def test_what_suppresses_and_is_not_read_is_told_on_the_screen():
@@ -88,4 +89,4 @@ def test_what_suppresses_and_is_not_read_is_told_on_the_screen():
 def test_nothing_in_quarantine_is_nothing_to_tell(lake, landing):
     put(landing, 1, "a", event("_email.unsubscribe"))
     load_days(lake, landing)
-    assert unread_suppressions.count(lake, None) == 0
+    assert unread_suppressions.count(lake, {}) == 0
