@@ -76,6 +76,12 @@ class Segment(Model):
             raise ValueError("give where (a predicate), top (a number or share), or both")
         return self
 
+    @property
+    def lets_all_leave(self) -> bool:
+        """`where` is FALSE: nobody is to be in it any more."""
+        asked = predicate(self.where or "TRUE", None).unnest()
+        return isinstance(asked, exp.Boolean) and not asked.this
+
 
 class Policy(Model):
     """What runs when, where the defaults do not fit."""
@@ -122,6 +128,8 @@ class Segmentation(Model):
                 )
             if segment.where and self.collaboration is None:
                 _refuse_no_column(name, segment.where, self.targets[segment.target])
+            if segment.where:
+                _refuse_off_scale(name, segment.where, self.targets[segment.target])
             for destination in segment.destinations:
                 if destination not in self.destinations:
                     raise ValueError(
@@ -154,6 +162,22 @@ def _refuse_no_column(segment: str, where: str, target: Target) -> None:
         if "_" not in column.name and column.name not in scores:
             close = nearest(column.name, scores)
             raise ValueError(f'segments.{segment}.where: "{where}": no column is named "{column.name}" {close}')
+
+
+def _refuse_off_scale(segment: str, where: str, target: Target) -> None:
+    """`decile = 11` asks for nobody, and `probability < 30` for everybody. `decile > 0` may well mean everybody."""
+    scales = {"decile": (1, 10), "percentile": (0, 100)}
+    if target.kind != "value":
+        scales |= {"score": (0, 1), "probability": (0, 1)}
+    compared = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between)
+    for node in predicate(where, None).find_all(*compared):
+        sides = [*node.iter_expressions()]
+        for low, high, name in ((*scales[c.name], c.name) for c in sides if isinstance(c, exp.Column) and c.name in scales):
+            for number in (side.to_py() for side in sides if side.is_number):
+                if number > high or (number < low and not isinstance(node, exp.GT | exp.GTE)):
+                    raise ValueError(
+                        f'segments.{segment}.where: "{where}": {name} goes from {low} to {high}, and never to {number}'
+                    )
 
 
 def events_of(form: str) -> EventsLanding:

@@ -203,11 +203,15 @@ def test_two_segments_that_would_write_one_name_are_refused(
             'where: "decyle <= 3 AND score > 0": no column is named "decyle" (did you mean "decile"?)',
         ),
         ("value > 3", 'no column is named "value" (one of: decile, percentile, probability, score)'),
+        ("decile = 11", 'segments.a.where: "decile = 11": decile goes from 1 to 10, and never to 11'),
+        ("probability >= 30", "probability goes from 0 to 1, and never to 30"),
+        ("decile IN (0, 1)", "decile goes from 1 to 10, and never to 0"),
+        ("NOT (percentile < 101)", "percentile goes from 0 to 100, and never to 101"),
     ],
 )
 def test_a_misspelt_score_is_told_before_anything_is_trained(tmp_path: Path, where: str, sentence: str) -> None:
     file, content = tmp_path / "segmentation.yaml", told({"app": APP}, {"a": "app"})
-    for asked, refused in ((where, True), ("no_such_feature_28d > 1 OR probability > 0.5", False)):
+    for asked, refused in ((where, True), ("no_such_feature_28d > 11 OR probability > 0.5 AND decile > 0", False)):
         content["segments"]["a"]["where"] = asked
         file.write_text(yaml.safe_dump(content))
         if not refused:

@@ -67,6 +67,7 @@ def stages(
     held = ledger.held(lake, order.destination, order.segment)
     _refuse_another_place(order, held)
     found = destination.sort_out(state(wanted, "in"))
+    refused = {} if order.nobody else found.refused
     # What would have been refused was never handed over: nobody has to be told to leave because of it.
     held = replace(held, perhaps=destination.sort_out(state(held.perhaps, "out")).taken)
     planned = plan(order, found.taken, held)
@@ -74,7 +75,7 @@ def stages(
         planned = plan(order, found.taken, held, absent)
     yield "plan"
     if planned.why_nothing:
-        return Outcome(planned, held, refused=found.refused)
+        return Outcome(planned, held, refused=refused)
     ledger.begin(lake, planned, run_id)
     yield "begin"
     receipt = destination.submit(lake, planned)
@@ -85,7 +86,7 @@ def stages(
     yield "verify"
     ledger.commit(lake, planned, receipt, status, run_id)
     yield "commit"
-    return Outcome(planned, held, receipt, status, found.refused)
+    return Outcome(planned, held, receipt, status, refused)
 
 
 def _refuse_another_place(order: Order, held: Held) -> None:

@@ -28,7 +28,7 @@ from segment_assets.first_party.tables import (
 from segment_assets.lake import Lake, ObjectStore
 from segment_assets.reporting import Result, as_of_text, spec_metadata
 from segment_assets.segmentation import CustomerProfilesDestination, FileDestination, PinpointDestination, Segmentation
-from segment_assets.segments.tables import LISTS, heeded, predictive_segments, suppressed_channels
+from segment_assets.segments.tables import LISTS, asks_for_nobody, heeded, predictive_segments, suppressed_channels
 
 TAKEN = "everybody_is_taken"
 
@@ -77,7 +77,7 @@ def _pinpoint_import(config: Segmentation, segment: str, destination: str) -> dg
         place = f"attribute {attribute} of application {to.application_id}"
         order = _order(context, lake, config, segment, destination, f"{WORDING} {to.application_id} {attribute}", place)
         job = PinpointImport(pinpoint, to.application_id, attribute)
-        outcome = activate(lake, job, order, wanted(lake, segment, "endpoints"), context.run.run_id)
+        outcome = activate(lake, job, order, wanted(lake, segment, "endpoints", order.reason), context.run.run_id)
         target = dg.MetadataValue.json(segment_definition(segment, attribute))
         return _report(lake, outcome, [_taken(outcome)], target_with=target)
 
@@ -111,7 +111,7 @@ def _customer_profiles_import(config: Segmentation, segment: str, destination: s
         job = CustomerProfilesImport(customer_profiles, to, segment)
         place = f"attribute {names['state']} of domain {to.domain}"
         order = job.renewed(_order(context, lake, config, segment, destination, job.wording, place))
-        outcome = activate(lake, job, order, wanted(lake, segment, "members"), context.run.run_id)
+        outcome = activate(lake, job, order, wanted(lake, segment, "members", order.reason), context.run.run_id)
         return _report(lake, outcome, [_taken(outcome)], target_with=dg.MetadataValue.json(job.target))
 
     return customer_profiles_import
@@ -139,7 +139,8 @@ def _file_handoff(config: Segmentation, segment: str, destination: str) -> dg.As
     ) -> Result:
         order = _order(context, lake, config, segment, destination, to.format)
         files = FileHandoff(exports, to.format, [*asked.channels], asked.valid_for)
-        return _report(lake, activate(lake, files, order, wanted(lake, segment, "members"), context.run.run_id))
+        to_tell = wanted(lake, segment, "members", order.reason)
+        return _report(lake, activate(lake, files, order, to_tell, context.run.run_id))
 
     return file_handoff
 
@@ -169,7 +170,8 @@ def _order(
         )
     _hold_for_lists(lake, config, segment)
     asked, table = config.segments[segment], predictive_segments(segment)
-    as_of = pc.max(lake.read(table, ["as_of"])["as_of"]).as_py()
+    decided = lake.read(table, ["reason", "score", "as_of"])
+    as_of = pc.max(decided["as_of"]).as_py()
     if as_of is None:
         raise ActivationError(
             f"{table.name} has no decisions: materialise predictive_segments/{segment} and what it rests on first"
@@ -180,7 +182,8 @@ def _order(
             f"customers, their addresses, their consent or who must not be written to changed since {segment} was "
             f"decided: nothing of it was sent; materialise predictive_segments/{segment}, and then this"
         )
-    return Order(destination, segment, asked.purpose, as_of, wording, asked.min_size, asked.max_change, place)
+    nobody = asks_for_nobody(decided, asked, config.targets[asked.target].kind)
+    return Order(destination, segment, asked.purpose, as_of, wording, asked.min_size, asked.max_change, place, nobody)
 
 
 def _stop_if_cancelled(context: dg.AssetExecutionContext) -> None:

@@ -37,6 +37,7 @@ class Order:
         max_change: a larger change of membership is not activated: joined and left, as a share of everyone concerned,
             since the last activation that no guard cut short.
         place: where the destination keeps who is in, and under which name; empty for whole files.
+        nobody: why the segment is empty, though nobody said that it is to be: whoever may be reached stays as told.
     """
 
     destination: str
@@ -47,6 +48,12 @@ class Order:
     min_size: int = 1
     max_change: float = 1.0
     place: str = ""
+    nobody: str = ""
+
+    @property
+    def reason(self) -> str:
+        """Reason of the decisions of those who are told, or stay as they were told: see `plan`."""
+        return "below_threshold" if self.nobody else "in"
 
 
 @dataclass(frozen=True)
@@ -139,7 +146,7 @@ def plan(order: Order, wanted: pa.Table, held: Held, absent: Collection[str] = (
 
     Args:
         order: what the user asks for.
-        wanted: columns of `WANTED`, one row per recipient.
+        wanted: columns of `WANTED`, one row per recipient; where the order asks for nobody, those who may be reached.
         held: what the destination holds.
         absent: customers of whom nothing there says that they are in, whatever was told: to tell them to leave would
             make anew whom the destination has deleted.
@@ -163,7 +170,7 @@ def plan(order: Order, wanted: pa.Table, held: Held, absent: Collection[str] = (
         left=len(before - now),
         stayed=len(now & before),
         guard=guard,
-        why_nothing=_why_nothing(order, wanted, held) or (guard if not gone.num_rows else None),
+        why_nothing=_why_nothing(order, wanted.slice(0, 0) if order.nobody else wanted, held) or (guard if not gone.num_rows else None),
     )
 
 
@@ -186,6 +193,8 @@ def _number(key: str, gone: pa.Table, held: Held) -> int:
 def _guard(order: Order, now: set[str], approved: set[str]) -> str | None:
     change = len(now ^ approved) / max(len(now | approved), 1)
     small, large = len(now) < order.min_size, approved and change > order.max_change
+    if order.nobody:
+        return f"nobody: {order.nobody}"
     if not now and (small or large):
         # Departures, which guards let pass, are all there is: nobody is held back, and no limit lets more through.
         return "empty: nobody is wanted, and whoever was in is told to leave"

@@ -15,6 +15,7 @@ QUOTE_VALUES = ("duckdb.", "_duckdb.", "pyarrow.")  # what these say of a value 
 LONGEST = 500
 # Checks that block nothing, and that nobody sees where only the screen is looked at.
 TOLD = (
+    "asks_for_somebody",
     "control_as_asked",
     "every_value_is_summed",
     "everybody_is_taken",

@@ -5,8 +5,12 @@ import dagster as dg
 from segment_assets.activation.assets import asset_key
 from segment_assets.segmentation import Segmentation
 
-# Guard -> what is done to its number to let a change through.
-LETS_THROUGH = {"max_change": "raise", "min_size": "lower"}
+# Guard -> what is done in the segment's part of the file to let a change through.
+LETS_THROUGH = {
+    "max_change": "raise segments.{segment}.max_change",
+    "min_size": "lower segments.{segment}.min_size",
+    "nobody": 'set segments.{segment}.where: "FALSE"',
+}
 # Where an activation says what a guard did -> who was told all the same.
 _SAID = {"why_nothing_was_sent": "nobody is told", "why_only_departures_were_sent": "only who left was told"}
 
@@ -24,7 +28,6 @@ def sentences(instance: dg.DagsterInstance, config: Segmentation) -> list[str]:
                 if guard in LETS_THROUGH:
                     found.append(
                         f"{segment} at {destination} is held back, {told}. {why}. To let it through, "
-                        f"{LETS_THROUGH[guard]} segments.{segment}.{guard} in segmentation.yaml, refresh, and set it "
-                        "back."
+                        f"{LETS_THROUGH[guard].format(segment=segment)} in segmentation.yaml, refresh, and set it back."
                     )
     return found

@@ -19,6 +19,7 @@ from segment_assets.segments.holdout import astray, former
 from segment_assets.segments.tables import (
     LISTS,
     REASONS,
+    asks_for_nobody,
     former_draws,
     heeded,
     predictive_segments,
@@ -62,6 +63,7 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
             blocking("reasons_sum_to_the_population", key, "Every customer has exactly one reason."),
             blocking("keys_unique", key, "No customer has two decisions."),
             dg.AssetCheckSpec("control_as_asked", asset=key, description="About the share asked for is held out."),
+            dg.AssetCheckSpec("asks_for_somebody", asset=key, description="Somebody who may be reached is asked for."),
         ],
     )
     def predictive_segment(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
@@ -86,6 +88,7 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
             checks=[
                 *checks(decided, lake.state(CUSTOMERS).rows, wrong_members(lake, decided, suppressed)),
                 _control_as_asked(decided, segment.holdout),
+                _asks_for_somebody(decided, segment, config.targets[segment.target].kind),
             ],
             purpose=segment.purpose,
             scored_but_no_customers=lake.state(scores).rows - len(decided["score"].drop_null()),
@@ -124,6 +127,16 @@ def _control_as_asked(decided: pa.Table, holdout: float) -> dg.AssetCheckResult:
     why = astray(decided, holdout)
     return dg.AssetCheckResult(
         check_name="control_as_asked", passed=not why, severity=dg.AssetCheckSeverity.WARN, description=why
+    )
+
+
+def _asks_for_somebody(decided: pa.Table, segment: Segment, kind: str) -> dg.AssetCheckResult:
+    why = asks_for_nobody(decided, segment, kind)
+    return dg.AssetCheckResult(
+        check_name="asks_for_somebody",
+        passed=not why,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=why and f'{why}. Whoever was told stays in; where: "FALSE" is the way to let all leave',
     )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import get_args
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from segment_assets import sql
 from segment_assets.first_party.tables import (
@@ -16,7 +17,7 @@ from segment_assets.first_party.tables import (
 )
 from segment_assets.lake import Lake, Table, column, content_hash
 from segment_assets.people.suppression import listed_query, suppression_query
-from segment_assets.segmentation import Channel
+from segment_assets.segmentation import Channel, Segment
 
 # Every customer has exactly one: the order in which they are asked is in decisions.py.
 REASONS = (
@@ -58,6 +59,25 @@ def heeded(lake: Lake, suppressed: pa.Table) -> dict[str, str]:
     """
     versions = {table.name: lake.state(table).version for table in (CUSTOMERS, CUSTOMER_ENDPOINTS, CONSENT_STATE)}
     return versions | {"suppressed_channels": content_hash(suppressed)}
+
+
+def asks_for_nobody(decided: pa.Table, segment: Segment, kind: str) -> str:
+    """Why a segment has nobody, though customers were scored and may be reached; empty where `where` means it.
+
+    Args:
+        decided: `reason`, `score` of each customer.
+        segment: whom it asks for.
+        kind: of its target.
+    """
+    open_to_it = decided.filter(pc.equal(decided["reason"], "below_threshold"))
+    asked = pc.any(pc.is_in(decided["reason"], pa.array(["in", "holdout"]))).as_py()
+    if asked or segment.where is None or segment.lets_all_leave or not open_to_it.num_rows:
+        return ""
+    named, highest = "value" if kind == "value" else "probability", pc.max(open_to_it["score"]).as_py()
+    return (
+        f"where asks for nobody of the {open_to_it.num_rows:,} customers who were scored and may be reached; their "
+        f"highest {named} is {highest:.4g}"
+    )
 
 
 def former_draws(segment: str) -> Table:

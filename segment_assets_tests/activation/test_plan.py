@@ -98,6 +98,18 @@ def test_an_empty_segment_of_which_nothing_is_held_is_not_sent():
     )
 
 
+def test_where_nobody_is_asked_for_only_who_may_not_be_reached_any_more_is_told_to_leave():
+    """Of a, b and c two may still be reached, and so may d, who never was in."""
+    order, before = guarded(nobody="where asks for nobody"), held("a", "b", "c")
+    first = plan(order, wanted("a", "b", "d"), before)
+    assert (states(first), first.guard) == ({"c": "out"}, "nobody: where asks for nobody")
+    assert plan(order, wanted("a", "b", "d"), after(first, before)).why_nothing == "nobody: where asks for nobody"
+
+
+def test_where_nobody_is_asked_for_and_nobody_was_told_the_segment_is_empty():
+    assert plan(guarded(nobody="where ..."), wanted("a"), held()).why_nothing.startswith("the segment is empty, and")
+
+
 def guarded(**changed):
     return Order("pinpoint", "win_back", "Win back", date(2026, 9, 22), "1", **changed)
 

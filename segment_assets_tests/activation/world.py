@@ -62,7 +62,7 @@ def members(
     about = {"household_id": "hh", "holdout_draw": 0.9, "decile": 1, "as_of": day}
     records = [
         about
-        | {"customer_id": p, "channels": list(channels), "score": scores.get(p)}
+        | {"customer_id": p, "channels": list(channels), "score": scores.get(p, 0.3)}
         | ({"state": "in", "reason": "in"} if p in scores else {"state": "out", "reason": "below_threshold"})
         for p in PEOPLE
     ]

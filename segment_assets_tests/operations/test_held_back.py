@@ -50,5 +50,17 @@ def test_what_was_never_activated_is_not_held_back(instance):
 
 def test_where_nobody_is_wanted_nobody_is_held_back(told):
     told({"anna": 0.9, "bo": 0.8})
-    assert told({}) == []
-    assert told({}, max_change=0.05) == []
+    assert told({}, where="FALSE") == []
+    assert told({}, where="FALSE", max_change=0.05) == []
+
+
+def test_where_that_nobody_meets_lets_nobody_out_who_may_be_reached(told):
+    told({"anna": 0.9, "bo": 0.8})
+    [said] = told({}, where="score > 0.95")
+    assert said == (
+        "win_back at handoff is held back, nobody is told. nobody: where asks for nobody of the 4 customers who were "
+        'scored and may be reached; their highest probability is 0.3. To let it through, set segments.win_back.where: '
+        '"FALSE" in segmentation.yaml, refresh, and set it back.'
+    )
+    assert told({}, where="FALSE") == []
+    assert told({}, where="score > 0.95") == []

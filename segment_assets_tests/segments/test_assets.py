@@ -94,6 +94,20 @@ def test_no_one_in_a_control_household_is_treated_even_after_a_merge(lake):
     assert {after[p]["reason"] for p in held | treated} == {"holdout"}
 
 
+def test_where_that_nobody_meets_is_warned_of_and_false_is_not(lake):
+    build(lake)
+
+    def warned(where):
+        result, _ = materialize(lake, where=where)
+        return [c.description for c in result.get_asset_check_evaluations() if not c.passed]
+
+    assert warned("probability > 0.95") == [
+        "where asks for nobody of the 4 customers who were scored and may be reached; their highest probability is 0.9. "
+        'Whoever was told stays in; where: "FALSE" is the way to let all leave'
+    ]
+    assert warned("FALSE") == []
+
+
 def test_an_unsubscribe_takes_the_customer_out(lake):
     build(lake)
     write(lake, ENGAGEMENT_EVENTS, unsubscribe("anna"))

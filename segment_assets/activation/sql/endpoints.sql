@@ -3,7 +3,7 @@
 -- one that took effect last (those without a time come last, of equals the one whose id sorts first): where the
 -- destination takes a few of a customer, it is told these.
 WITH members AS (
-  SELECT customer_id, score, decile, EXPLODE(channels) AS channel FROM decisions WHERE state = 'in'
+  SELECT customer_id, score, decile, EXPLODE(channels) AS channel FROM decisions
 )
 SELECT m.customer_id, e.endpoint_id AS recipient, e.channel, e.address_sha256, ROUND(m.score, 4) AS score,
   CASE WHEN m.decile <= 2 THEN 'high' WHEN m.decile <= 5 THEN 'medium' ELSE 'low' END AS band,

@@ -3,5 +3,4 @@ SELECT customer_id, customer_id AS recipient, ARRAY_JOIN(channels, '|') AS chann
   ROUND(score, 4) AS score,
   CASE WHEN decile <= 2 THEN 'high' WHEN decile <= 5 THEN 'medium' ELSE 'low' END AS band
 FROM decisions
-WHERE state = 'in'
 ORDER BY customer_id
