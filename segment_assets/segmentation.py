@@ -172,8 +172,11 @@ def _refuse_off_scale(segment: str, where: str, target: Target) -> None:
     compared = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between)
     for node in predicate(where, None).find_all(*compared):
         sides = [*node.iter_expressions()]
-        for low, high, name in ((*scales[c.name], c.name) for c in sides if isinstance(c, exp.Column) and c.name in scales):
-            for number in (side.to_py() for side in sides if side.is_number):
+        names = [side.name for side in sides if isinstance(side, exp.Column) and side.name in scales]
+        numbers = [side.to_py() for side in sides if side.is_number]
+        for name in names:
+            low, high = scales[name]
+            for number in numbers:
                 if number > high or (number < low and not isinstance(node, exp.GT | exp.GTE)):
                     raise ValueError(
                         f'segments.{segment}.where: "{where}": {name} goes from {low} to {high}, and never to {number}'

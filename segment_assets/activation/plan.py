@@ -157,6 +157,7 @@ def plan(order: Order, wanted: pa.Table, held: Held, absent: Collection[str] = (
     key = _key_after_departures(order, afterwards, held) if guard else _content_key(order, wanted)
     gone = _tombstones(held, afterwards, absent)
     now, before = _customers(afterwards), _customers(held.told)
+    told = wanted.slice(0, 0) if order.nobody else wanted
     return Plan(
         order,
         _number(key, gone, held),
@@ -170,7 +171,7 @@ def plan(order: Order, wanted: pa.Table, held: Held, absent: Collection[str] = (
         left=len(before - now),
         stayed=len(now & before),
         guard=guard,
-        why_nothing=_why_nothing(order, wanted.slice(0, 0) if order.nobody else wanted, held) or (guard if not gone.num_rows else None),
+        why_nothing=_why_nothing(order, told, held) or (guard if not gone.num_rows else None),
     )
 
 

@@ -59,7 +59,7 @@ class Listed:
 
 def version(store: ObjectStore, where: SuppressionList) -> str:
     """Fingerprint of a list's files; of a list without files it is that of no object."""
-    return fingerprint(_objects(store, where))
+    return fingerprint(files_of(store, where))
 
 
 def read(store: ObjectStore, lists: Mapping[str, SuppressionList], region: str | None) -> Listed:
@@ -74,7 +74,7 @@ def read(store: ObjectStore, lists: Mapping[str, SuppressionList], region: str |
     bad: list[tuple[str, int, str, bytes]] = []
     counts, made_from, problems = {}, {}, []
     for name, where in lists.items():
-        objects = _objects(store, where)
+        objects = files_of(store, where)
         try:
             lines = _lines(store, objects, name, where, region)
         except LandingError as problem:
@@ -112,7 +112,8 @@ def write(lake: Lake, listed: Listed, run_id: str, before: Written | None = None
     return lake.write(SUPPRESSION_ENTRIES, rows, run_id, inputs=made_from, replacing=before)
 
 
-def _objects(store: ObjectStore, where: SuppressionList) -> list[StoredObject]:
+def files_of(store: ObjectStore, where: SuppressionList) -> list[StoredObject]:
+    """The list's files: no marks, nothing hidden."""
     below = where.path.endswith("/")
     found = [o for o in store.list(where.path) if below or o.key == where.path]
     return [o for o in found if not o.key.rpartition("/")[2].startswith(("_", "."))]

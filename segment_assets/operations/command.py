@@ -13,7 +13,7 @@ from rich.console import Console
 from segment_assets import deployment, segmentation
 from segment_assets.lake import ObjectStore, garbage
 from segment_assets.lake.workers import keep_what_is_loaded, peak_memory_mb
-from segment_assets.operations import held_back, quarantined
+from segment_assets.operations import held_back, landed, quarantined
 from segment_assets.operations.dagster_share import seconds_in_assets
 from segment_assets.operations.failures import Failure, blocked, failures, warned
 from segment_assets.operations.instance import can_be_stopped, daemon_is_awake, opened
@@ -103,7 +103,10 @@ def _errors_alone(logger: logging.Logger) -> Iterator[None]:
 
 
 def validate(console: Console) -> bool:
-    """Load the file and the definitions; whatever is wrong is said by the exception that ends it."""
+    """Load the file and the definitions, and begin to read what landed last.
+
+    Whatever is wrong with the file is said by the exception that ends it; what does not fit it, in a sentence each.
+    """
     from segment_assets.definitions import platform
 
     path = segmentation.default_path()
@@ -116,7 +119,10 @@ def validate(console: Console) -> bool:
         markup=False,
         soft_wrap=True,
     )
-    return True
+    found = list(landed.misfits(config, defs.resources or {}))
+    for sentence in found:
+        console.print(sentence, style="red", markup=False, soft_wrap=True)
+    return not found
 
 
 def clean_lake(console: Console, home: Path, *, dry_run: bool) -> bool:

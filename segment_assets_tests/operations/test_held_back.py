@@ -59,7 +59,7 @@ def test_where_that_nobody_meets_lets_nobody_out_who_may_be_reached(told):
     [said] = told({}, where="score > 0.95")
     assert said == (
         "win_back at handoff is held back, nobody is told. nobody: where asks for nobody of the 4 customers who were "
-        'scored and may be reached; their highest probability is 0.3. To let it through, set segments.win_back.where: '
+        "scored and may be reached; their highest probability is 0.3. To let it through, set segments.win_back.where: "
         '"FALSE" in segmentation.yaml, refresh, and set it back.'
     )
     assert told({}, where="FALSE") == []

@@ -102,8 +102,8 @@ def test_where_that_nobody_meets_is_warned_of_and_false_is_not(lake):
         return [c.description for c in result.get_asset_check_evaluations() if not c.passed]
 
     assert warned("probability > 0.95") == [
-        "where asks for nobody of the 4 customers who were scored and may be reached; their highest probability is 0.9. "
-        'Whoever was told stays in; where: "FALSE" is the way to let all leave'
+        "where asks for nobody of the 4 customers who were scored and may be reached; their highest probability is "
+        '0.9. Whoever was told stays in; where: "FALSE" is the way to let all leave'
     ]
     assert warned("FALSE") == []
 

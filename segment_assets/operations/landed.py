@@ -1,0 +1,70 @@
+"""What the newest file of each landing place lacks: told before anything is built, in the words of whoever reads it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from segment_assets.first_party import customer_exports, suppression_lists, tabular
+from segment_assets.first_party.contents import content_of
+from segment_assets.first_party.deliveries import event_objects
+from segment_assets.first_party.errors import LandingError
+from segment_assets.first_party.formats import own_customers
+from segment_assets.first_party.formats.own_table import OwnTable
+from segment_assets.lake import FolderStore, StoredObject
+from segment_assets.segmentation import Audience, Segmentation
+from segment_assets.third_party import cleaning, delivery
+from segment_assets.third_party.errors import DeliveryError
+
+
+class _ByTime(FolderStore):
+    """The files of a folder by the time they were written: to hash what they hold takes as long as to read them."""
+
+    def _describe(self, path: Path, key: str) -> StoredObject:
+        stat = path.stat()
+        return StoredObject(key, stat.st_size, f"{stat.st_mtime_ns:020}")
+
+
+def misfits(config: Segmentation, resources: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each landing place whose newest file has not the columns that segmentation.yaml names.
+
+    Of a table on this machine its beginning is read; where nothing landed yet there is nothing to tell, and buckets
+    are not asked.
+    """
+    landing, partner = resources["landing"], resources.get("partner_landing")
+    looks = list(_first_party(config, _ByTime(landing.root))) if isinstance(landing, FolderStore) else []
+    if config.audience and isinstance(partner, FolderStore):
+        looks.append(partial(_partner, config.audience, _ByTime(partner.root)))
+    for look in looks:
+        try:
+            look()
+        except (LandingError, DeliveryError) as misfit:
+            yield str(misfit)
+
+
+def _first_party(config: Segmentation, store: FolderStore) -> Iterator[Callable[[], None]]:
+    events, customers = config.landing.events, config.landing.customers
+    if events.table:
+        yield partial(_begin, store, event_objects(store, events), OwnTable(events.table).pieces)
+    if customers.table:
+        exported, _ = customer_exports.latest_objects(store, customers)
+        yield partial(_begin, store, exported, partial(own_customers.read, mapping=customers.table))
+    for name, where in config.landing.suppression.items():
+        place = f"landing.suppression.{name}"
+        read = partial(tabular.read, wanted=[*where.columns.values()], place=place, header=where.header)
+        yield partial(_begin, store, suppression_lists.files_of(store, where), read)
+
+
+def _begin(store: FolderStore, objects: list[StoredObject], read: Callable[..., Iterator[object]]) -> None:
+    """Read the newest as far as its first rows."""
+    if filled := [stored for stored in objects if stored.size]:
+        newest = max(filled, key=lambda stored: stored.etag)
+        with content_of(store, newest) as content:
+            next(read(newest.key, content), None)
+
+
+def _partner(audience: Audience, store: FolderStore) -> None:
+    latest = delivery.latest(store.list(audience.path))
+    if latest.objects:
+        newest = max(latest.objects, key=lambda stored: stored.etag)
+        next(delivery.rows(store, delivery.Delivery((newest,), latest.as_of), cleaning.columns(audience)), None)
