@@ -96,8 +96,8 @@ def _refuse_another_place(order: Order, held: Held) -> None:
         raise ActivationError(
             f"segmentation.yaml: destinations.{order.destination}: {members} customers of {order.segment} are in at "
             f"{held.place}, and would stay in there for ever were {order.place} told instead: nothing was sent. Set it "
-            f'back and let them leave first (segments.{order.segment}.where: "FALSE"), or, to leave them as they are, '
-            "give the destination another name"
+            f"back and let them leave first (segments.{order.segment}: destinations: [{order.destination}] and where: "
+            '"FALSE"), or, to leave them as they are, give the destination another name'
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table as Grid
+from rich.text import Text
 
 from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.deployment import Settings
@@ -60,6 +61,7 @@ class Summary:
         exports: where files for people are.
         invented: the demo invents its days, and may be ahead of the clock: nobody is told to mend that.
         held_back: a sentence for each segment that a guard keeps from a destination.
+        repeated_customers: rows of the newest export of whom another row, which counts, is of.
     """
 
     config: Segmentation
@@ -68,12 +70,13 @@ class Summary:
     exports: ObjectStore
     invented: bool = False
     held_back: Sequence[str] = ()
+    repeated_customers: int = 0
 
     def show(self, console: Console) -> None:
         """Print it."""
         for part in (
-            self._read(), *self._ladder(), self._models(), *self._refused(), self._segments(), *self.held_back,
-            *self._left_behind(), self._places(),
+            self._read(), *self._ladder(), self._models(), *self._refused(), self._segments(), *self._told(),
+            *self.held_back, *self._left_behind(), self._places(),
         ):  # fmt: skip
             console.print(part)
 
@@ -103,6 +106,8 @@ class Summary:
         customers = self._row(CUSTOMERS, "count(*)")[0]
         people = f"{counted(persons, 'person')} in {counted(households, 'household')}"
         grid.add_row("customers", f"{customers:,}, who are {people}")
+        if self.repeated_customers:
+            grid.add_row("", f"{counted(self.repeated_customers, 'row')} more, of customers whom another row is of")
         if bad := self._row(QUARANTINED_CUSTOMERS, "count(*)")[0]:
             grid.add_row("", f"{counted(bad, 'row')} of customers quarantined")
             self._add_reasons(grid, QUARANTINED_CUSTOMERS)
@@ -155,42 +160,55 @@ class Summary:
             yield from (f"{name}: {reason}" for reason in why[:1])
 
     def _segments(self) -> Grid:
-        grid = _grid("Segments", "segment", *DECISIONS.values(), "held by")
+        grid = _grid("Segments", "segment", *DECISIONS.values())
         for name in self.config.segments:
             reasons = self._reasons(predictive_segments(name))
-            grid.add_row(name, *(f"{reasons.get(r, 0):,}" for r in DECISIONS), self._held(name))
+            grid.add_row(name, *(f"{reasons.get(r, 0):,}" for r in DECISIONS))
         return grid
 
     def _reasons(self, table: Table) -> dict[str, int]:
         with self.lake.connect(table) as db:
             return dict(db.sql(f"SELECT reason, count(*) FROM {table.short_name} GROUP BY reason").fetchall())
 
-    def _held(self, segment: str) -> str:
-        """Customers each destination holds as in, by its last activation: not everyone who was ever sent."""
-        with self.lake.connect(ACTIVATION_LEDGER) as db:
-            rows = db.execute(
-                "SELECT destination, max_by(members, sequence) FROM activation_ledger WHERE segment = ? "
-                "GROUP BY destination ORDER BY destination",
-                [segment],
-            ).fetchall()
-        return "\n".join(f"{destination} {members:,}" for destination, members in rows) or "-"
+    def _told(self) -> Iterator[Grid]:
+        """Customers each destination holds as in, and who came and went with its last activation."""
+        told = [row for row in self._last_activations() if self._asked(*row[:2])]
+        if not told:
+            return
+        grid = _grid("Told last", "segment", "destination", "in", "joined", "left", "data of")
+        for segment, destination, *counts, day in told:
+            grid.add_row(segment, destination, *(f"{count:,}" for count in counts), f"{day}")
+        yield grid
 
-    def _left_behind(self) -> Iterator[Grid | str]:
+    def _left_behind(self) -> Iterator[Grid | Text | str]:
         """Who was told to be in, and whom nobody tells to leave: their segment or destination is configured no more."""
-        with self.lake.connect(ACTIVATION_LEDGER) as db:
-            every = db.execute(
-                "SELECT segment, destination, max_by(members, sequence) FROM activation_ledger "
-                "GROUP BY segment, destination ORDER BY segment, destination"
-            ).fetchall()
-        segments = self.config.segments
-        left = [row for row in every if row[2] and not (row[0] in segments and row[1] in segments[row[0]].destinations)]
+        left = [row for row in self._last_activations() if row[2] and not self._asked(*row[:2])]
         if not left:
             return
         grid = _grid("Still in, though segmentation.yaml has them no more", "segment", "destination", "customers")
-        for segment, destination, members in left:
+        for segment, destination, members, *_ in left:
             grid.add_row(segment, destination, f"{members:,}")
         yield grid
-        yield 'Put each back with where: "FALSE", and refresh: then all are told to leave.'
+        if any(segment not in self.config.segments for segment, *_ in left):
+            yield 'Put a segment that is gone back with where: "FALSE", and refresh: then all are told to leave.'
+        for segment, destination, *_ in left:
+            if segment in self.config.segments:
+                yield Text(
+                    f'Give {segment} that destination alone (destinations: [{destination}]) with where: "FALSE", '
+                    "refresh, and set both back: all are told to leave there, and its other destinations nothing."
+                )
+
+    def _last_activations(self) -> list[tuple[Any, ...]]:
+        """Segment, destination, customers in, joined, left and day of the data of the last activation of each."""
+        with self.lake.connect(ACTIVATION_LEDGER) as db:
+            return db.execute(
+                'SELECT DISTINCT ON (segment, destination) segment, destination, members, joined, "left", as_of '
+                "FROM activation_ledger ORDER BY segment, destination, sequence DESC"
+            ).fetchall()
+
+    def _asked(self, segment: str, destination: str) -> bool:
+        segments = self.config.segments
+        return segment in segments and destination in segments[segment].destinations
 
     def _places(self) -> Grid:
         grid = _grid("Where", "", "")

@@ -8,6 +8,7 @@ import pytest
 from segment_assets.activation.assets import assets
 from segment_assets.activation.customer_profiles.embedded import FolderCustomerProfiles
 from segment_assets.activation.recipients import wanted
+from segment_assets.activation.tables import ACTIVATION_LEDGER
 from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS
 from segment_assets.lake import FolderStore
 from segment_assets.segmentation import ConfigError, CustomerProfilesDestination
@@ -128,6 +129,24 @@ def test_who_is_in_under_one_attribute_is_not_left_behind_for_another(lake, serv
     assert run(settings.model_copy(update={"segments": {"win_back": left}})) is True
     members(lake, {"anna": 0.9})
     assert run(elsewhere) is True
+
+
+def test_one_destination_is_let_go_and_the_other_is_told_nothing(lake, tmp_path):
+    addresses(lake)
+    members(lake, {"anna": 0.9, "bo": 0.8})
+    exports = FolderStore(tmp_path / "exports")
+
+    def run(**asked):
+        assert dg.materialize(assets(config(**asked)), resources={"lake": lake, "exports": exports}).success
+        ledger = lake.read(ACTIVATION_LEDGER).sort_by([("destination", "ascending"), ("sequence", "ascending")])
+        return [(r["destination"], r["sequence"], r["members"], r["left"]) for r in ledger.to_pylist()]
+
+    both = [("handoff", 1, 2, 0), ("second", 1, 2, 0)]
+    assert run(destinations=["handoff", "second"]) == both
+    members(lake, {})
+    assert run(destinations=["second"], where="FALSE") == [*both, ("second", 2, 0, 2)]
+    members(lake, {"anna": 0.9})
+    assert run(destinations=["handoff"]) == [both[0], ("handoff", 2, 1, 1), both[1], ("second", 2, 0, 2)]
 
 
 def with_profiles(**settings):

@@ -132,9 +132,9 @@ def test_a_file_whose_good_rows_tell_other_days_than_its_key_was_read(lake, land
     assert list(quarantined.warnings(lake, where)) == []
 
 
-def activated(lake, *told):
+def activated(lake, *told, joined=0, left=0):
     """Activations of a segment at a destination: their number, members and rows sent."""
-    about = {"content_key": "k", "purpose": "p", "as_of": TODAY, "joined": 0, "left": 0}
+    about = {"content_key": "k", "purpose": "p", "as_of": TODAY, "joined": joined, "left": left}
     about |= {"stayed": 0, "location": "x", "state": "SUCCEEDED"}
     names = ("segment", "destination", "sequence", "members", "rows_sent")
     rows = [about | dict(zip(names, one, strict=True)) for one in told]
@@ -147,17 +147,33 @@ def test_who_is_left_behind_where_segmentation_yaml_has_a_segment_no_more_is_sai
     assert "Still in" not in shown(lake, landing, (TODAY, 1))
     activated(lake, ("win_back", known, 1, 90, 90), ("win_back", "old", 1, 80, 80), ("gone", known, 1, 70, 70))
     said = " ".join(shown(lake, landing, (TODAY, 1)).split())
-    assert f"customers gone {known} 70 win_back old 80 Put each back" in said
+    assert f"customers gone {known} 70 win_back old 80 Put a segment that is gone back" in said
+    assert 'Give win_back that destination alone (destinations: [old]) with where: "FALSE", refresh, and' in said
     activated(lake, ("gone", known, 1, 70, 70), ("gone", known, 2, 0, 70))
     assert "Still in" not in shown(lake, landing, (TODAY, 1))
 
 
 def test_what_a_destination_holds_is_of_its_last_activation_and_not_all_that_was_ever_sent(lake, landing):
-    told = [("files", 1, 90, 90), ("files", 3, 86, 92), ("pinpoint", 1, 40, 80)]
-    activated(lake, *(("win_back", *one) for one in told))
+    first, second = segmentation.load(segmentation.DEMO_FILE).segments["win_back"].destinations
+    told = [(first, 1, 90, 90), (first, 3, 86, 92), (second, 1, 40, 80), ("old", 1, 30, 30)]
+    activated(lake, *(("win_back", *one) for one in told), joined=2, left=6)
+    said = [line.split() for line in shown(lake, landing, (TODAY, 1)).splitlines()]
+    at = said.index(["segment", "destination", "in", "joined", "left", "data", "of"])
+    expected = [["win_back", name, n, "2", "6", str(TODAY)] for name, n in ((first, "86"), (second, "40"))]
+    assert said[at + 1 : at + 3] == sorted(expected)
+
+
+def test_no_word_of_the_segments_is_cut_in_a_pipe(lake, landing):
     said = shown(lake, landing, (TODAY, 1))
-    assert "held by" in said
-    assert {"files 86", "pinpoint 40"} <= {" ".join(line.split()[-2:]) for line in said.splitlines()}
+    assert all(word in said for word in ("suppressed", "unreachable", "not eligible"))
+    assert "…" not in said
+
+
+def test_repeated_rows_of_customers_are_said(lake, landing):
+    config, text = segmentation.load(segmentation.DEMO_FILE), io.StringIO()
+    summary = Summary(config, deployment.settings(config), lake, landing, repeated_customers=3)
+    summary.show(Console(file=text, width=110))
+    assert "3 rows more, of customers whom another row is of" in text.getvalue()
 
 
 def test_that_no_path_of_the_partner_names_a_day_is_said(lake, landing):
