@@ -17,7 +17,7 @@ _WHY = {
     "below_threshold": "scored, and not asked for",
     "not_eligible": "has no score: `eligible` of the target left the customer out",
     "no_consent": "no channel of the segment has consent",
-    "suppressed": "an unsubscribe, complaint, bounce or list closes the channels that are left",
+    "suppressed": "no channel is left: {closed}",
     "unreachable": "there is consent, but no active address on a channel that has it",
     "quarantined": "identity took too many for one person or household to believe it",
     "holdout": "asked for, and kept out to measure the effect: the household's draw {draw:.3f} is below {holdout:g}",
@@ -43,7 +43,7 @@ def show(console: Console, config: Segmentation, customer: str, found: Explained
     console.print(_reach(found.reached))
     for decided in found.decided:
         console.print()
-        for number, line in enumerate(_lines(decided, config.targets[decided.asked.target].kind)):
+        for number, line in enumerate(_lines(decided, found.reached, config.targets[decided.asked.target].kind)):
             console.print(Text(("  " if number else "") + line, style="" if number else "bold"), soft_wrap=True)
     if found.unbuilt:
         console.print(Text(f"\nNot decided yet: {', '.join(found.unbuilt)}. Run `segment-assets refresh`."))
@@ -71,17 +71,20 @@ def _reach(reached: Sequence[Reached]) -> Grid:
         grid.add_row(
             at.channel,
             Text(f"{at.consent}{said}" + (f" ({at.source})" if at.source else "")),
-            "yes, by an unsubscribe, complaint, bounce or list" if at.suppressed else "no",
+            Text(f"yes, by {at.closed_by}" if at.suppressed else "no"),
             "yes" if at.address else "no",
         )
     return grid
 
 
-def _lines(decided: Decided, kind: str) -> Iterator[str]:
+def _lines(decided: Decided, reached: Sequence[Reached], kind: str) -> Iterator[str]:
     row, asked = decided.decision, decided.asked
+    here = [at for at in reached if at.closed_by and at.channel in asked.channels]
+    closed = [f"{at.channel} is closed by {at.closed_by}" for at in here]
     yield f"{decided.segment}: {row['state']}" + ("" if row["reason"] == "in" else f", {row['reason']}")
     why = _WHY[row["reason"]]
-    yield why.format(channels=" and ".join(row["channels"]), draw=row["holdout_draw"], holdout=asked.holdout)
+    told = {"channels": " and ".join(row["channels"]), "closed": " and ".join(closed)}
+    yield why.format(**told, draw=row["holdout_draw"], holdout=asked.holdout)
     top = "" if asked.top is None else f"top {asked.top:g}"
     yield "the segment asks for " + ", ".join(part for part in (asked.where and f"where {asked.where}", top) if part)
     if decided.score:

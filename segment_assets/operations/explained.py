@@ -22,7 +22,7 @@ from segment_assets.lake import Lake, Table
 from segment_assets.modelling.tables import FEATURES, customer_scores
 from segment_assets.people.consent import holding
 from segment_assets.segmentation import Segment, Segmentation
-from segment_assets.segments.tables import predictive_segments, suppressed_channels
+from segment_assets.segments.tables import predictive_segments, suppressed_channels, suppressions
 
 Row = Mapping[str, Any]
 
@@ -41,6 +41,7 @@ class Reached:
         since: when that was said; None where it has no time, or nobody said anything.
         source: what says so.
         suppressed: an unsubscribe, complaint, bounce or list closes the channel.
+        closed_by: which, and since when; empty where the channel is open.
         address: an active endpoint has an address that is one.
     """
 
@@ -49,6 +50,7 @@ class Reached:
     since: datetime | None
     source: str
     suppressed: bool
+    closed_by: str
     address: bool
 
 
@@ -146,6 +148,8 @@ def _reached(lake: Lake, config: Segmentation, customer: str) -> list[Reached]:
     }
     closed = suppressed_channels(lake, sorted(config.landing.suppression))
     closed_here = closed.filter(pc.equal(closed["customer_id"], customer))["channel"].to_pylist()
+    causes = suppressions(lake, sorted(config.landing.suppression)) if closed_here else None
+    own = causes.filter(pc.equal(causes["customer_id"], customer)).to_pylist() if causes else []
     endpoints = _rows(lake, CUSTOMER_ENDPOINTS, customer)
     channels = dict.fromkeys(channel for segment in config.segments.values() for channel in segment.channels)
     return [
@@ -155,10 +159,21 @@ def _reached(lake: Lake, config: Segmentation, customer: str) -> list[Reached]:
             said[channel]["effective_at"] if channel in said else None,
             said[channel]["source"] if channel in said else "",
             channel in closed_here,
+            _closed_by(channel, own) if channel in closed_here else "",
             any(e["channel"] == channel and e["active"] and e["address_sha256"] for e in endpoints),
         )
         for channel in channels
     ]
+
+
+def _closed_by(channel: str, own: Sequence[Row]) -> str:
+    """What closes a channel: the first that was said of it. `suppressed_channels.sql` says what closes which."""
+    others = (None, "app", "custom", *(("mms", "rcs") if channel == "sms" else ()))
+    fits = [row for row in own if row["channel"] == channel or row["channel"] in others]
+    if not fits:
+        return "what suppresses another customer with the same address"
+    first = min(fits, key=lambda row: (row["since"] is None, row["since"] or 0, row["reason"]))
+    return f"{first['reason']} since {first['since']:%Y-%m-%d %H:%M}" if first["since"] else str(first["reason"])
 
 
 def _decided(lake: Lake, config: Segmentation, name: str, decision: Row) -> Decided:

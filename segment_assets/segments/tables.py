@@ -38,14 +38,26 @@ def suppressed_channels(lake: Lake, lists: Collection[str] = ()) -> pa.Table:
         lists: names of the lists that are configured: one that was taken out of the file suppresses nobody.
     """
     channels = pa.table({"channel": list(get_args(Channel))})
-    names = pa.table({"list_name": pa.array([*lists], pa.string())})
-    tables = (ENGAGEMENT_EVENTS, CUSTOMER_ENDPOINTS, SUPPRESSION_ENTRIES)
-    with lake.connect(*tables, channels=channels, lists=names) as db:
-        said, listed = (db.sql(sql.to_duckdb(q)).to_arrow_table() for q in (suppression_query(_ALWAYS), listed_query()))
-        held = ["customer_id", "channel"]
-        db.register("suppression", pa.concat_tables([said.select(held), listed.select(held)]))
+    said = suppressions(lake, lists).select(["customer_id", "channel"])
+    with lake.connect(CUSTOMER_ENDPOINTS, channels=channels, suppression=said) as db:
         tree = sql.load(__package__, "suppressed_channels")
         return db.sql(sql.to_duckdb(tree)).to_arrow_table()
+
+
+def suppressions(lake: Lake, lists: Collection[str] = ()) -> pa.Table:
+    """`customer_id`, `channel`, `reason`, `since` of what suppresses: of a list the reason is `list <name>`.
+
+    Args:
+        lake: as of `suppressed_channels`.
+        lists: as of `suppressed_channels`.
+    """
+    names = pa.table({"list_name": pa.array([*lists], pa.string())})
+    tables = (ENGAGEMENT_EVENTS, CUSTOMER_ENDPOINTS, SUPPRESSION_ENTRIES)
+    with lake.connect(*tables, lists=names) as db:
+        said, listed = (db.sql(sql.to_duckdb(q)).to_arrow_table() for q in (suppression_query(_ALWAYS), listed_query()))
+    reason = pc.binary_join_element_wise("list", listed["list_name"], " ")
+    named = listed.select(["customer_id", "channel"]).append_column("reason", reason)
+    return pa.concat_tables([said, named.append_column("since", pa.nulls(named.num_rows, said["since"].type))])
 
 
 def heeded(lake: Lake, suppressed: pa.Table) -> dict[str, str]:

@@ -6,10 +6,12 @@ import dagster as dg
 import pytest
 from rich.console import Console
 
+from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS, SUPPRESSION_ENTRIES
+from segment_assets.landing_config import SuppressionList
 from segment_assets.operations.explain_command import show
 from segment_assets.operations.explained import ExplainError, explained
 from segment_assets.segments.assets import assets
-from segment_assets_tests.segments.world import build, config
+from segment_assets_tests.segments.world import build, config, endpoint, write
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def told(lake, instance):
     [
         ("anna", "win_back: in asked for, and may be reached by email"),
         ("bo", "win_back: out, no_consent no channel of the segment has consent"),
-        ("cleo", "win_back: out, suppressed an unsubscribe, complaint, bounce or list closes"),
+        ("cleo", "win_back: out, suppressed no channel is left: email is closed by unsubscribe since 2026-09-20 12:00"),
         ("finn", "win_back: out, below_threshold scored, and not asked for"),
         ("gus", "win_back: out, not_eligible has no score"),
         ("hal", "win_back: out, unreachable there is consent, but no active address"),
@@ -50,8 +52,21 @@ def test_a_control_is_told_its_draw_beside_the_share_that_is_kept_out(told):
 
 def test_what_says_so_stands_beside_consent_and_closed_channels(told):
     assert "email denied (test) no yes" in told("bo")
-    assert "email granted (test) yes, by an unsubscribe, complaint, bounce or list yes" in told("cleo")
+    assert "email granted (test) yes, by unsubscribe since 2026-09-20 12:00 yes" in told("cleo")
     assert "email granted (test) no no" in told("hal")
+
+
+def test_whoever_shares_the_address_of_one_who_unsubscribed_is_told_so_and_a_list_by_its_name(told, lake):
+    shared = endpoint("cleo")["address_sha256"]
+    told("anna")
+    write(lake, CUSTOMER_ENDPOINTS, endpoint("anna") | {"address_sha256": shared}, endpoint("cleo"), endpoint("dan"))
+    entry = {"list_name": "stop", "kind": "customer", "entry": "dan", "everywhere": True}
+    write(lake, SUPPRESSION_ENTRIES, entry)
+    assert "yes, by what suppresses another customer with the same address yes" in told("anna")
+    asked = config()
+    asked.landing.suppression["stop"] = SuppressionList(path="stop.csv", customer="1")
+    [email] = explained(lake, asked, "dan").reached
+    assert (email.suppressed, email.closed_by) == (True, "list stop")
 
 
 def test_a_score_stands_beside_the_lowest_that_is_asked_for_and_what_the_condition_looks_at(told):
