@@ -24,6 +24,7 @@ OWN = "segment_assets."
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="segment-assets")
 def main() -> None:
     """Predictive customer segments as Dagster assets."""
 
@@ -46,7 +47,7 @@ def next_day() -> None:
     _finish(lambda console: command.next_day(console, deployment.home()))
 
 
-@main.command()
+@main.command(short_help="Build what new data asks for, without a daemon.")
 @CONFIG_OPTION
 def refresh(config: Path | None) -> None:
     """Look for new data and build what must be built, without a daemon."""
@@ -67,17 +68,17 @@ def dev(config: Path | None, port: int) -> None:
     _finish(lambda _: become_dagster_dev(deployment.home(), port))
 
 
-@main.command()
+@main.command(short_help="Check segmentation.yaml and what landed last.")
 @CONFIG_OPTION
 def validate(config: Path | None) -> None:
-    """Check segmentation.yaml and the definitions it leads to."""
+    """Check segmentation.yaml, the definitions it leads to, and whether what landed last fits it."""
     from segment_assets.operations import command
 
     _use(config)
     _finish(command.validate)
 
 
-@main.command()
+@main.command(short_help="Write a commented segmentation.yaml into FOLDER.")
 @click.argument("folder", type=click.Path(path_type=Path))
 def init(folder: Path) -> None:
     """Write a commented segmentation.yaml for your own data into FOLDER."""
@@ -86,7 +87,7 @@ def init(folder: Path) -> None:
     _finish(lambda console: starter.write(console, folder))
 
 
-@main.command("clean-lake")
+@main.command("clean-lake", short_help="Compact small files, and remove unneeded ones.")
 @click.option("--dry-run", is_flag=True, help="count, and remove nothing")
 @CONFIG_OPTION
 def clean_lake(config: Path | None, dry_run: bool) -> None:
@@ -97,7 +98,7 @@ def clean_lake(config: Path | None, dry_run: bool) -> None:
     _finish(lambda console: command.clean_lake(console, deployment.home(), dry_run=dry_run))
 
 
-@main.command("sql")
+@main.command("sql", short_help="Print rows of a SELECT over the lake's tables.")
 @click.argument("statement", required=False)
 @click.option("--columns", "of", metavar="TABLE", help="list the columns of a table: name, type, and what they mean")
 @click.option("--csv", "as_csv", is_flag=True, help="write every row as CSV, not the first 100 as a table")
@@ -115,7 +116,7 @@ def sql_(statement: str | None, of: str | None, as_csv: bool, config: Path | Non
     _finish(lambda console: sql_command.ask(console, statement, of=of, as_csv=as_csv))
 
 
-@main.command()
+@main.command(short_help="Say why CUSTOMER is in each segment, or is not.")
 @click.argument("customer")
 @CONFIG_OPTION
 def explain(customer: str, config: Path | None) -> None:
@@ -142,7 +143,7 @@ def events() -> None:
     """Event files and deliveries."""
 
 
-@events.command("normalise")
+@events.command("normalise", short_help="Write event files as rows of engagement_events.")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="the Parquet file to write")
 @click.option("--format", "form", metavar="NAME", help="whose stream; default: as segmentation.yaml says, else auto")
@@ -158,7 +159,7 @@ def events_normalise(files: tuple[str, ...], out: Path, form: str | None, config
     _finish(lambda console: events_command.normalise(console, files, out, form))
 
 
-@events.command("replay-errors")
+@events.command("replay-errors", short_help="Land what Firehose could not deliver.")
 @click.option("--dry-run", is_flag=True, help="count, and write nothing")
 @CONFIG_OPTION
 def events_replay_errors(dry_run: bool, config: Path | None) -> None:
@@ -174,7 +175,7 @@ def aws() -> None:
     """The deployment on AWS."""
 
 
-@aws.command("plan")
+@aws.command("plan", short_help="Show what differs in Clean Rooms.")
 @CONFIG_OPTION
 @ACCOUNT_OPTION
 def aws_plan(config: Path | None, account: str | None) -> None:
@@ -185,7 +186,7 @@ def aws_plan(config: Path | None, account: str | None) -> None:
     _finish(lambda console: aws_command.plan(console, (account,) if account else aws_command.BOTH))
 
 
-@aws.command("apply")
+@aws.command("apply", short_help="Make Clean Rooms as the file declares it.")
 @CONFIG_OPTION
 @ACCOUNT_OPTION
 @click.option(
@@ -201,7 +202,7 @@ def aws_apply(config: Path | None, account: str | None, delete: tuple[str, ...],
     _finish(lambda console: aws_command.apply(console, accounts, delete, delete_all=delete_all))
 
 
-@aws.command("smoke-test")
+@aws.command("smoke-test", short_help="Look at the live account, check by check.")
 @CONFIG_OPTION
 @click.option("--only", multiple=True, metavar="CHECK", help="this check alone; may be repeated")
 @click.option("--with-cost", is_flag=True, help="run a protected query as well, which is billed")

@@ -27,7 +27,7 @@ def group(use: Callable[[Path | None], None], finish: Callable[[Callable[[Consol
     def clean_room() -> None:
         """Check queries against the rules of the collaboration, offline."""
 
-    @clean_room.command()
+    @clean_room.command(short_help="Judge a query: may it run, and if not, why.")
     @QUERY
     @CONFIG_OPTION
     @AS_OPTION
@@ -55,7 +55,7 @@ def group(use: Callable[[Path | None], None], finish: Callable[[Callable[[Consol
             )
         )
 
-    @clean_room.command()
+    @clean_room.command(short_help="Show what of a query runs, and what leaves.")
     @QUERY
     @CONFIG_OPTION
     @AS_OPTION
@@ -67,7 +67,7 @@ def group(use: Callable[[Path | None], None], finish: Callable[[Callable[[Consol
         use(config)
         finish(lambda console: clean_room_command.explain(console, _text(query), runner=runner, as_json=as_json))
 
-    @clean_room.command()
+    @clean_room.command(short_help="Tell how many queries are spent and left.")
     @CONFIG_OPTION
     @JSON_OPTION
     def budget(config: Path | None, as_json: bool) -> None:
@@ -77,7 +77,7 @@ def group(use: Callable[[Path | None], None], finish: Callable[[Callable[[Consol
         use(config)
         finish(lambda console: clean_room_command.budget(console, as_json=as_json))
 
-    @clean_room.command()
+    @clean_room.command(short_help="Tell results that differ by too few people.")
     @CONFIG_OPTION
     @JSON_OPTION
     def warnings(config: Path | None, as_json: bool) -> None:
@@ -87,7 +87,7 @@ def group(use: Callable[[Path | None], None], finish: Callable[[Callable[[Consol
         use(config)
         finish(lambda console: clean_room_command.warnings(console, as_json=as_json))
 
-    @clean_room.command()
+    @clean_room.command(short_help="Tell how much of each row is one person's.")
     @CONFIG_OPTION
     @JSON_OPTION
     def shares(config: Path | None, as_json: bool) -> None:
@@ -97,7 +97,7 @@ def group(use: Callable[[Path | None], None], finish: Callable[[Callable[[Consol
         use(config)
         finish(lambda console: clean_room_command.shares(console, as_json=as_json))
 
-    @clean_room.command()
+    @clean_room.command(short_help="Run a file of conformance cases.")
     @click.argument("cases", type=click.Path(exists=True, dir_okay=False, path_type=Path))
     @JSON_OPTION
     def conformance(cases: Path, as_json: bool) -> None:

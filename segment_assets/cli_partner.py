@@ -17,11 +17,11 @@ def group(use: Callable[[Path | None], None], finish: Callable[[Callable[[Consol
         finish: runs a command and ends the process.
     """
 
-    @click.group("partner")
+    @click.group("partner", short_help="The partner's data: how well it joins.")
     def partner() -> None:
         """The partner's data: how well it joins, and made-up rows in its form."""
 
-    @partner.command()
+    @partner.command(short_help="Tell why the partner's rows do not join.")
     @CONFIG_OPTION
     @click.option("--purpose", default="marketing", show_default=True, help="what the rows are to be used for")
     @JSON_OPTION
@@ -32,7 +32,7 @@ def group(use: Callable[[Path | None], None], finish: Callable[[Callable[[Consol
         use(config)
         finish(lambda console: partner_command.ladder(console, purpose, as_json=as_json))
 
-    @partner.command()
+    @partner.command(short_help="Make up rows from the partner's contract.")
     @click.option("--rows", type=click.IntRange(1, 10_000_000), required=True, help="how many")
     @click.option("--seed", type=int, default=0, show_default=True, help="the same seed makes the same file")
     @click.option(

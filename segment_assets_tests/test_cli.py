@@ -1,11 +1,25 @@
 """What every command has in common."""
 
+from importlib.metadata import version
+
 import pytest
 import yaml
 from click.testing import CliRunner
 
 from segment_assets import segmentation
 from segment_assets.cli import main
+
+
+@pytest.mark.parametrize("group", [[], ["aws"], ["clean-room"], ["events"], ["partner"]])
+def test_help_names_every_command_in_a_whole_sentence(group):
+    said = CliRunner().invoke(main, [*group, "--help"]).output
+    listed = said[said.index("Commands:") :].splitlines()[1:]
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
+
+
+def test_the_version_is_told():
+    told = CliRunner().invoke(main, ["--version"])
+    assert (told.exit_code, told.output.split()[-1]) == (0, version("segment-assets"))
 
 
 @pytest.mark.parametrize("destination", ["pinpoint_import", "customer_profiles_import"])
