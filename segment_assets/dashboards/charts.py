@@ -79,7 +79,9 @@ def intervals(rows: Sequence[Interval], reference: Interval | None, summary: str
         shapes.append(e("rect", x=at(reference.low), y=0, width=width, height=height, class_="band"))
     for i, tick in enumerate(ticks):
         anchor = "start" if i == 0 else "end" if i == len(ticks) - 1 else "middle"
-        shapes.append(e("line", x1=at(tick), x2=at(tick), y1=0, y2=height, class_="grid"))
+        # Beside the dots alone: a line through a label is hard to read.
+        lines = ({"y1": y + 23, "y2": y + 39} for y in range(0, height, _ROW))
+        shapes += [e("line", x1=at(tick), x2=at(tick), class_="grid", **line) for line in lines]
         shapes.append(e("text", f"{tick:.4g}", x=at(tick), y=height + 18, text_anchor=anchor, class_="tick"))
     for i, row in enumerate(rows):
         shapes += _interval(row, i * _ROW, at)

@@ -39,6 +39,7 @@ def document(page: Page, found: Mapping[str, DataSet], ages: DataSet) -> str:
         e("style", Raw(style)),
     )
     as_of = {str(row["part"]): row["as_of"] for row in ages.rows}
+    sections = [_section(s, found, age(as_of[s.title], found)) for s in page.sections]
     body = e(
         "body",
         e("a", "Skip to the content", href="#content", class_="skip"),
@@ -49,7 +50,12 @@ def document(page: Page, found: Mapping[str, DataSet], ages: DataSet) -> str:
             e("p", "Data as of ", e("strong", _range(list(as_of.values()))), class_="as-of"),
             _navigation(page),
         ),
-        e("main", [_section(s, found, as_of[s.title]) for s in page.sections], _reading(page, ages), id="content"),
+        e(
+            "main",
+            sections,
+            _reading(page, ages),
+            id="content",
+        ),
         e("footer", e("p", "Made by segment-assets from the tables named above. No names, no addresses, no ids.")),
     )
     return "<!DOCTYPE html>\n" + render(e("html", head, body, lang="en")) + "\n"
@@ -70,11 +76,19 @@ def _navigation(page: Page) -> Element:
     return e("nav", e("ul", [e("li", e("a", title, href=f"#{key}")) for key, title in links]), aria_label="Sections")
 
 
-def _section(section: Section, found: Mapping[str, DataSet], as_of: Value) -> Element:
+def age(as_of: Value, found: Mapping[str, DataSet]) -> str:
+    """Of when the data are; where the partner's are older than ours, of both: who is in is not as old as these."""
+    ours, theirs = (found[name].as_of if name in found else None for name in ("delivery", "partner"))
+    if ours and theirs and as_of == theirs < ours:
+        return f"Events to {_day(ours)}, the partner's data of {_day(theirs)}."
+    return f"Data as of {_day(as_of)}."
+
+
+def _section(section: Section, found: Mapping[str, DataSet], age: str) -> Element:
     return e(
         "section",
         e("h2", section.title, id=f"{section.key}-title"),
-        e("p", section.lead, e("span", f"Data as of {_day(as_of)}.", class_="age"), class_="lead"),
+        e("p", section.lead, e("span", age, class_="age"), class_="lead"),
         [_group(group, found) for group in section.groups],
         id=section.key,
         aria_labelledby=f"{section.key}-title",

@@ -19,6 +19,7 @@ from segment_assets.dashboards.verdict import (
     Estimate,
     against_champion,
     judged_by,
+    off_calibration,
     refused,
     verdict,
 )
@@ -92,6 +93,8 @@ def _verdicts(rows: list[dict[str, Any]], pooled: list[dict[str, Any]], metrics:
         gains = [_estimate(r) for r in pooled if r["metric"] == f"{judged}{GAIN}" and r["contender"] not in CANDIDATES]
         text, tone = verdict(estimates, judged, gains)
         told += [{"text": text, "tone": tone}] if estimates and not (why and model is None) else []
+    if off := off_calibration({r["metric"]: _estimate(r) for r in pooled if r["contender"] == MODEL}):
+        told.append({"text": off, "tone": "unclear"})
     if why:
         told.append({"text": refused(why, model), "tone": "plain"})
     before = next((r for r in rows if r["contender"] == CHAMPION and r["metric"] == f"{loss}{GAIN}"), None)

@@ -1,6 +1,6 @@
 """What an evaluation does and does not show, in one plain sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,6 +28,12 @@ CALIBRATION = {
     "calibration_intercept": "Intercept: 0 is right, above 0 the predictions are too low",
     "calibration_error": "Expected calibration error: mean distance between predicted and actual rate, 0 is right",
     "calibration_ratio": "Predicted total by actual total: 1 is right",
+}
+# Metric of calibration -> its name, what is right, and what the predictions are below and above it.
+_OFF = {
+    "calibration_intercept": ("intercept", 0.0, "too high", "too low"),
+    "calibration_slope": ("slope", 1.0, "too extreme", "too moderate"),
+    "calibration_ratio": ("predicted by actual", 1.0, "too low", "too high"),
 }
 # Contender -> what a reader is told.
 CONTENDERS = {
@@ -114,6 +120,29 @@ def verdict(estimates: Sequence[Estimate], metric: str, gains: Sequence[Estimate
     return (
         f"{numbers} The intervals overlap: this data does not show that the model is better than {rival}.",
         "unclear",
+    )
+
+
+def off_calibration(model: Mapping[str, Estimate]) -> str | None:
+    """What is off by its own interval in the size of the model's numbers; None where nothing is.
+
+    Args:
+        model: its estimates by metric of `CALIBRATION`. The ratio says what the intercept says, where there is one.
+    """
+    told = []
+    for metric, (named, right, below, above) in _OFF.items():
+        it = model.get(metric)
+        if it is None or (metric == "calibration_ratio" and "calibration_intercept" in model):
+            continue
+        if it.low is not None and it.low > right:
+            told.append(f"{above} ({named} {it}, where {right:g} is right)")
+        elif it.high is not None and it.high < right:
+            told.append(f"{below} ({named} {it}, where {right:g} is right)")
+    if not told:
+        return None
+    return (
+        f"Whatever the order of customers, the predictions are {' and '.join(told)}: a threshold on them does not mean "
+        "what it says."
     )
 
 

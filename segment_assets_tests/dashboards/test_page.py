@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from segment_assets.dashboards.datasets import DataSet
+from segment_assets.dashboards.html import age
 from segment_assets.first_party.tables import CUSTOMERS
 from segment_assets.lake import Lake
 from segment_assets.modelling.tables import customer_scores
@@ -152,11 +153,20 @@ def test_only_the_last_activation_of_a_segment_at_a_destination_is_what_is_there
 
 def test_as_of_is_the_oldest_data_under_each_part(gathered: Gathered):
     page, _ = gathered
-    assert "Data as of 15 March 2026" in texts(section(page, "partner"))
+    assert "Events to 30 March 2026, the partner's data of 15 March 2026." in texts(section(page, "partner"))
     assert "Data as of 30 March 2026" in texts(section(page, "segments"))
+    assert "partner's data of" not in texts(section(page, "segments"))
     header = tree(page).find(".//header")
     assert header is not None
     assert "Data as of 15 March 2026 to 30 March 2026" in texts(header)
+
+
+def test_what_rests_on_older_data_of_the_partner_says_of_when_our_own_are():
+    ours, theirs, other = date(2026, 3, 30), date(2026, 3, 15), date(2026, 3, 1)
+    found = {"delivery": DataSet(as_of=ours), "partner": DataSet(as_of=theirs)}
+    assert age(theirs, found) == "Events to 30 March 2026, the partner's data of 15 March 2026."
+    assert age(ours, found) == "Data as of 30 March 2026."
+    assert age(other, found) == "Data as of 1 March 2026."
 
 
 def test_an_activation_is_of_the_last_day_of_its_data_and_not_of_the_cutoff_behind_it(gathered: Gathered):

@@ -11,7 +11,7 @@ from segment_assets.dashboards import charts, predictions
 from segment_assets.dashboards.datasets import Reader
 from segment_assets.dashboards.disclosure import MINIMUM, People, breakdown, histogram, part, people, share
 from segment_assets.dashboards.markup import e, render
-from segment_assets.dashboards.verdict import Estimate, verdict
+from segment_assets.dashboards.verdict import Estimate, off_calibration, verdict
 from segment_assets.dashboards.visuals import written
 from segment_assets.lake import Lake
 from segment_assets.modelling.tables import model_evaluation
@@ -153,6 +153,19 @@ def said_of(lake: Lake, rows: list[dict[str, object]]) -> tuple[list[str], list[
     found = predictions.target(Reader(lake), "churn", CHURN)
     who = [str(r["contender"]) for r in found["contenders/churn"].rows]
     return [str(r["text"]) for r in found["verdict/churn"].rows], who
+
+
+def test_predictions_that_are_off_by_their_own_interval_are_said_to_be():
+    def off(**found):
+        return off_calibration({f"calibration_{name}": Estimate("model", *numbers) for name, numbers in found.items()})
+
+    assert off(intercept=(0.1, -0.1, 0.3), slope=(0.97, 0.88, 1.06), error=(0.1, 0.05, 0.2)) is None
+    assert off(intercept=(0.29, 0.23, 0.363), ratio=(0.9, 0.8, 0.95)).startswith(
+        "Whatever the order of customers, the predictions are too low (intercept 0.290 (0.230 to 0.363), where 0 is "
+        "right): a threshold"
+    )
+    assert "too extreme (slope 0.800" in off(slope=(0.8, 0.7, 0.9))
+    assert "too high (predicted by actual" in off(ratio=(1.2, 1.1, 1.3))
 
 
 def test_where_a_challenger_was_refused_the_page_is_about_the_model_in_service_and_says_why(lake: Lake):
