@@ -145,8 +145,8 @@ class CustomerProfilesImport(Destination):
             raise ActivationError(
                 f"{plan.order.destination}: the upload made {made:,} profiles that {self.to.domain} did not have: "
                 f"either {self.to.matching_key} is not where it keeps the customer's id (matching_key), or new "
-                "profiles are wanted (create_profiles: on). Nothing was committed: mend segmentation.yaml, and run the "
-                "asset again."
+                "profiles are wanted (create_profiles: on), as in a domain that is still empty: on one machine each is "
+                "at first. Nothing was committed: mend segmentation.yaml, and run the asset again."
             )
 
     def _jobs(self, order: Order) -> list[UploadJob]:
