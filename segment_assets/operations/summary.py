@@ -114,6 +114,8 @@ class Summary:
         if self.config.audience:
             audience = partner_audience(self.config.audience)
             grid.add_row("partner", self._delivered(audience))
+            if readable := self._row(audience, "count(*)", "identifier_form IN ('normal', 'mended')")[0]:
+                grid.add_row("", f"{readable:,} of them readable, not hashed (to refuse that: docs/partner.md)")
             if self._row(audience, "count(*)")[0] and self.lake.state(audience).as_of is None:
                 grid.add_row("", "no path of the partner's files names a day, so all of them are one delivery")
         return grid

@@ -186,6 +186,16 @@ def test_that_no_path_of_the_partner_names_a_day_is_said(lake, landing):
         assert ("no path of the partner's files names a day, so all of them are one delivery" in said) is told
 
 
+def test_people_whom_the_partner_delivered_readable_are_counted(lake, landing):
+    table = partner_audience(segmentation.load(segmentation.DEMO_FILE).audience)
+    empty = dict.fromkeys(table.schema.names)
+    forms = {"a": "normal", "b": "mended", "c": "hashed"}
+    rows = [empty | {"email_sha256": person, "identifier_form": form} for person, form in forms.items()]
+    lake.write(table, pa.Table.from_pylist(rows, table.schema), "run")
+    said = " ".join(shown(lake, landing, (TODAY, 1)).split())
+    assert "3 people; 0 duplicates, 0 rows quarantined 2 of them readable, not hashed" in said
+
+
 def test_a_partner_who_has_not_delivered_yet_is_no_mistake(lake, landing):
     """The demo's file names a partner, and its table was never written."""
     assert "0 people; 0 duplicates, 0 rows quarantined" in shown(lake, landing, (TODAY, 1))
