@@ -127,7 +127,7 @@ def explain(customer: str, config: Path | None) -> None:
     _finish(lambda console: explain_command.explain(console, customer))
 
 
-@main.command()
+@main.command(short_help="Say how many customers moved in or out, and why.")
 @click.argument("segments", nargs=-1)
 @CONFIG_OPTION
 def changes(segments: tuple[str, ...], config: Path | None) -> None:
