@@ -76,6 +76,8 @@ def build(console: Console, config: Segmentation, home: Path, next_steps: str = 
         _tell_runs(console, instance, runs)
         _tell_cost(console, spent, seconds_in_assets(instance, [r.run_id for r in runs]), at_rest)
         _tell_nothing_landed(console, instance, config, resources["landing"], resources["partner_landing"])
+        if bare := landed.without_records(config, resources["landing"], resources["lake"]):
+            console.print(bare, style="yellow", markup=False, soft_wrap=True)
         checks = sorted(defs.resolve_asset_graph().asset_check_keys)
         for sentence in chain(quarantined.warnings(resources["lake"], config.landing), warned(instance, checks)):
             console.print(sentence, style="yellow", markup=False, soft_wrap=True)

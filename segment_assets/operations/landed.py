@@ -1,20 +1,27 @@
 """What the newest file of each landing place lacks: told before anything is built, in the words of whoever reads it."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from segment_assets.first_party import customer_exports, suppression_lists, tabular
 from segment_assets.first_party.contents import content_of
-from segment_assets.first_party.deliveries import event_objects
+from segment_assets.first_party.deliveries import event_objects, is_event
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats import own_customers
 from segment_assets.first_party.formats.own_table import OwnTable
-from segment_assets.lake import FolderStore, StoredObject
+from segment_assets.first_party.tables import QUARANTINED_RECORDS, RAW_EVENTS
+from segment_assets.first_party.tabular import Rows
+from segment_assets.lake import FolderStore, Lake, ObjectStore, StoredObject
+from segment_assets.operations.words import counted
 from segment_assets.segmentation import Audience, Segmentation
 from segment_assets.third_party import cleaning, delivery
 from segment_assets.third_party.errors import DeliveryError
+
+LOOKED_AT = 100  # files of which nothing is known, at most
 
 
 class _ByTime(FolderStore):
@@ -53,6 +60,36 @@ def _first_party(config: Segmentation, store: FolderStore) -> Iterator[Callable[
         place = f"landing.suppression.{name}"
         read = partial(tabular.read, wanted=[*where.columns.values()], place=place, header=where.header)
         yield partial(_begin, store, suppression_lists.files_of(store, where), read)
+
+
+def without_records(config: Segmentation, landing: ObjectStore, lake: Lake) -> str:
+    """A sentence about files of events that hold no record, of a table of one's own on this machine."""
+    events = config.landing.events
+    if not events.table or not isinstance(landing, FolderStore):
+        return ""
+    store, read = _ByTime(landing.root), OwnTable(events.table).pieces
+    with lake.connect(RAW_EVENTS, QUARANTINED_RECORDS) as db:
+        known = "SELECT object_key FROM raw_events UNION SELECT object_key FROM quarantined_records"
+        held = {key for (key,) in db.sql(known).fetchall()}
+    # `is_event` leaves out what is empty, which is what is looked for.
+    named = [o for o in store.list(events.path) if is_event(replace(o, size=o.size or 1), events) and o.key not in held]
+    bare = [stored.key for stored in named[:LOOKED_AT] if _is_bare(store, stored, read)]
+    if not bare:
+        return ""
+    others = f" and {counted(len(bare) - 1, 'more file')}" if len(bare) > 1 else ""
+    verb = "hold" if others else "holds"
+    return (
+        f"{bare[0]}{others} of events {verb} no record: empty, or a header alone. Deliver again what should have some"
+    )
+
+
+def _is_bare(store: FolderStore, stored: StoredObject, read: Callable[..., Iterator[Rows]]) -> bool:
+    """Whether there is no record at its beginning: what could not be read at all is told by whoever reads it."""
+    try:
+        with content_of(store, stored) as content:
+            return not any(rows.good or rows.bad for rows in islice(read(stored.key, content), 2))
+    except LandingError:
+        return False
 
 
 def _begin(store: FolderStore, objects: list[StoredObject], read: Callable[..., Iterator[object]]) -> None:

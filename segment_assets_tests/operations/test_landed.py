@@ -5,8 +5,9 @@ import gzip
 import pytest
 
 from segment_assets.lake import FolderStore
-from segment_assets.operations.landed import misfits
+from segment_assets.operations.landed import misfits, without_records
 from segment_assets.segmentation import Segmentation
+from segment_assets_tests.first_party.loading import load_days
 
 LANDING = {
     "events": {"format": "table", "table": {"customer": "who", "time": "at", "event_name": "purchase"}},
@@ -70,6 +71,20 @@ def test_each_place_whose_newest_file_lacks_a_column_is_told_in_the_words_of_its
         "one column, does not look like column names of yours); if it is no such table, move it away, or let its name "
         "begin with _, which is not read",
     ]
+
+
+def test_files_of_events_that_hold_no_record_are_told_and_those_that_do_are_not(lake, landing):
+    asked = config()
+    landing.write("events/a.csv", b"who,at\nanna,2026-01-01\n")
+    load_days(lake, landing, where=asked.landing.events)
+    assert without_records(asked, landing, lake) == ""
+    landing.write("events/new.csv", b"who,at\nbo,2026-01-02\n")
+    landing.write("events/header.csv", b"who,at\n")
+    landing.write("events/_mark.csv", b"")
+    told = "events/header.csv of events holds no record: empty, or a header alone. Deliver again what should have some"
+    assert without_records(asked, landing, lake) == told
+    landing.write("events/empty.csv", b"")
+    assert without_records(asked, landing, lake).startswith("events/empty.csv and 1 more file of events hold no record")
 
 
 def test_so_is_the_partners_newest_delivery(landed):
