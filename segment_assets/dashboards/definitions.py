@@ -15,7 +15,8 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
     (
         "Baseline",
         "A rule that needs no model: ranking customers by one number, which is how long ago they last bought "
-        "(recency), how often (frequency), or how much they spent (past spend). Promotion asks a model to beat each.",
+        "(recency), how often (frequency), or how much they spent (past spend); or the newest rate known, said of "
+        "everybody (base rate). Promotion asks a model to beat each.",
     ),
     (
         "Linear model",

@@ -1,14 +1,20 @@
-"""What a model must beat: one number per customer that anybody could sort by, and a line fitted through it."""
+"""What a model must beat: one number per customer, with a line through it, and the base rate.
+
+A baseline is fitted and calibrated on what a candidate is: else a model would win by the level of the newest outcomes,
+which is no skill of its own (tested with labels that nothing can tell and a base rate that grows).
+"""
 
 import numpy as np
 import pyarrow as pa
 
-from segment_assets.modelling.calibration import Floats, line, sigmoid
+from segment_assets.modelling.calibration import Floats, line, logit, sigmoid
 from segment_assets.modelling.model import Kind
 from segment_assets.modelling.vocabulary import slug
 
 RECENCY, FREQUENCY, PAST_SPEND = "recency", "frequency", "past_spend"
-BASELINES = (RECENCY, FREQUENCY, PAST_SPEND)
+# The mean of the newest outcomes known, said of everybody.
+BASE_RATE = "base_rate"
+BASELINES = (RECENCY, FREQUENCY, PAST_SPEND, BASE_RATE)
 _WINDOWS = (84, 56, 365, 28, 14, 7)  # days, by preference: a season first
 
 
@@ -53,6 +59,21 @@ def predict(kind: Kind, baseline: str, known: pa.ChunkedArray, label: Floats, as
     turn = -1.0 if float(((x - x.mean()) * (label - label.mean())).sum()) < 0 else 1.0
     slope, intercept = line(turn * x, label)
     return sigmoid(slope * turn * ask + intercept)
+
+
+def calibrated(kind: Kind, said: Floats, label: Floats, asked: Floats) -> Floats:
+    """What a baseline says of those asked about, once what it said of the newest outcomes known has been put right.
+
+    Args:
+        kind: events get a line on the log-odds scale, values a factor: as candidates do.
+        said: what it said of customers whose outcome is known and who were not fitted on.
+        label: their outcomes.
+        asked: what it says of those asked about.
+    """
+    if kind == "value":
+        return asked * (label.sum() / said.sum()) if said.sum() > 0 else np.full(len(asked), label.mean())
+    slope, intercept = line(logit(said), label)
+    return sigmoid(slope * logit(asked) + intercept)
 
 
 def _rising(x: Floats, label: Floats, ask: Floats) -> Floats:

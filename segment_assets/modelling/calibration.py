@@ -7,7 +7,7 @@ Floats = NDArray[np.float64]
 
 _STEPS = 50
 _DONE = 1e-10  # a step this small, on standardised scores, changes nothing
-_RIDGE = 1e-9  # keeps the 2x2 system solvable where all scores are equal
+_RIDGE = 1e-9  # keeps the small system solvable where all scores are equal
 
 
 def sigmoid(x: Floats) -> Floats:
@@ -39,14 +39,21 @@ def line(raw: Floats, label: Floats) -> tuple[float, float]:
 
 def maximum_likelihood(raw: Floats, goal: Floats) -> tuple[float, float]:
     """The line of largest likelihood, by Newton's method; `goal` lies in [0, 1]."""
+    slope, intercepts = parallel_lines(raw, goal, np.zeros(len(raw), dtype=np.intp))
+    return slope, float(intercepts[0])
+
+
+def parallel_lines(raw: Floats, goal: Floats, group: NDArray[np.intp]) -> tuple[float, Floats]:
+    """The same with one slope and an intercept per group; groups are numbered from 0, and none is empty."""
     centre, scale = float(raw.mean()), float(raw.std()) or 1.0
     x = (raw - centre) / scale
-    beta = np.array([0.0, float(logit(np.clip(goal.mean(), 1e-6, 1 - 1e-6)))])
-    design = np.column_stack([x, np.ones_like(x)])
+    inside = (group[:, None] == np.arange(group.max() + 1)).astype(np.float64)
+    beta = np.concatenate([[0.0], logit(np.clip(goal @ inside / inside.sum(axis=0), 1e-6, 1 - 1e-6))])
+    design = np.column_stack([x, inside])
     best = _log_likelihood(design @ beta, goal)
     for _ in range(_STEPS):
         p = sigmoid(design @ beta)
-        curvature = (design * (p * (1 - p))[:, None]).T @ design + _RIDGE * np.eye(2)
+        curvature = (design * (p * (1 - p))[:, None]).T @ design + _RIDGE * np.eye(len(beta))
         step = np.linalg.solve(curvature, design.T @ (goal - p))
         # Far from the optimum a whole step can overshoot and never come back (rare events, skewed scores): halve it
         # until it gains.
@@ -55,7 +62,7 @@ def maximum_likelihood(raw: Floats, goal: Floats) -> tuple[float, float]:
         if np.abs(step).max() <= _DONE:
             break
         beta, best = beta + step, reached
-    return float(beta[0] / scale), float(beta[1] - beta[0] * centre / scale)
+    return float(beta[0] / scale), beta[1:] - beta[0] * centre / scale
 
 
 def _log_likelihood(x: Floats, goal: Floats) -> float:

@@ -7,12 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from segment_assets.modelling.baselines import BASE_RATE
 from segment_assets.modelling.bootstrap import Floats, Interval, Resampling
 from segment_assets.modelling.candidates import RECIPES
 from segment_assets.modelling.evaluation import CHALLENGER, CHAMPION, POOLED, Measured, after, evaluate
 from segment_assets.modelling.model import Model, one_thread
 from segment_assets.modelling.promotion import Champion, Evidence, Verdict, decide
-from segment_assets.modelling.training import Task, backtest, base_rate, final, loss
+from segment_assets.modelling.training import Task, backtest, final, loss
 
 # More than an evaluation's: here the tail decides.
 _REPLICATES = 500
@@ -69,7 +70,7 @@ def hold(rows: pa.Table, task: Task, champion: Model | None) -> Contest:
     measured = evaluate(tested, task.kind, by_cutoff=False)
     compared = _Compared(tested, task)
     with one_thread():
-        served = _served(rows, compared, measured) if champion is not None else None
+        served = _served(compared, measured) if champion is not None else None
         evidence = _evidence(compared, measured, served)
         verdict = decide(evidence)
         gains = evidence.gain_over_baselines if verdict.install else compared.over_baselines(CHAMPION)
@@ -97,10 +98,9 @@ class _Compared:
         self.tested, self.task = tested, task
         self._label, self._draws = _numbers(tested, "label"), Resampling(customers, _REPLICATES, task.seed)
 
-    def gain(self, over: str | Floats, contender: str) -> Interval | None:
-        """The loss of `over` (a column, or a number per row) minus the contender's; None where they share no row."""
-        rival = _numbers(self.tested, over) if isinstance(over, str) else over
-        said = _numbers(self.tested, contender)
+    def gain(self, over: str, contender: str) -> Interval | None:
+        """The loss of `over` minus the contender's; None where they share no row."""
+        rival, said = _numbers(self.tested, over), _numbers(self.tested, contender)
         rows = np.flatnonzero(np.isfinite(rival) & np.isfinite(said))
         if not len(rows):
             return None
@@ -109,19 +109,21 @@ class _Compared:
 
     def over_baselines(self, contender: str) -> dict[str, Interval]:
         """By baseline; empty where the contender may not speak."""
-        return {b: gain for b in self.task.baselines if (gain := self.gain(b, contender)) is not None}
+        return {
+            baseline: gain
+            for baseline in (*self.task.baselines, BASE_RATE)
+            if (gain := self.gain(baseline, contender)) is not None
+        }
 
 
-def _served(rows: pa.Table, compared: _Compared, measured: list[Measured]) -> Champion:
+def _served(compared: _Compared, measured: list[Measured]) -> Champion:
     """How the model in service did on outcomes that it was not trained on."""
     tested = compared.tested
     outcomes = tested.num_rows - tested[CHAMPION].null_count
     if not outcomes:
         return Champion()
-    rates = {day: base_rate(rows, compared.task, day) for day in pc.unique(tested["cutoff"]).to_pylist()}
-    said = np.array([rates[day] for day in tested["cutoff"].to_pylist()])
     level = _of(measured, CHAMPION).get("calibration_ratio")
-    return Champion(outcomes, compared.gain(CHAMPION, CHALLENGER), compared.gain(said, CHAMPION), level)
+    return Champion(outcomes, compared.gain(CHAMPION, CHALLENGER), compared.gain(BASE_RATE, CHAMPION), level)
 
 
 def _evidence(compared: _Compared, measured: list[Measured], served: Champion | None) -> Evidence:

@@ -142,7 +142,7 @@ def _one(
     if not len(rows) or not np.isfinite(said[rows]).all():
         return []
     label = np.asarray(backtest["label"].to_numpy(), dtype=np.float64)[rows]
-    data = Prepared.of(label, said[rows])
+    data = Prepared.of(label, said[rows], np.asarray(backtest["cutoff"].to_numpy())[rows])
     metrics = VALUE_METRICS if kind == "value" else EVENT_METRICS
     replicates: dict[str, list[Floats]] = {name: [] for name in metrics}
     for weights in resampling.weights(rows):

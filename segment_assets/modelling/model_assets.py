@@ -108,7 +108,8 @@ def _model_evaluation(config: Segmentation, name: str, target: Target) -> dg.Ass
         automation_condition=on_change_of(model),
         metadata=spec_metadata(table),
         description=(
-            f"How well {name} was predicted out of time, beside recency, frequency, past spend and a linear model.\n\n"
+            f"How well {name} was predicted out of time, beside recency, frequency, past spend, the base rate and a "
+            "linear model.\n\n"
             "Per test cutoff and pooled, each with a 95 % bootstrap interval over customers. Docs: docs/models.md."
         ),
         check_specs=[

@@ -6,6 +6,7 @@ promotion by chance stays under 5 % (simulated in the tests).
 
 from dataclasses import dataclass
 
+from segment_assets.modelling.baselines import BASE_RATE
 from segment_assets.modelling.bootstrap import Interval
 
 # A slope, or a ratio of sums, inside these is a probability or an amount one can budget with.
@@ -23,7 +24,7 @@ class Champion:
     Attributes:
         outcomes: how many of them there are; with none, nothing else is known.
         behind: its loss minus the challenger's on the same rows; above 0 the challenger is better.
-        over_base_rate: the loss of saying to everybody what was known of all, minus its own; below 0 it is worse.
+        over_base_rate: the loss of saying of everybody the newest rate known, minus its own; below 0 it is worse.
         level: predicted for each that came (values: predicted by real sum).
     """
 
@@ -127,11 +128,12 @@ def came_since(champion: Champion, who: str = "The champion") -> list[str]:
 
 def _against_baselines(gains: dict[str, Interval]) -> tuple[bool, str]:
     if not gains:
-        return False, "There was no baseline to compare with: features hold neither recency nor counts of the event."
+        return False, "There was no baseline to compare with."
     best = min(gains, key=lambda name: gains[name].value)  # the one it gains least over
     gain, beats = gains[best], all(g.low > 0 for g in gains.values())
     outcome = "beats" if beats else ("is worse than" if gain.high < 0 else "is not shown to beat")
-    return beats, f"It {outcome} the best baseline, {best.replace('_', ' ')} alone: {_by(gain)}."
+    rival = "the base rate" if best == BASE_RATE else f"{best.replace('_', ' ')} alone"
+    return beats, f"It {outcome} the best baseline, {rival}: {_by(gain)}."
 
 
 def _against_champion(champion: Champion) -> str:

@@ -58,7 +58,7 @@ def model_evaluation(target: str) -> Table:
                     "contender",
                     _TEXT,
                     "model: in service; challenger: refused, so that the model stays; champion: in service before the "
-                    "model; logistic; or a baseline: recency, frequency, past_spend",
+                    "model; logistic; or a baseline: recency, frequency, past_spend, base_rate",
                     required=True,
                 ),
                 column(
@@ -122,6 +122,7 @@ def backtest(target: str) -> Table:
         "recency": "A line through recency alone; null where features lack it",
         "frequency": "A line through frequency alone; null where features lack it",
         "past_spend": "A line through past spend alone; null where features lack it",
+        "base_rate": "The mean of the newest outcomes known, the same for everybody",
     }
     return Table(
         f"modelling.backtest_{target}",

@@ -38,7 +38,7 @@ class Task:
         kind: `event` (labels 1 and 0) or `value` (labels not below zero).
         horizon: from a cutoff to the end of its outcome.
         seed: for whatever draws at random.
-        baselines: baseline -> the feature it reads.
+        baselines: baseline -> the feature it reads; the base rate, which reads none, stands beside them anyhow.
         late: how much later than they happen outcomes are known.
     """
 
@@ -192,22 +192,19 @@ def _strongest(rows: pa.Table, names: list[str]) -> list[str]:
     return [names[i] for i in kept]
 
 
-def base_rate(rows: pa.Table, task: Task, before: date) -> float:
-    """Mean of the outcomes that were known before a day: what may be said of everybody who is asked about then."""
-    return float(_label(_known(rows, task, before)).mean())
-
-
 def _baselines(rows: pa.Table, asked: pa.Table, task: Task, before: date) -> dict[str, Floats]:
-    known = _known(rows, task, before)
-    label = _label(known)
-    return {
-        name: baselines.predict(task.kind, name, known[column], label, asked[column])
-        for name, column in task.baselines.items()
-    }
-
-
-def _known(rows: pa.Table, task: Task, before: date) -> pa.Table:
-    return _at(rows, [c for c in _cutoffs(rows) if c + task.known_after <= before])
+    """What baselines say: fitted and calibrated on the very cutoffs that candidates are."""
+    parts = split(_cutoffs(rows), task.horizon, before, task.late)
+    assert parts is not None  # noqa: S101 - the candidates were fitted on them
+    fitting, newest = _at(rows, parts.fit), _at(rows, [parts.calibrate])
+    label, since = _label(fitting), _label(newest)
+    said = {baselines.BASE_RATE: np.full(asked.num_rows, since.mean())}
+    for name, column in task.baselines.items():
+        both = pa.chunked_array([*newest[column].chunks, *asked[column].chunks], asked[column].type)
+        spoken = baselines.predict(task.kind, name, fitting[column], label, both)
+        known, open_ = np.split(spoken, [newest.num_rows])
+        said[name] = baselines.calibrated(task.kind, known, since, open_)
+    return said
 
 
 def _thinned(rows: pa.Table, seed: int) -> pa.Table:

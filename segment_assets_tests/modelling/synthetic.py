@@ -20,9 +20,15 @@ def task(kind: Kind = "event", target: str = "churn") -> Task:
 
 
 def rows(
-    kind: Kind = "event", *, customers: int = 300, cutoffs: int = 6, seed: int = 0, random: bool = False
+    kind: Kind = "event",
+    *,
+    customers: int = 300,
+    cutoffs: int = 6,
+    seed: int = 0,
+    random: bool = False,
+    rate: tuple[float, float] = (0.3, 0.3),
 ) -> pa.Table:
-    """Examples by cutoff, then customer. `random` draws labels that nothing can tell."""
+    """Examples by cutoff, then customer. `random` draws labels that nothing can tell, by a rate from first to last."""
     draw = np.random.default_rng(seed)
     n = customers * cutoffs
     count = draw.poisson(np.tile(draw.gamma(2.0, 2.0, customers), cutoffs)).astype(float)
@@ -31,7 +37,8 @@ def rows(
     clicks = draw.poisson(1.0, n).astype(float)
     band = draw.choice(np.array(["25-34", "35-44", None], dtype=object), n)
     pull = 1.2 - 0.7 * count + 0.8 * clicks * (count < 4) + 0.6 * (band == "25-34")
-    away = draw.random(n) < (0.3 if random else 1 / (1 + np.exp(-pull)))
+    chance = np.repeat(np.linspace(*rate, cutoffs), customers)
+    away = draw.random(n) < (chance if random else 1 / (1 + np.exp(-pull)))
     if kind == "value":
         spend = np.round(draw.gamma(2.0, 5.0 + 3.0 * count), 2)
         label = np.where(away, 0.0, np.round(draw.gamma(2.0, 10.0, n), 2) if random else spend)

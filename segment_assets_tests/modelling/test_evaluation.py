@@ -4,11 +4,13 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as reference
+from sklearn.linear_model import LogisticRegression
 
 from segment_assets.modelling import evaluation
 from segment_assets.modelling.baselines import predict
@@ -16,8 +18,8 @@ from segment_assets.modelling.bootstrap import Interval, Resampling, interval
 from segment_assets.modelling.contest import hold
 from segment_assets.modelling.metrics import EVENT_METRICS, VALUE_METRICS, Prepared, Weighted
 from segment_assets.modelling.promotion import Champion, Evidence, came_since, decide
-from segment_assets.modelling.training import final
-from segment_assets_tests.modelling.synthetic import rows, task
+from segment_assets.modelling.training import backtest, final
+from segment_assets_tests.modelling.synthetic import FIRST, HORIZON, rows, task
 
 BETTER, EQUAL, WORSE = Interval(0.1, 0.05, 0.15), Interval(0.0, -0.05, 0.05), Interval(-0.1, -0.15, -0.05)
 CALIBRATED, OFF = Interval(1.0, 0.9, 1.1), Interval(0.2, 0.1, 0.3)
@@ -27,10 +29,10 @@ def champion(behind, over_base_rate=BETTER, level=CALIBRATED):
     return Champion(10, behind, over_base_rate, level)
 
 
-def weighted(label, said, weights=None):
+def weighted(label, said, weights=None, cutoff=None):
     label, said = np.asarray(label, dtype=float), np.asarray(said, dtype=float)
     weights = np.ones(len(label)) if weights is None else np.asarray(weights, dtype=float)
-    return Weighted(Prepared.of(label, said), weights[:, None])
+    return Weighted(Prepared.of(label, said, cutoff), weights[:, None])
 
 
 scores = st.lists(st.tuples(st.booleans(), st.integers(1, 9)), min_size=4, max_size=40).filter(
@@ -92,6 +94,61 @@ def test_value_metrics_equal_scipys():
     data = weighted(label, said)
     assert VALUE_METRICS["spearman"](data)[0] == pytest.approx(stats.spearmanr(label, said).statistic)
     assert VALUE_METRICS["mae"](data)[0] == pytest.approx(np.abs(label - said).mean())
+
+
+def drifting(cutoffs=4, customers=500, seed=5):
+    """Labels of a rate that grows, a prediction of each cutoff's rate for everybody, and one that ranks a little."""
+    draw, n = np.random.default_rng(seed), cutoffs * customers
+    cutoff = np.repeat(np.arange(cutoffs), customers)
+    rate, pull = np.linspace(-1.5, 0.5, cutoffs)[cutoff], draw.normal(size=n)
+    label = (draw.random(n) < 1 / (1 + np.exp(-rate - pull))).astype(float)
+    return cutoff, label, 1 / (1 + np.exp(-rate)), 1 / (1 + np.exp(-rate - pull))
+
+
+def test_who_knows_how_busy_a_month_is_and_nobody_apart_ranks_nobody():
+    cutoff, label, level, _ = drifting()
+    data, anyhow = weighted(label, level, cutoff=cutoff), weighted(label, level)
+    assert EVENT_METRICS["roc_auc"](anyhow)[0] > 0.6  # what counting pairs across cutoffs would say
+    assert EVENT_METRICS["roc_auc"](data)[0] == pytest.approx(0.5)
+    assert EVENT_METRICS["lift_10"](data)[0] == pytest.approx(1.0)
+    assert VALUE_METRICS["value_share_10"](data)[0] == pytest.approx(0.1)
+    assert np.isnan(VALUE_METRICS["spearman"](data)[0])
+    assert np.isnan(EVENT_METRICS["calibration_slope"](data)[0])
+
+
+def test_the_level_of_a_cutoff_does_not_change_how_its_customers_are_ranked():
+    cutoff, label, _, said = drifting()
+    moved = 1 / (1 + np.exp(-np.log(said / (1 - said)) - 3.0 * cutoff))
+    one, other = weighted(label, said, cutoff=cutoff), weighted(label, moved, cutoff=cutoff)
+    names = ("roc_auc", "average_precision", "lift_10", "calibration_slope")
+    for metric in (*(EVENT_METRICS[n] for n in names), *(VALUE_METRICS[n] for n in ("spearman", "value_share_10"))):
+        assert metric(one)[0] == pytest.approx(metric(other)[0], abs=1e-6)
+
+
+def test_pooled_order_is_that_of_the_cutoffs_by_their_pairs_events_and_customers():
+    cutoff, label, _, said = drifting()
+    data, days = weighted(label, said, cutoff=cutoff), [cutoff == day for day in range(4)]
+    events = [label[day].sum() for day in days]
+    pairs = [label[day].sum() * (1 - label[day]).sum() for day in days]
+    auc = np.average([reference.roc_auc_score(label[day], said[day]) for day in days], weights=pairs)
+    assert EVENT_METRICS["roc_auc"](data)[0] == pytest.approx(auc)
+    precision = [reference.average_precision_score(label[day], said[day]) for day in days]
+    assert EVENT_METRICS["average_precision"](data)[0] == pytest.approx(np.average(precision, weights=events))
+    spearman = np.mean([stats.spearmanr(label[day], said[day]).statistic for day in days])
+    assert VALUE_METRICS["spearman"](data)[0] == pytest.approx(spearman, abs=0.005)  # ties differ a little by cutoff
+
+
+def test_the_pooled_slope_is_one_fit_with_an_intercept_per_cutoff():
+    cutoff, label, _, said = drifting()
+    design = np.column_stack([np.log(said / (1 - said)), *(cutoff == day for day in range(4))])
+    whole = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10, max_iter=1000).fit(design, label).coef_[0]
+    times = np.random.default_rng(1).poisson(1.0, len(label))
+    data = weighted(label, said, cutoff=cutoff)
+    assert EVENT_METRICS["calibration_slope"](data)[0] == pytest.approx(whole[0], abs=1e-4)
+    assert EVENT_METRICS["calibration_intercept"](data)[0] == pytest.approx(whole[1:].mean(), abs=1e-4)
+    again = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10, max_iter=1000).fit(design, label, times)
+    replicate = weighted(label, said, times, cutoff)
+    assert EVENT_METRICS["calibration_slope"](replicate)[0] == pytest.approx(again.coef_[0][0], abs=0.01)
 
 
 def test_lift_counts_the_top_tenth():
@@ -169,7 +226,7 @@ def test_evaluation_says_the_same_twice_and_keeps_each_contender_apart():
     assert one.equals(other)
     keys = list(zip(*(one[c].to_pylist() for c in ("cutoff", "contender", "metric")), strict=True))
     assert len(set(keys)) == len(keys)
-    assert {c for _, c, _ in keys} == {"challenger", "logistic", "recency", "frequency", "past_spend"}
+    assert {c for _, c, _ in keys} == {"challenger", "logistic", "recency", "frequency", "past_spend", "base_rate"}
     assert "0." in evaluation.markdown(evaluation.evaluate(held.backtest, "event"))
 
 
@@ -241,6 +298,26 @@ def test_with_random_labels_a_champion_is_hardly_ever_replaced():
         noise = rows(customers=80, cutoffs=4, seed=100 + seed, random=True)
         won += hold(noise, task(), champion).verdict.install
     assert won <= 1
+
+
+@pytest.mark.parametrize("kind", ["event", "value"])
+def test_where_nothing_can_be_told_but_the_level_moves_no_model_beats_the_baselines(kind):
+    for seed in range(6):
+        noise = rows(kind, customers=120, seed=seed, random=True, rate=(0.2, 0.4))
+        held = hold(noise, task(kind), final(noise, task(kind), "logistic"))
+        assert not held.verdict.beats_baselines
+        assert not held.verdict.install
+
+
+def test_a_baseline_is_calibrated_on_the_newest_outcomes_as_a_candidate_is():
+    noise = rows(customers=1_000, random=True, rate=(0.2, 0.7))
+    newest = noise.filter(pc.equal(noise["cutoff"], pa.scalar(FIRST + 4 * HORIZON, pa.date32())))
+    told = backtest(noise, task())
+    last = told.filter(pc.equal(told["cutoff"], pa.scalar(FIRST + 5 * HORIZON, pa.date32())))
+    known = pc.mean(newest["label"]).as_py()
+    assert last["base_rate"].to_pylist() == pytest.approx([known] * 1_000)
+    for baseline in ("recency", "frequency", "past_spend"):
+        assert pc.mean(last[baseline]).as_py() == pytest.approx(known, abs=0.02)
 
 
 def test_where_there_is_something_to_learn_the_challenger_wins_and_its_order_is_right():

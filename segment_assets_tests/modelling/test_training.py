@@ -47,7 +47,7 @@ def test_what_happens_later_does_not_change_an_earlier_prediction(kind):
     flipped = known.set_column(2, "label", pc.if_else(late, other_way, known["label"]))
     one, other = backtest(known, task(kind)), backtest(flipped, task(kind))
     here = pc.less_equal(one["cutoff"], pa.scalar(test_cutoff, pa.date32()))
-    for contender in ("logistic", "boosting", "recency", "frequency", "past_spend"):
+    for contender in ("logistic", "boosting", "recency", "frequency", "past_spend", "base_rate"):
         assert one.filter(here)[contender].equals(other.filter(here)[contender])
 
 
@@ -55,7 +55,7 @@ def test_what_happens_later_does_not_change_an_earlier_prediction(kind):
 def test_candidates_learn_what_can_be_learnt(kind):
     tested = backtest(rows(kind, customers=600), task(kind))
     best = min(mean_loss(tested, kind, c) for c in ("logistic", "boosting"))
-    assert best < min(mean_loss(tested, kind, c) for c in ("recency", "frequency", "past_spend"))
+    assert best < min(mean_loss(tested, kind, c) for c in ("recency", "frequency", "past_spend", "base_rate"))
     assert len(set(tested["cutoff"].to_pylist())) == 4
 
 
