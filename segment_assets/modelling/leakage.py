@@ -2,7 +2,7 @@
 
 A feature that saw the future shows in one of these ways, whatever let it in:
 - by itself it ranks the outcomes almost perfectly, in either direction, by its bins, or by being missing;
-- it is there for customers with the outcome, and for them alone;
+- it is there for customers with the outcome, and for them alone; or for none of them;
 - it comes from a table whose facts carry no time of their own.
 """
 
@@ -22,7 +22,7 @@ from segment_assets.sql import Lineage
 HIGHEST_AUC = 0.98
 # Fewer customers than this have a feature in common by chance.
 FEWEST_CUSTOMERS = 20
-# How unlikely it must be, under the base rate, that all customers with a feature are positive.
+# How unlikely it must be, under the base rate, that all customers with a feature are of one outcome.
 CHANCE = 1e-9
 # Under chance the standard error of an AUC is 0.09 for this many against many, 0.13 for as many: 0.98 is far out.
 FEWEST_OUTCOMES = 10
@@ -38,7 +38,7 @@ class Leak:
 
     Attributes:
         feature: its name.
-        reason: `ranks_outcomes`, `only_positives` or `untimed_source`.
+        reason: `ranks_outcomes`, `only_positives`, `only_negatives` or `untimed_source`.
         detail: what was seen, for a person.
     """
 
@@ -111,7 +111,7 @@ def _suspect(name: str, values: Floats, outcome: Flags, customers: npt.NDArray[n
     if best > HIGHEST_AUC:
         found.append(Leak(name, "ranks_outcomes", f"alone it ranks the outcomes with an AUC of {best:.3f}"))
     for present, how in ((known, "known"), (known & (values != 0), "not zero")):
-        found += _only_positives(name, present, how, outcome, customers)
+        found += _one_sided(name, present, how, outcome, customers)
     return found
 
 
@@ -123,19 +123,20 @@ def _suspect_category(
     best = auc(_encoded(codes + 1, outcome, customers), outcome)
     if best > HIGHEST_AUC:
         found.append(Leak(name, "ranks_outcomes", f"alone it ranks the outcomes with an AUC of {best:.3f}"))
-    return found + _only_positives(name, codes >= 0, "known", outcome, customers)
+    return found + _one_sided(name, codes >= 0, "known", outcome, customers)
 
 
-def _only_positives(
-    name: str, present: Flags, how: str, outcome: Flags, customers: npt.NDArray[np.int64]
-) -> list[Leak]:
-    if not present.any() or present.all() or not outcome[present].all():
-        return []
+def _one_sided(name: str, present: Flags, how: str, outcome: Flags, customers: npt.NDArray[np.int64]) -> list[Leak]:
+    """Of either side: which outcome is called positive is a matter of how the question is put (bought, or did not)."""
     # Customers, not rows: a customer's rows at several cutoffs are one piece of evidence.
     n = len(np.unique(customers[present]))
-    if n < FEWEST_CUSTOMERS or outcome.mean() ** n > CHANCE:
+    if n < FEWEST_CUSTOMERS or present.all():
         return []
-    return [Leak(name, "only_positives", f"it is {how} for {n} customers, all of them with the outcome")]
+    return [
+        Leak(name, reason, f"it is {how} for {n} customers, all of them {side} the outcome")
+        for reason, side, had in (("only_positives", "with", outcome), ("only_negatives", "without", ~outcome))
+        if had[present].all() and had.mean() ** n <= CHANCE
+    ]
 
 
 def _numbers(column: pa.ChunkedArray) -> Floats:

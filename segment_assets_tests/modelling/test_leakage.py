@@ -66,6 +66,7 @@ SEEDED: dict[str, Leaking] = {
     "a survey answered by some who left": lambda y, rng: np.where(
         (y == 1) & (rng.random(len(y)) < 0.3), rng.integers(1, 6, len(y)), np.nan
     ),
+    "a mail sent to some of those who would buy": lambda y, rng: ((y == 0) & (rng.random(len(y)) < 0.15)).astype(float),
     "a status written afterwards": lambda y, _: np.where(y == 1, "lapsed", "active").astype(object),
     "one of many codes written afterwards": lambda y, rng: np.array(
         [f"{'x' if happened else 'a'}{n}" for happened, n in zip(y, rng.integers(0, 9, len(y)), strict=True)], object
@@ -89,6 +90,15 @@ def test_the_sum_to_come_leaks_into_a_value_target(seed: int):
     columns = training_set(seed, value=True)
     columns["leak"] = columns["label"] * 0.9 + 1
     assert {leak.feature for leak in leaks(table(columns))} == {"leak"}
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_leak_is_one_however_the_question_is_put(flip: bool):
+    columns = training_set(0)
+    leak = ((columns["label"] == 1) & (np.random.default_rng(1).random(CUSTOMERS * CUTOFFS) < 0.3)).astype(float)
+    [found] = leaks(table(columns | {"leak": leak, "label": 1 - columns["label"] if flip else columns["label"]}))
+    assert (found.feature, found.reason) == ("leak", "only_negatives" if flip else "only_positives")
+    assert found.detail.endswith("all of them without the outcome" if flip else "all of them with the outcome")
 
 
 @settings(max_examples=40)
