@@ -137,9 +137,9 @@ def _model_evaluation(config: Segmentation, name: str, target: Target) -> dg.Ass
             checks=[
                 dg.AssetCheckResult(
                     check_name="beats_baselines",
-                    passed=found.beats_baselines,
+                    passed=found.no_better is None,
                     severity=dg.AssetCheckSeverity.WARN,
-                    description=found.reasons,
+                    description=found.no_better,
                 ),
                 dg.AssetCheckResult(
                     check_name=HOLDS,

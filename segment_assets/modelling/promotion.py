@@ -87,7 +87,7 @@ def decide(evidence: Evidence) -> Verdict:
     Without a champion the challenger is installed whatever it is worth, and the reasons say what that is. So it is
     where the champion has gone wrong and the challenger is better than it, both by the interval.
     """
-    beats, against_baselines = _against_baselines(evidence.gain_over_baselines)
+    beats, beside_baselines = against_baselines(evidence.gain_over_baselines)
     calibrated, about_calibration = _calibration(evidence.calibration)
     if evidence.level is not None:
         level, about_level = _calibration(evidence.level, "level", _PREDICTED)
@@ -98,7 +98,7 @@ def decide(evidence: Evidence) -> Verdict:
             "Installed because there was no model before it that could still score; from now on a challenger has to "
             "earn its place."
         )
-        return Verdict(True, beats, [first, against_baselines, about_calibration])
+        return Verdict(True, beats, [first, beside_baselines, about_calibration])
     behind = champion.behind
     holds = behind is None or behind.high >= 0
     lesser_evil = champion.gone_wrong and behind is not None and behind.low > 0
@@ -107,7 +107,7 @@ def decide(evidence: Evidence) -> Verdict:
         what = "The challenger was installed whatever it is worth, for it is better than a champion gone wrong."
     else:
         what = "The challenger was installed." if install else "The challenger was refused, and the champion stays."
-    reasons = [what, against_baselines, _against_champion(champion), about_calibration, *came_since(champion)]
+    reasons = [what, beside_baselines, _against_champion(champion), about_calibration, *came_since(champion)]
     return Verdict(install, beats, reasons)
 
 
@@ -126,7 +126,8 @@ def came_since(champion: Champion, who: str = "The champion") -> list[str]:
     return found
 
 
-def _against_baselines(gains: dict[str, Interval]) -> tuple[bool, str]:
+def against_baselines(gains: dict[str, Interval]) -> tuple[bool, str]:
+    """Whether a model is better than every baseline, by the interval; and a sentence about the best of them."""
     if not gains:
         return False, "There was no baseline to compare with."
     best = min(gains, key=lambda name: gains[name].value)  # the one it gains least over

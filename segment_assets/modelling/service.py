@@ -19,7 +19,7 @@ from segment_assets.modelling.learning import kind_of
 from segment_assets.modelling.matrix import examples, lateness, scoring_rows
 from segment_assets.modelling.model import Kind
 from segment_assets.modelling.port import ScoringOrder, Trainer, TrainingOrder
-from segment_assets.modelling.promotion import Champion, came_since
+from segment_assets.modelling.promotion import Champion, against_baselines, came_since
 from segment_assets.modelling.tables import GAIN, backtest
 from segment_assets.segmentation import Target
 
@@ -63,7 +63,7 @@ class Evaluation:
     Attributes:
         rows: of table `model_evaluation`.
         markdown: for the asset's page.
-        beats_baselines: the model in service is better than every baseline, by the interval.
+        no_better: that the model in service is not shown to be better than every baseline; None where it is.
         reasons: why the last contest ended as it did.
         in_service: version of the model.
         wrong: what came since does not agree with what the model said; empty where it does, or nothing came yet.
@@ -71,7 +71,7 @@ class Evaluation:
 
     rows: pa.Table
     markdown: str
-    beats_baselines: bool
+    no_better: str | None
     reasons: str
     in_service: str
     wrong: str
@@ -156,10 +156,11 @@ def evaluate(lake: Lake, store: ObjectStore, name: str, target: Target) -> Evalu
     reasons = "\n".join(f"- {reason}" for reason in contest["reasons"])
     serving = f"{stored.version}{'' if installed else ': it stays, and `challenger` below was refused'}"
     text = f"In service: {serving}\n\n{evaluation.markdown(measured)}\n\n{reasons}"
-    beats = contest["beats_baselines"] if installed else _still_beats(stored)
     wrong = [] if installed else came_since(_champion(contest), "The model in service")
     stays = ["It stays until a challenger is better: look at what changed in the data."] if wrong else []
-    return Evaluation(evaluation.table(measured, why), text, beats, reasons, stored.version, " ".join(wrong + stays))
+    return Evaluation(
+        evaluation.table(measured, why), text, _no_better(stored), reasons, stored.version, " ".join(wrong + stays)
+    )
 
 
 def _gains(contest: dict[str, Any], kind: Kind) -> list[evaluation.Measured]:
@@ -184,10 +185,13 @@ def _champion(contest: dict[str, Any]) -> Champion:
     return Champion(told["outcomes"], *(Interval(**told[n]) if told.get(n) else None for n in _OF_CHAMPION))
 
 
-def _still_beats(stored: artefact.Stored) -> bool:
-    """Of a model that stays: by what came since it was trained, else by the contest it won."""
-    gains = stored.last_contest["gains"]
-    return all(gain["low"] > 0 for gain in gains.values()) if gains else bool(stored.won["beats_baselines"])
+def _no_better(stored: artefact.Stored) -> str | None:
+    """Of the model in service: by the contest it won, or by what came since it was trained where there is any."""
+    gains = stored.last_contest["gains"] or stored.won["gains"]
+    beats, about = against_baselines({name: Interval(**gain) for name, gain in gains.items()})
+    if beats:
+        return None
+    return f"the model in service may be no better than one number. {about} Its segments are sent all the same."
 
 
 def score(lake: Lake, store: ObjectStore, name: str, target: Target, trainer: Trainer | None = None) -> Scored:

@@ -16,6 +16,7 @@ LONGEST = 500
 # Checks that block nothing, and that nobody sees where only the screen is looked at.
 TOLD = (
     "asks_for_somebody",
+    "beats_baselines",
     "control_as_asked",
     "every_value_is_summed",
     "everybody_is_taken",
@@ -28,6 +29,7 @@ TOLD = (
     "names_suppress_as_they_sound",
     "suppressions_are_read",
     "suppressions_name_somebody",
+    "top_is_told_apart",
 )
 
 

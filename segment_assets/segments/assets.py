@@ -64,6 +64,7 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
             blocking("keys_unique", key, "No customer has two decisions."),
             dg.AssetCheckSpec("control_as_asked", asset=key, description="About the share asked for is held out."),
             dg.AssetCheckSpec("asks_for_somebody", asset=key, description="Somebody who may be reached is asked for."),
+            dg.AssetCheckSpec("top_is_told_apart", asset=key, description="Scores say who is in top, and not the lot."),
         ],
     )
     def predictive_segment(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Result:
@@ -71,7 +72,8 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
         read = {LISTS: lake.state(SUPPRESSION_ENTRIES).version} if lists else {}
         suppressed = suppressed_channels(lake, lists)
         rests_on = heeded(lake, suppressed) | read
-        decided = decisions(lake, config, name, suppressed)
+        made = decisions(lake, config, name, suppressed)
+        decided = made.rows
         as_of = lake.as_of(scores, FEATURES, CUSTOMERS, CONSENT_STATE, ENGAGEMENT_EVENTS)
         gone = former(decided["customer_id"], ever_drawn(lake, name))
         kept = gone.rename_columns(former_draws(name).schema.names)
@@ -87,8 +89,9 @@ def _predictive_segment(config: Segmentation, name: str) -> dg.AssetsDefinition:
             written,
             checks=[
                 *checks(decided, lake.state(CUSTOMERS).rows, wrong_members(lake, decided, suppressed)),
-                _control_as_asked(decided, segment.holdout),
                 _asks_for_somebody(decided, segment, config.targets[segment.target].kind),
+                _warning("control_as_asked", astray(decided, segment.holdout)),
+                _warning("top_is_told_apart", made.by_lot),
             ],
             purpose=segment.purpose,
             scored_but_no_customers=lake.state(scores).rows - len(decided["score"].drop_null()),
@@ -123,21 +126,14 @@ def checks(decided: pa.Table, population: int, wrong: Mapping[str, int]) -> list
     ]
 
 
-def _control_as_asked(decided: pa.Table, holdout: float) -> dg.AssetCheckResult:
-    why = astray(decided, holdout)
-    return dg.AssetCheckResult(
-        check_name="control_as_asked", passed=not why, severity=dg.AssetCheckSeverity.WARN, description=why
-    )
+def _warning(check: str, why: str | None) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(check_name=check, passed=not why, severity=dg.AssetCheckSeverity.WARN, description=why)
 
 
 def _asks_for_somebody(decided: pa.Table, segment: Segment, kind: str) -> dg.AssetCheckResult:
     why = asks_for_nobody(decided, segment, kind)
-    return dg.AssetCheckResult(
-        check_name="asks_for_somebody",
-        passed=not why,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=why and f'{why}. Whoever was told stays in; where: "FALSE" is the way to let all leave',
-    )
+    told = why and f'{why}. Whoever was told stays in; where: "FALSE" is the way to let all leave'
+    return _warning("asks_for_somebody", told)
 
 
 def _shown(found: Mapping[str, int], segment: Segment) -> dict[str, Any]:

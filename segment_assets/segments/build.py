@@ -1,6 +1,7 @@
 """A segment's decisions from the lake's tables; and what is checked of them, found another way."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from segment_assets.people.consent import consenting, holding
 from segment_assets.segmentation import Segmentation
 from segment_assets.segments.decisions import Reach, decide
 from segment_assets.segments.holdout import draws
-from segment_assets.segments.selection import ranked_scores, select
+from segment_assets.segments.selection import drawn_by_lot, ranked_scores, select
 from segment_assets.segments.tables import former_draws, predictive_segments
 
 PURPOSE = "marketing"
@@ -25,8 +26,21 @@ class SegmentError(Exception):
     """Why a segment can't be decided, and what to do."""
 
 
-def decisions(lake: Lake, config: Segmentation, name: str, suppressed: pa.Table) -> pa.Table:
-    """One decision for every customer, in the columns of `predictive_segments`.
+@dataclass(frozen=True)
+class Decided:
+    """What was decided.
+
+    Attributes:
+        rows: one decision for every customer, in the columns of `predictive_segments`.
+        by_lot: that most of the places were drawn by lot; None where they were not.
+    """
+
+    rows: pa.Table
+    by_lot: str | None
+
+
+def decisions(lake: Lake, config: Segmentation, name: str, suppressed: pa.Table) -> Decided:
+    """One decision for every customer.
 
     Args:
         lake: read customers, identity, consent, scores, features and the segment's last decisions.
@@ -41,18 +55,19 @@ def decisions(lake: Lake, config: Segmentation, name: str, suppressed: pa.Table)
     segment, target = config.segments[name], config.targets[config.segments[name].target]
     scored_in = customer_scores(segment.target)
     with lake.connect(scored_in, CUSTOMERS, FEATURES) as db:
-        scores = ranked_scores(db, scored_in)
+        scores = ranked_scores(db, scored_in, name)
         db.register("ranked_scores", scores)
-        asked = select(db, name, segment, target)["customer_id"]
-    return decide(
+        asked = select(db, name, segment, target)
+    rows = decide(
         _population(lake, name),
         segment.channels,
         Reach(_consented(lake), suppressed, _active(lake)),
         scores,
-        asked,
+        asked["customer_id"],
         segment.holdout,
         _as_of(lake, scores),
     )
+    return Decided(rows, drawn_by_lot(asked))
 
 
 def ever_drawn(lake: Lake, name: str) -> pa.Table:

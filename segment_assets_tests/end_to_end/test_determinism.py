@@ -44,7 +44,7 @@ def days(world: World) -> list[object]:
 
 def decisions(world: World) -> Run:
     channels = suppressed_channels(world.lake)
-    return lambda: build.decisions(world.lake, world.config, "win_back", channels)
+    return lambda: build.decisions(world.lake, world.config, "win_back", channels).rows
 
 
 def wrong_members(world: World) -> Run:

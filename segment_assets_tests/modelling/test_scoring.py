@@ -17,6 +17,7 @@ from segment_assets.modelling.model import Model, Part
 from segment_assets.modelling.model_assets import model_assets
 from segment_assets.modelling.tables import FEATURES, backtest, customer_scores, model_evaluation
 from segment_assets.modelling.training import final
+from segment_assets.operations.failures import TOLD
 from segment_assets.segmentation import Segmentation
 from segment_assets_tests.modelling.synthetic import put, rows, task
 
@@ -224,6 +225,17 @@ def test_assets_train_evaluate_and_score_and_a_second_time_come_out_equal(lake, 
     assert {"model_version", "sha256", "training_rows", "candidates", "why", "model_card"} <= set(result.metadata)
     assert "frequency" in str(result.metadata["model_card"].value)
     assert all(c.passed for c in first.get_asset_check_evaluations() if c.check_name != "beats_baselines")
+
+
+def test_a_model_that_is_no_better_than_one_number_says_so_where_people_look(lake, tmp_path):
+    put(lake, rows(cutoffs=5, customers=120, random=True))
+    resources = {"lake": lake, "models": FolderStore(tmp_path / "models"), "trainer": InProcess()}
+    ran = dg.materialize(model_assets(CONFIG), resources=resources)
+    [said] = [c for c in ran.get_asset_check_evaluations() if c.check_name == "beats_baselines"]
+    assert ran.success
+    assert not said.passed
+    assert (said.description or "").startswith("the model in service may be no better than one number. It is ")
+    assert said.check_name in TOLD
 
 
 def _brute_force(part: Part, table: pa.Table) -> np.ndarray:

@@ -1,7 +1,9 @@
 """`where` and `top`: whom a segment asks for."""
 
+import hashlib
 from functools import partial
 
+import pyarrow as pa
 import pytest
 
 from segment_assets.first_party.tables import CUSTOMERS
@@ -9,8 +11,8 @@ from segment_assets.lake import Lake
 from segment_assets.lake.embedded import open_catalog
 from segment_assets.modelling.tables import customer_scores
 from segment_assets.segmentation import ConfigError
-from segment_assets.segments.selection import ranked_scores, select
-from segment_assets_tests.segments.world import SCORES, WITH_FEATURES, build, config, scored
+from segment_assets.segments.selection import drawn_by_lot, ranked_scores, select
+from segment_assets_tests.segments.world import PEOPLE, SCORES, WITH_FEATURES, build, config, scored
 
 
 def asked(lake, kind=None, **changed):
@@ -21,7 +23,7 @@ def asked(lake, kind=None, **changed):
         target = target.model_copy(update={"kind": kind})
     scores = customer_scores("churn_28d")
     with lake.connect(scores, CUSTOMERS, WITH_FEATURES) as db:
-        db.register("ranked_scores", ranked_scores(db, scores))
+        db.register("ranked_scores", ranked_scores(db, scores, "win_back"))
         return select(db, "win_back", segment, target)["customer_id"].to_pylist()
 
 
@@ -67,10 +69,32 @@ def test_top_is_of_those_that_where_leaves(world):
     assert asked(world, where="score < 0.65", top=0.5) == ["dan", "eve"]
 
 
-def test_ties_go_by_customer_id(lake):
+def test_ties_go_by_a_hash_of_segment_and_customer_the_same_every_time(lake):
     build(lake)
-    scored(lake, dict.fromkeys(["cleo", "bo", "anna"], 0.5))
-    assert asked(lake, where=None, top=2) == ["anna", "bo"]
+    scored(lake, dict.fromkeys(PEOPLE, 0.5))
+    by_lot = sorted(PEOPLE, key=lambda p: hashlib.sha256(f"ties of win_back: {p}".encode()).hexdigest())
+    for places in range(1, 8):
+        assert asked(lake, where=None, top=places) == sorted(by_lot[:places])
+    assert asked(lake, where="decile = 1", top=None) == by_lot[:1]
+    assert by_lot[:4] != sorted(PEOPLE)[:4]
+
+
+@pytest.mark.parametrize(
+    ("scores", "told"),
+    [
+        ([(0.9, 1), (0.8, 1)], None),
+        ([(0.9, 1), (0.5, 2)], None),  # one of two: no more than the segment
+        ([(0.9, 1), (0.5, 2), (0.5, 2)], None),  # all of them
+        ([(0.9, 1), (0.5, 3)], "1 of the 2 customers that `top` asks for were drawn by lot from 3 with the same score"),
+        ([(0.5, 9)] * 4, "4 of the 4 customers that `top` asks for were drawn by lot from 9 with the same score"),
+        ([], None),
+    ],
+)
+def test_places_drawn_by_lot_are_told_where_the_tie_is_larger_than_the_segment(scores, told):
+    asked = pa.table({"score": pa.array([s for s, _ in scores], pa.float64()), "tied": [tied for _, tied in scores]})
+    said = drawn_by_lot(asked)
+    assert (said or "").startswith(told or "")
+    assert (said is None) == (told is None)
 
 
 def test_a_score_of_kind_value_is_called_value(world):
