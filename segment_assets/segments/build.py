@@ -1,6 +1,6 @@
 """A segment's decisions from the lake's tables; and what is checked of them, found another way."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -20,6 +20,9 @@ from segment_assets.segments.selection import drawn_by_lot, ranked_scores, selec
 from segment_assets.segments.tables import former_draws, predictive_segments
 
 PURPOSE = "marketing"
+# More customers at one address than this are no guest and no family, whose orders are counted: it is a shop's own, or
+# stands for none. Tied together, they and all whom they live with would be held out, or not, as one.
+MOST_AT_AN_ADDRESS = 100
 
 
 class SegmentError(Exception):
@@ -59,7 +62,7 @@ def decisions(lake: Lake, config: Segmentation, name: str, suppressed: pa.Table)
         db.register("ranked_scores", scores)
         asked = select(db, name, segment, target)
     rows = decide(
-        _population(lake, name),
+        _population(lake, name, segment.channels),
         segment.channels,
         Reach(_consented(lake), suppressed, _active(lake)),
         scores,
@@ -94,11 +97,15 @@ def wrong_members(lake: Lake, decided: pa.Table, suppressed: pa.Table) -> Mappin
         return {r["reason"]: r["members"] for r in db.sql(sql.to_duckdb(tree)).to_arrow_table().to_pylist()}
 
 
-def _population(lake: Lake, name: str) -> pa.Table:
-    with lake.connect(CUSTOMERS, PERSONS, HOUSEHOLDS) as db:
+def _population(lake: Lake, name: str, channels: Sequence[str]) -> pa.Table:
+    used = pa.table({"channel": pa.array([*channels], pa.string())})
+    with lake.connect(CUSTOMERS, CUSTOMER_ENDPOINTS, PERSONS, HOUSEHOLDS, channels=used) as db:
         tree = sql.load("segment_assets.segments", "customers")
         customers = db.sql(sql.to_duckdb(tree)).to_arrow_table()
-    drawn = draws(name, customers, ever_drawn(lake, name), lake.read(HOUSEHOLD_ALIAS, ["old_id", "new_id"]))
+        tree = sql.bind(sql.load("segment_assets.segments", "shared_addresses"), {"most": MOST_AT_AN_ADDRESS})
+        shared = db.sql(sql.to_duckdb(tree)).to_arrow_table()
+    aliases = lake.read(HOUSEHOLD_ALIAS, ["old_id", "new_id"])
+    drawn = draws(name, customers, ever_drawn(lake, name), aliases, shared)
     for column in drawn.column_names:
         customers = customers.append_column(column, drawn[column])
     return customers

@@ -120,7 +120,8 @@ def predictive_segments(segment: str) -> Table:
                 column(
                     "holdout_draw",
                     pa.float64(),
-                    "The household's draw from 0 to 1: below the segment's holdout share it is a control household",
+                    "The household's draw from 0 to 1, and of households written to at one address the lowest: below "
+                    "the segment's holdout share it is a control household",
                     required=True,
                 ),
                 column(

@@ -34,6 +34,19 @@ def materialize(lake, **segment):
     return result, {r["customer_id"]: r for r in lake.read(TABLE).to_pylist()}
 
 
+def test_a_mailbox_of_many_ids_is_held_out_or_written_to_under_all_of_them(lake):
+    build(lake)
+    one, none = {"address_sha256": "hash of one mailbox"}, {"address_sha256": None}
+    joined = {"anna": one, "dan": one, "eve": one, "cleo": none, "gus": none}
+    write(lake, CUSTOMER_ENDPOINTS, *(endpoint(p) | joined.get(p, {}) for p in PEOPLE))
+    _, decided = materialize(lake, where=None, top=100, holdout=0.5)
+    draws = {decided[p]["holdout_draw"] for p in ("anna", "dan", "eve")}
+    assert len(draws) == 1
+    assert len({decided[p]["reason"] for p in ("anna", "dan", "eve")}) == 1
+    others = {p: row["holdout_draw"] for p, row in decided.items() if p not in ("anna", "dan", "eve")}
+    assert len(set(others.values())) == 5
+
+
 def shown(result):
     return result.asset_materializations_for_node("predictive_segments__win_back")[0]
 

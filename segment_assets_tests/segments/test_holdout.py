@@ -17,9 +17,16 @@ def customers(homes):
     return pa.table({"customer_id": pa.array(PEOPLE[: len(homes)]), "household_id": pa.array(homes)})
 
 
-def drawn(homes, previous=None, aliases=NOBODY):
+def at(*addresses):
+    """Which customers are written to at one address: `at("c0 c1", "c1 c2")`."""
+    found = [(c, f"address {i}") for i, those in enumerate(addresses) for c in those.split()]
+    customer, address = zip(*found, strict=True) if found else ([], [])
+    return pa.table({"customer_id": pa.array(customer, pa.string()), "address_sha256": pa.array(address, pa.string())})
+
+
+def drawn(homes, previous=None, aliases=NOBODY, shared=at()):  # noqa: B008 - a constant
     before = previous.select(BEFORE.names).cast(BEFORE) if previous is not None else BEFORE.empty_table()
-    found = draws("win_back", customers(homes), before, aliases)
+    found = draws("win_back", customers(homes), before, aliases, shared)
     own, household = (found[name] for name in ("own_draw", "holdout_draw"))
     return customers(homes).append_column("own_draw", own).append_column("holdout_draw", household)
 
@@ -35,7 +42,7 @@ def test_a_control_that_an_export_left_out_is_one_when_it_comes_back():
     gone = former(stayed, pa.concat_tables([first, first]))
     assert gone.to_pylist() == [lowest]
     back = customers(["hh_new"]).set_column(0, "customer_id", pa.array([lowest["customer_id"]]))
-    assert draws("win_back", back, gone, NOBODY)["holdout_draw"].to_pylist() == [lowest["own_draw"]]
+    assert draws("win_back", back, gone, NOBODY, at())["holdout_draw"].to_pylist() == [lowest["own_draw"]]
 
 
 def test_about_the_share_asked_for_is_held_out():
@@ -99,11 +106,47 @@ def test_a_control_far_from_what_is_asked_for_is_told():
     homes = [f"hh_{n // 2}" for n in range(400)]
 
     def said(held, holdout=0.1):
-        table = pa.table({"household_id": homes, "holdout_draw": [0.01] * held + [0.9] * (400 - held)})
+        of_home = [0.01 + int(h[3:]) / 1e5 + (0.9 if n >= held else 0) for n, h in enumerate(homes)]
+        table = pa.table({"household_id": homes, "holdout_draw": of_home})
         return astray(table, holdout)
 
     assert (said(40), said(72), said(400, holdout=0.0)) == (None, None, None)
     assert said(200).startswith("50.0% of the customers live in control households, where holdout asks for 10.0%")
+
+
+def test_who_is_written_to_at_one_address_is_held_out_together_and_so_is_who_lives_with_them():
+    homes = ["hh_0", "hh_0", "hh_1", "hh_2", "hh_3"]
+    table = drawn(homes, shared=at("c1 c2", "c2 c3"))
+    once = fresh_draw("win_back", "hh_0")  # one draw for all of them, or next to every busy mailbox would be a control
+    assert table["holdout_draw"].to_pylist() == [once] * 4 + [fresh_draw("win_back", "hh_3")]
+    assert table["own_draw"].to_pylist() == table["holdout_draw"].to_pylist()
+
+
+def test_a_mailbox_of_controls_and_others_who_drew_apart_is_a_control_and_nobody_leaves_it():
+    apart = drawn(HOMES)
+    shared = at("c0 c1 c2 c3")
+    together = drawn(HOMES, apart, shared=shared)
+    assert together["holdout_draw"].to_pylist() == [min(apart["own_draw"].to_pylist())] * 4
+    assert drawn(HOMES, together) == apart  # where the addresses are no longer shared
+
+
+def test_a_guest_who_comes_back_under_a_new_id_has_the_draw_of_the_mailbox():
+    before = drawn(["hh_0", "hh_3"], shared=at("c0 c1"))
+    after = drawn(["hh_0", "hh_3", "hh_1"], before, shared=at("c0 c1 c2"))
+    assert set(after["holdout_draw"].to_pylist()) == set(before["holdout_draw"].to_pylist())
+    assert after["own_draw"].to_pylist()[2] == before["own_draw"].to_pylist()[0]
+
+
+@given(living, living, st.lists(st.tuples(st.sampled_from(PEOPLE), st.sampled_from(PEOPLE))))
+def test_no_address_is_of_a_control_and_of_somebody_who_is_none(first, then, pairs):
+    shared = at(*(f"{a} {b}" for a, b in pairs if a != b))
+    drew = drawn(first)
+    table = drawn(then, drew, shared=shared)
+    of = {r["customer_id"]: r["holdout_draw"] for r in table.to_pylist()}
+    assert all(of[a] == of[b] for a, b in pairs)
+    assert all(len({of[r["customer_id"]] for r in table.to_pylist() if r["household_id"] == h}) == 1 for h in set(then))
+    assert control(drew) <= control(table)
+    assert drawn(then, table, shared=shared) == table
 
 
 @given(living, living, living)
