@@ -121,8 +121,10 @@ def _reasons(rows: pa.Table, model: Model) -> dict[str, pa.Array]:
     bases: list[Floats] = []
     reasons: list[list[np.ndarray]] = [[] for _ in range(REASONS)]
     amounts: list[list[np.ndarray]] = [[] for _ in range(REASONS)]
+    rests: list[Floats] = []
     for start in range(0, rows.num_rows, _BATCH):
         base, parts = model.explain(rows.slice(start, _BATCH))
+        rest = parts.sum(axis=1)
         parts = np.round(parts, DECIMALS)
         bases.append(np.full(len(parts), round(base, DECIMALS)))
         largest = np.argsort(-np.abs(parts), axis=1, kind="stable")[:, :REASONS]
@@ -134,11 +136,13 @@ def _reasons(rows: pa.Table, model: Model) -> dict[str, pa.Array]:
                 chosen, moved = np.zeros(len(parts), dtype=np.intp), np.zeros(len(parts))
             reasons[i].append(names[np.where(moved == 0, -1, chosen)])
             amounts[i].append(np.where(moved == 0, np.nan, moved))
+            rest = rest - moved
+        rests.append(np.round(rest, DECIMALS))
     found = {"base_value": pa.array(_joined(bases))}
     for i in range(REASONS):
         found[f"reason_{i + 1}"] = pa.array([n for part in reasons[i] for n in part], pa.string())
         found[f"contribution_{i + 1}"] = pa.array(_joined(amounts[i]), from_pandas=True)
-    return found
+    return found | {"contribution_rest": pa.array(_joined(rests))}
 
 
 def _joined(parts: list[Floats]) -> Floats:

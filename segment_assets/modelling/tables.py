@@ -94,8 +94,8 @@ def customer_scores(target: str) -> Table:
                 column(
                     "base_value",
                     pa.float64(),
-                    "Score before any feature: log-odds of the probability, or the value's own unit. With all "
-                    "contributions it sums to the score on that scale",
+                    "Score before any feature: log-odds of the probability, or the value's own unit. With the three "
+                    "contributions and the rest it sums to the score on that scale",
                 ),
                 *(
                     field
@@ -105,6 +105,7 @@ def customer_scores(target: str) -> Table:
                         column(f"contribution_{i}", pa.float64(), "By how much: log-odds, or the value's own unit"),
                     )
                 ),
+                column("contribution_rest", pa.float64(), "What all other features moved it by, together"),
                 column("model_version", _TEXT, "Version of the model", required=True),
             ]
         ),

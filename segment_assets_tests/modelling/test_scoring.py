@@ -97,6 +97,18 @@ def test_reasons_are_the_three_largest_and_signed():
     assert set(table["base_value"].to_pylist()) == {round(base, 9)}
 
 
+@pytest.mark.parametrize("kind", ["event", "value"])
+@pytest.mark.parametrize("recipe", ["logistic", "boosting"])
+def test_anybody_can_add_up_the_columns_to_the_score(kind, recipe):
+    model = final(rows(kind), task(kind), recipe)
+    said = scoring.scores(rows(kind).slice(0, 300), model, "v1").to_pylist()
+    names = ("base_value", "contribution_1", "contribution_2", "contribution_3", "contribution_rest")
+    total = np.array([sum(row[name] or 0.0 for name in names) for row in said])
+    score = [row["score"] for row in said]
+    assert score == pytest.approx(list(total if kind == "value" else sigmoid(total)), abs=1e-6)
+    assert any(abs(row["contribution_rest"]) > 1e-3 for row in said)
+
+
 def test_permuted_rows_get_the_same_scores():
     model = final(rows(), task(), "boosting")
     today = rows().slice(0, 300)
