@@ -42,7 +42,9 @@ class Target(Model):
     event: Text = Field(description="event name, or source event type for custom events")
     metric: Text | None = Field(None, description="kind value: the metric summed")
     horizon: Days = Field(description="how far ahead, such as 28d")
-    eligible: Condition = Field("TRUE", description="SQL predicate over features: who can be scored at all")
+    eligible: Condition = Field(
+        "TRUE", description="SQL predicate over features: who can be scored at all; not known is not true"
+    )
     cutoffs: Days = Field(timedelta(days=28), description="distance between training cutoffs; the newest 30 count")
     history: Days = Field(timedelta(days=365), description="how far back features look")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="seed of whatever is drawn in training")
@@ -57,12 +59,20 @@ class Target(Model):
 
 
 class Segment(Model):
-    """Who is to be reached, why, and through which channels."""
+    """Who is to be reached, why, and through which channels.
+
+    `where` may name `score`, which is also called `probability` (targets of kind absence and presence) or `value` (of
+    kind value); `decile`, 1 is the highest tenth; `percentile`, the percentage of scored customers with this score or a
+    lower one, 100 is the highest, so that the best tenth is `decile = 1` and nearly the same is `percentile > 90`; and
+    every column of `features`, all as of the newest cutoff. A feature that is not known (`days_since_visit` of somebody
+    who never visited) is neither above nor below any number: `days_since_visit > 60` leaves such customers out, and
+    `days_since_visit > 60 OR days_since_visit IS NULL` takes them in.
+    """
 
     target: str = Field(description="the target whose scores decide")
     purpose: Text = Field(description="what the segment is for: shown to marketers, recorded with every activation")
     channels: list[Channel] = Field(min_length=1, description="consent is checked per channel")
-    where: Condition | None = Field(None, description="SQL predicate over scores and features")
+    where: Condition | None = Field(None, description="SQL predicate over scores and features, see above")
     top: Top | None = Field(None, gt=0, description="the highest scores: a share below 1, or a number of customers")
     holdout: float = Field(0.1, ge=0, le=0.5, description="share of households kept out to measure the effect")
     min_size: Number = Field(1, ge=0, description="fewer members than this are not activated")
