@@ -75,8 +75,8 @@ class Summary:
     def show(self, console: Console) -> None:
         """Print it."""
         for part in (
-            self._read(), *self._ladder(), self._models(), *self._refused(), self._segments(), *self._told(),
-            *self.held_back, *self._left_behind(), self._places(),
+            self._read(), *self._ladder(), self._models(), *self._spend(), *self._refused(), self._segments(),
+            *self._told(), *self.held_back, *self._left_behind(), self._places(),
         ):  # fmt: skip
             console.print(part)
 
@@ -153,6 +153,16 @@ class Summary:
             ).fetchall()
         found = {contender: f"{value:.3f} ±{(high - low) / 2:.3f}" for contender, value, low, high in rows}
         return (found.get(contender, "-") for contender in CONTENDERS)
+
+    def _spend(self) -> Iterator[str]:
+        """How there would be a past spend beside the models: events have numbers, and no target says which is money."""
+        if any(target.metric for target in self.config.targets.values()):
+            return
+        if self._row(ENGAGEMENT_EVENTS, "count(*)", "cardinality(metrics) > 0")[0]:
+            yield (
+                "No past spend stands beside the models, for no target says which number of an event is money: one of "
+                "kind value does, with its event and metric."
+            )
 
     def _refused(self) -> Iterator[str]:
         """Why a model stays in service though another was trained: the numbers above are of the one that stays."""

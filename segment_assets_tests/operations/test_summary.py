@@ -15,7 +15,7 @@ from segment_assets.operations import quarantined
 from segment_assets.operations.summary import DECISIONS, Summary
 from segment_assets.segments.tables import REASONS, predictive_segments
 from segment_assets.third_party.tables import partner_audience
-from segment_assets_tests.first_party.loading import event, load_days, text
+from segment_assets_tests.first_party.loading import event, load_days, normalise, put, text
 
 TODAY = datetime.now(UTC).date()
 
@@ -53,6 +53,18 @@ def test_a_model_that_stays_is_shown_with_its_own_numbers_and_why_another_was_re
     assert "0.811 ±0.100" in said
     assert "0.899" not in said
     assert "churn_28d: The challenger was refused." in said
+
+
+def test_without_a_target_that_says_what_spend_is_the_screen_says_how_to_have_one(lake, landing):
+    put(landing, 1, "0001", event("purchase", metrics={"amount": 12.5}))
+    load_days(lake, landing)
+    normalise(lake)
+    config = segmentation.load(segmentation.DEMO_FILE)
+    none = config.model_copy(update={"targets": {"churn_28d": config.targets["churn_28d"]}})
+    text = io.StringIO()
+    Summary(none, deployment.settings(none), lake, landing).show(Console(file=text, width=200))
+    assert "one of kind value does, with its event and metric." in text.getvalue()
+    assert "No past spend" not in shown(lake, landing, (date(2026, 1, 1), 1))
 
 
 def test_a_day_whose_objects_are_gone_is_no_arrival_day(lake, landing):
