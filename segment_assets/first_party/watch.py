@@ -40,6 +40,7 @@ class Known:
         told: object whose records tell its days -> its etag, its size, and the version of what it holds of each day.
         unread: of those the ones that can't be read at all -> the mapping that could not, as a hash, and why, which is
             kept of the first few: a wrong mapping may refuse a hundred thousand.
+        mapping: the one that the days were told by, as a hash.
         place: key that the sweep has come to; empty before it begins, None after its end.
         seen: objects seen by the sweep that is going on, or by the last.
         swept: the day, by the clock on the wall, on which the last sweep ended.
@@ -49,6 +50,7 @@ class Known:
     parts: dict[str, list[str]] = field(default_factory=dict)
     told: dict[str, tuple[str, int, dict[str, str]]] = field(default_factory=dict)
     unread: dict[str, tuple[str, str]] = field(default_factory=dict)
+    mapping: str = ""
     place: str | None = ""
     seen: int = 0
     swept: str = ""
@@ -114,8 +116,15 @@ class Look:
             self.sweep(today)
 
     def again(self) -> None:
-        """What could not be read by an earlier mapping, by the one in force."""
-        for key in [key for key, (mapping, _) in self.known.unread.items() if mapping != self._mapping]:
+        """What an earlier mapping read, or could not read, by the one in force: it may be of other days.
+
+        What could not be read is tried at once; everything else when a sweep, which begins now, comes to it.
+        """
+        known = self.known
+        if known.mapping != self._mapping:
+            known.mapping, known.place = self._mapping, ""
+            known.told = {key: ("", size, days) for key, (_, size, days) in known.told.items()}
+        for key in [key for key, (mapping, _) in known.unread.items() if mapping != self._mapping]:
             if not self.at(key):
                 return
 
@@ -193,6 +202,7 @@ class Look:
         seen = 0
         for stored in objects:
             if day := day_of(self.form, stored.key):
+                self._forget(stored.key)  # an earlier mapping may have let its records tell
                 self._touch(day, part := self._part(stored.key))
                 listed.setdefault(part, []).append(stored)
             elif not self._tell(stored):

@@ -243,3 +243,41 @@ def test_a_quiet_look_at_a_folder_walks_it_once_and_looks_closely_at_the_newest_
     assert tick(store, known) == []
     assert walked == ["events/s-1-"]
     assert sorted(set(described)) == [f"events/s-1-2026-01-{day}-12-00-00-1.gz" for day in range(23, 28)]
+
+
+def look(store: ObjectStore, known: Known, landing: EventsLanding) -> list[str]:
+    """Looks, until one finds nothing: arrival days that changed."""
+    found: list[str] = []
+    while True:
+        before = json.dumps(known.kept())
+        now = Look(store, landing, format_of(landing), known)
+        now.again()
+        now.around(TODAY)
+        found += now.changed()
+        if json.dumps(known.kept()) == before:
+            return found
+
+
+def table(**more: str) -> EventsLanding:
+    columns = {"customer": "who", "time": "at", "event_name": "purchase"} | more
+    return EventsLanding.model_validate({"format": "table", "table": columns})
+
+
+def test_a_new_mapping_asks_the_records_for_their_days_again(tmp_path: Path) -> None:
+    store, known = FolderStore(tmp_path), Known()
+    store.write("events/a.csv", b"who,at,seen\nann,01.02.2026,2026-03-04\n")
+    assert look(store, known, table()) == ["1970-01-01"]
+    assert look(store, known, table(time_format="%d.%m.%Y")) == ["1970-01-01", "2026-02-01"]
+    assert known.days.keys() == {"2026-02-01"}
+    assert look(store, known, table(time="seen")) == ["2026-02-01", "2026-03-04"]
+    assert look(store, known, table(time="seen")) == []
+
+
+def test_a_table_that_becomes_a_stream_and_a_table_again_is_of_the_days_that_the_mapping_says(tmp_path: Path) -> None:
+    store, known, stream = FolderStore(tmp_path), Known(), EventsLanding()
+    store.write("events/2026/05/06/a.csv", b"who,at\nann,2026-02-01\n")
+    for landing, day in ((table(), "2026-02-01"), (stream, "2026-05-06"), (table(), "2026-02-01")):
+        look(store, known, landing)
+        assert known.days.keys() == {day}
+        assert [*known.told] == (["events/2026/05/06/a.csv"] if landing.table else [])
+        assert [*known.parts] == ([] if landing.table else [day])
