@@ -153,8 +153,7 @@ def events_version(landing: Any) -> str:
     Args:
         landing: `landing.events` of segmentation.yaml.
     """
-    mapping = landing.model_dump(mode="json", exclude={"contract"})
-    return code_version("first_party", mapping, libraries=["msgspec", "pyarrow", "phonenumbers", "idna"])
+    return code_version("first_party", landing.mapping, libraries=["msgspec", "pyarrow", "phonenumbers", "idna"])
 
 
 def _sources(step: str) -> list[tuple[str, bytes]]:

@@ -1,6 +1,7 @@
 """The section landing of segmentation.yaml: where our own data arrives, and in which format."""
 
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -77,11 +78,11 @@ class CustomerTable(Model):
     push_consent: str | None = Field(None, description="the same for push notifications")
 
 
-class EventsLanding(Model):
-    """Where engagement events arrive, and in which format."""
+class EventSource(Model):
+    """One of several sources of events: a stream, or a table of one's own."""
 
-    path: Prefix = Field("events/", description="prefix in the landing place")
-    errors_path: Prefix = Field("errors/", description="Firehose's error prefix: never read as events")
+    path: Prefix = Field(description="prefix in the landing place; what lies below it is of this source")
+    errors_path: Prefix | None = Field(None, description="Firehose's error prefix of this stream: never read as events")
     format: Literal["auto", "pinpoint", "ses", "end_user_messaging", "whatsapp", "connect", "table"] = Field(
         "auto",
         description="whose stream it is: AWS's services as Firehose delivers them, auto where each record is to say it "
@@ -91,10 +92,102 @@ class EventsLanding(Model):
     contract: EventsContract | None = Field(None, description="what deliveries promise; nothing where left out")
 
     @model_validator(mode="after")
-    def _mapping(self) -> "EventsLanding":
+    def _mapping(self) -> Self:
         if (self.format == "table") != (self.table is not None):
             raise ValueError("format: table needs a column mapping under table:, and only that format has one")
         return self
+
+
+class EventsLanding(EventSource):
+    """Where engagement events arrive, and in which format."""
+
+    path: Prefix = Field("events/", description="prefix in the landing place")
+    errors_path: Prefix = Field("errors/", description="Firehose's error prefix: never read as events")
+    sources: dict[Name, EventSource] = Field(
+        {},
+        description="several sources, each with a path of its own, instead of one format; what lies under path and is "
+        "of none of them goes to quarantine",
+    )
+    contract: EventsContract | None = Field(
+        None, description="what deliveries promise, of all sources together; nothing where left out"
+    )
+
+    @property
+    def mapping(self) -> dict[str, Any]:
+        """What decides how objects are read, for versions. A file of one section has the version it always had."""
+        promises = {"contract": True, "sources": {"__all__": {"contract"}} if self.sources else True}
+        return self.model_dump(mode="json", exclude=promises)
+
+    @property
+    def by_place(self) -> dict[str, EventSource]:
+        """Every source by where it stands in this file; one section is one source."""
+        return {f"landing.events.sources.{name}": one for name, one in self.sources.items()} or {"landing.events": self}
+
+    @property
+    def contracts(self) -> dict[str, tuple[str, EventsContract]]:
+        """What is promised, by where it stands in this file, with the prefix of the objects that it is about."""
+        every = {"landing.events": (self.contract, "")}
+        every |= {f"landing.events.sources.{name}": (one.contract, one.path) for name, one in self.sources.items()}
+        return {f"{place}.contract": (path, promised) for place, (promised, path) in every.items() if promised}
+
+    @property
+    def by_path(self) -> dict[str, EventSource]:
+        """Every source by its path, in the order of paths."""
+        return {one.path: one for one in sorted(self.by_place.values(), key=lambda one: one.path)}
+
+    @property
+    def places(self) -> list[str]:
+        """Prefixes with everything that may be events, none within another, in their order."""
+        return _outermost([self.path, *self.by_path])
+
+    @property
+    def errors_places(self) -> list[str]:
+        """Prefixes with everything that Firehose could not deliver, none within another."""
+        return _outermost([self.errors_path, *(one.errors_path for one in self.by_path.values() if one.errors_path)])
+
+    def source_of(self, key: str) -> EventSource | None:
+        """The source that an object is of; None where it lies under the path of none."""
+        return next((one for path, one in self.by_path.items() if key.startswith(path)), None)
+
+    def replayed_to(self, key: str) -> str | None:
+        """The prefix that what Firehose could not deliver belongs to; None where no source has its error prefix."""
+        fitting = [one for one in self.by_path.values() if one.errors_path and key.startswith(one.errors_path)]
+        return max(fitting, key=lambda one: len(one.errors_path or "")).path if fitting else None
+
+    @model_validator(mode="after")
+    def _sources(self) -> Self:
+        if not self.sources:
+            return self
+        if "format" in self.model_fields_set or self.table:
+            raise ValueError("give format and table here, or under each of sources, and not both")
+        for kind in ("path", "errors_path"):
+            named = {name: getattr(one, kind) for name, one in self.sources.items() if getattr(one, kind) is not None}
+            for name, path in named.items():
+                _refuse_within(f"sources.{name}.{kind}", path, f"sources.{{}}.{kind}", named, but=name)
+        theirs = [(name, one.errors_path) for name, one in self.sources.items() if one.errors_path]
+        errors = {f"sources.{name}.errors_path": path for name, path in theirs} | {"errors_path": self.errors_path}
+        for name, one in self.sources.items():
+            _refuse_within(f"sources.{name}.path", one.path, "{}", errors)
+        return self
+
+
+def _refuse_within(place: str, path: str, other: str, paths: Mapping[str, str], but: str = "") -> None:
+    if not path:
+        raise ValueError(f"{place} must name a folder below the landing place, such as events/orders/")
+    for name, there in paths.items():
+        if name != but and path.startswith(there):
+            raise ValueError(
+                f"{place}, {path}, lies in {other.format(name)}, {there}: an object is of one source, so give them "
+                "paths of which none lies in another, such as events/orders/ and events/ses/"
+            )
+
+
+def _outermost(paths: Iterable[str]) -> list[str]:
+    found: list[str] = []
+    for path in sorted(paths):
+        if not found or not path.startswith(found[-1]):
+            found.append(path)
+    return found
 
 
 class CustomersLanding(Model):
@@ -171,3 +264,17 @@ class Landing(Model):
     suppression: dict[Name, SuppressionList] = Field(
         {}, description="lists of whom not to write to; where one can't be read, nothing is sent"
     )
+
+    @model_validator(mode="after")
+    def _apart(self) -> "Landing":
+        if self.events.sources:
+            others = {"customers.path": self.customers.path}
+            others |= {f"suppression.{name}.path": one.path for name, one in self.suppression.items()}
+            for place in self.events.places:
+                for name, path in others.items():
+                    if path.startswith(place) or place.startswith(path):
+                        raise ValueError(
+                            f"events: {place or 'the whole landing place'} and {name}, {path}, lie in one another: "
+                            "what is read as events is read as nothing else; give them paths apart"
+                        )
+        return self

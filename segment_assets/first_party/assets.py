@@ -1,5 +1,6 @@
 """Steps 1 and 2: from landing objects to catalogued events and customers."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -94,10 +95,10 @@ def assets(config: Segmentation) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     Raises:
         ConfigError: a contract promises something of a column that is not there.
     """
-    for where, table in ((config.landing.events, ENGAGEMENT_EVENTS), (config.landing.customers, CUSTOMERS)):
-        if where.contract:
-            place = f"landing.{'events' if table is ENGAGEMENT_EVENTS else 'customers'}.contract"
-            check_columns(where.contract.columns, table.schema, place)
+    for place, (_, contract) in config.landing.events.contracts.items():
+        check_columns(contract.columns, ENGAGEMENT_EVENTS.schema, place)
+    if promised := config.landing.customers.contract:
+        check_columns(promised.columns, CUSTOMERS.schema, "landing.customers.contract")
     lists = suppression_assets.assets(config)
     return [*_landing(config), _raw_events(config), _engagement_events(config), _customers(config), *lists]
 
@@ -114,7 +115,10 @@ def _landing(config: Segmentation) -> list[dg.AssetSpec]:
             LANDING_EVENTS,
             description="Objects with engagement events, as they arrive. A sensor reports each arrival day's version.",
             partitions_def=arrival_days,
-            metadata={"path": config.landing.events.path, "format": config.landing.events.format},
+            metadata={
+                "path": ", ".join(config.landing.events.by_path),
+                "format": ", ".join(one.format for one in config.landing.events.by_path.values()),
+            },
             **common,
         ),
         dg.AssetSpec(
@@ -179,10 +183,11 @@ def _raw_events(config: Segmentation) -> dg.AssetsDefinition:
 
 
 def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
-    form, contract = format_of(config.landing.events), config.landing.events.contract
-    table = config.landing.events.table
-    tables = {config.landing.events.path: table} if table else {}
-    code = events_version(config.landing.events)
+    where, form = config.landing.events, format_of(config.landing.events)
+    promises = [contract for _, contract in where.contracts.values()]
+    named = [(p, one.table.kept_names, one.path) for p, one in where.by_place.items() if one.table]
+    tables = {one.path: one.table for one in where.by_path.values() if one.table}
+    code = events_version(where)
 
     @dg.asset(
         key=EVENTS,
@@ -192,7 +197,7 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
         owners=OWNERS,
         deps=[RAW],
         # A contract that changed is looked at again, and no day is made again for it.
-        code_version=code_version("first_party", code, contract),
+        code_version=code_version("first_party", code, *(promises or (None,))),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data,
         metadata=spec_metadata(ENGAGEMENT_EVENTS),
@@ -217,7 +222,7 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
                 description="No name in a table of one's own sounds like an opt-out and suppresses nobody.",
             ),
             dg.AssetCheckSpec("ids_are_no_addresses", asset=EVENTS, description=NO_ADDRESSES),
-            *contracts(EVENTS, contract),
+            *contracts(EVENTS, promises),
         ],
     )
     def engagement_events(context: dg.AssetExecutionContext, config: Days, lake: dg.ResourceParam[Lake]) -> Result:
@@ -235,13 +240,13 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
             no_addresses(readable_ids.count(lake, readable_ids.OF_EVENTS)),
             one_mapping(of_another_mapping(lake.inputs(ENGAGEMENT_EVENTS), code), len(written.versions)),
         ]
-        names = event_account.perhaps_suppressions(lake, table.kept_names) if table else {}
+        names = {place: event_account.perhaps_suppressions(lake, kept, path) for place, kept, path in named}
         checks.append(suppress_as_they_sound(names))
-        if contract:
-            checks.append(contract_check(contract_events.findings(lake, contract, _today()), "landing.events.contract"))
+        if promises:
+            checks.append(contract_check(*contract_events.of_every_source(lake, where, _today())))
         told: dict[str, Any] = {"days_made": days} | asdict(account)
-        if table:
-            told["perhaps_suppressions"] = names
+        if tables:
+            told["perhaps_suppressions"] = dict(sum(map(Counter, names.values()), Counter[str]()))
         return report(written, checks=checks, **told)
 
     return engagement_events

@@ -23,19 +23,22 @@ def are_read(unread: int) -> dg.AssetCheckResult:
     return _warning("suppressions_are_read", said if unread else "")
 
 
-def suppress_as_they_sound(names: Mapping[str, int]) -> dg.AssetCheckResult:
+def suppress_as_they_sound(names: Mapping[str, Mapping[str, int]]) -> dg.AssetCheckResult:
     """Warns of names of one's own that sound as if nobody were to be written to again, and suppress nobody.
 
     Args:
-        names: each with how many events have it.
+        names: where a table's mapping stands in segmentation.yaml -> its names, each with how many events have it.
     """
-    shown = ", ".join(f'"{name}" ({events:,})' for name, events in list(names.items())[:SHOWN])
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    said = (
-        f"events {shown}{more} sound like an opt-out, a complaint or a bounce, and suppress nobody: say under "
-        "landing.events.table.rename what they are, such as {opted out: unsubscribe}"
-    )
-    return _warning("names_suppress_as_they_sound", said if names else "")
+    sentences = []
+    for place, its in names.items():
+        shown = ", ".join(f'"{name}" ({events:,})' for name, events in list(its.items())[:SHOWN])
+        more = f" and {len(its) - SHOWN} more" if len(its) > SHOWN else ""
+        said = (
+            f"events {shown}{more} sound like an opt-out, a complaint or a bounce, and suppress nobody: say under "
+            f"{place}.table.rename what they are, such as {{opted out: unsubscribe}}"
+        )
+        sentences += [said] if its else []
+    return _warning("names_suppress_as_they_sound", "; ".join(sentences))
 
 
 def no_addresses(ids: Mapping[str, int]) -> dg.AssetCheckResult:

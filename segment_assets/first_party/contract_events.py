@@ -1,10 +1,12 @@
 """What the events in the lake keep of their contract, arrival day by arrival day."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from segment_assets.contract_config import ColumnPromise, EventsContract
-from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS
+from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, QUARANTINED_RECORDS, RAW_EVENTS
 from segment_assets.lake import Lake
+from segment_assets.landing_config import EventsLanding
 from segment_assets.promises import Finding, fresh, volume, worst
 from segment_assets.sql import bind, load, to_duckdb
 
@@ -19,15 +21,32 @@ _FITS = {
 }
 
 
-def findings(lake: Lake, contract: EventsContract, today: date) -> list[Finding]:
+def of_every_source(lake: Lake, landing: EventsLanding, today: date) -> tuple[list[Finding], str]:
+    """What is promised of all events and of single sources, and where in segmentation.yaml to look at it.
+
+    Args:
+        lake: with the events as they were just written.
+        landing: the sources and their contracts.
+        today: by the clock, UTC.
+    """
+    found = {place: findings(lake, of, today, path) for place, (path, of) in landing.contracts.items()}
+    broken = [place for place, its in found.items() if not all(one.kept for one in its)]
+    if list(found) == ["landing.events.contract"]:
+        return found["landing.events.contract"], "landing.events.contract"
+    named = [replace(one, of=f"{place}: {one.of}") for place, its in found.items() for one in its]
+    return named, " and ".join(broken or found)
+
+
+def findings(lake: Lake, contract: EventsContract, today: date, path: str = "") -> list[Finding]:
     """Every promise that is made, with what was measured.
 
     Args:
         lake: with the events as they were just written.
         contract: the promises.
         today: by the clock, UTC.
+        path: prefix of the objects that they are about; empty: every one.
     """
-    delivered = {row["arrival_date"]: row for row in lake.read(ARRIVAL_DAYS).to_pylist() if row["objects"]}
+    delivered = _delivered(lake, path)
     newest = max(delivered, default=None)
     found = [fresh(newest, today, contract.fresh_within)] if contract.fresh_within else []
     if contract.volume:
@@ -37,11 +56,22 @@ def findings(lake: Lake, contract: EventsContract, today: date) -> list[Finding]
         return found
     first = newest - contract.over + timedelta(days=1)
     recent = {day: row for day, row in delivered.items() if day >= first}
-    return found + _shares(lake, contract, first, recent) + _columns(lake, contract, first)
+    return found + _shares(lake, contract, first, recent, path) + _columns(lake, contract, first, path)
 
 
-def _shares(lake: Lake, contract: EventsContract, first: date, recent: dict[date, dict[str, int]]) -> list[Finding]:
-    tree = bind(load("segment_assets.first_party", "event_days"), {"first": first})
+def _delivered(lake: Lake, path: str) -> dict[date, dict[str, int]]:
+    """Of each arrival day, what came: delivered, good and quarantined."""
+    if not path:
+        return {row["arrival_date"]: row for row in lake.read(ARRIVAL_DAYS).to_pylist() if row["objects"]}
+    tree = bind(load("segment_assets.first_party", "source_days"), {"path": path})
+    with lake.connect(RAW_EVENTS, QUARANTINED_RECORDS) as db:
+        return {row["arrival_date"]: row for row in db.sql(to_duckdb(tree)).to_arrow_table().to_pylist()}
+
+
+def _shares(
+    lake: Lake, contract: EventsContract, first: date, recent: dict[date, dict[str, int]], path: str
+) -> list[Finding]:
+    tree = bind(load("segment_assets.first_party", "event_days"), {"first": first, "path": path})
     with lake.connect(ENGAGEMENT_EVENTS) as db:
         days = {row["arrival_date"]: row for row in db.sql(to_duckdb(tree)).to_arrow_table().to_pylist()}
     events = {day: days[day]["events"] if day in days else 0 for day in recent}
@@ -59,7 +89,7 @@ def _shares(lake: Lake, contract: EventsContract, first: date, recent: dict[date
     return found
 
 
-def _columns(lake: Lake, contract: EventsContract, first: date) -> list[Finding]:
+def _columns(lake: Lake, contract: EventsContract, first: date, path: str) -> list[Finding]:
     asked = [
         (name, what, condition, allowed)
         for name, promise in contract.columns.items()
@@ -72,17 +102,17 @@ def _columns(lake: Lake, contract: EventsContract, first: date) -> list[Finding]
     with lake.connect(ENGAGEMENT_EVENTS) as db:
         days = db.execute(
             f"SELECT arrival_date, COUNT(*), {counts} FROM engagement_events WHERE arrival_date >= ? "
-            "GROUP BY arrival_date ORDER BY arrival_date",
-            [first],
+            "AND starts_with(raw_uri, ?) GROUP BY arrival_date ORDER BY arrival_date",
+            [first, path],
         ).fetchall()
         for number, (name, what, condition, allowed) in enumerate(asked, start=2):
             finding, day = worst(name, what, {row[0]: (row[number], row[1]) for row in days}, allowed)
             such: tuple[str, ...] = ()
             if not finding.kept:
                 rows = db.execute(
-                    f"SELECT event_id FROM engagement_events WHERE arrival_date = ? AND {condition} "
-                    f"ORDER BY event_id LIMIT {EXAMPLES}",
-                    [day],
+                    f"SELECT event_id FROM engagement_events WHERE arrival_date = ? AND starts_with(raw_uri, ?) "
+                    f"AND {condition} ORDER BY event_id LIMIT {EXAMPLES}",
+                    [day, path],
                 ).fetchall()
                 such = tuple(f"event_id {row[0]}" for row in rows)
             found.append(Finding(finding.of, finding.measured, finding.allowed, finding.kept, such))

@@ -29,8 +29,8 @@ class LandingDay:
 
 
 def event_objects(store: ObjectStore, landing: EventsLanding) -> list[StoredObject]:
-    """Objects that hold events, by key: no empty ones, none under the error prefix, no marks or metadata."""
-    return [o for o in store.list(landing.path) if is_event(o, landing)]
+    """Objects that hold events, by key: no empty ones, none under an error prefix, no marks or metadata."""
+    return [o for place in landing.places for o in store.list(place) if is_event(o, landing)]
 
 
 def is_event(stored: StoredObject, landing: EventsLanding) -> bool:
@@ -40,7 +40,7 @@ def is_event(stored: StoredObject, landing: EventsLanding) -> bool:
 
 def day_of(form: Format, key: str) -> date | None:
     """The arrival day of everything in an object; None where its records tell."""
-    return None if form.own_days else arrival_day(key)
+    return None if form.own_days(key) else arrival_day(key)
 
 
 def landing_days(
@@ -75,6 +75,7 @@ def weight(stored: StoredObject) -> int:
 
 
 def _ignored(key: str, landing: EventsLanding) -> bool:
-    folders, name = key.removeprefix(landing.path).split("/")[:-1], key.rpartition("/")[2]
-    iceberg = landing.format == "table" and "metadata" in folders
-    return key.startswith(landing.errors_path) or name.startswith(("_", ".")) or iceberg
+    source, name = landing.source_of(key), key.rpartition("/")[2]
+    below = key.removeprefix(source.path).split("/")[:-1] if source else []
+    iceberg = bool(source and source.table) and "metadata" in below
+    return key.startswith(tuple(landing.errors_places)) or name.startswith(("_", ".")) or iceberg

@@ -102,14 +102,15 @@ def _probes(lake: Lake, day: date, places: list[dict[str, Any]]) -> int:
         return int(db.sql(to_duckdb(tree)).to_arrow_table()["probes"][0].as_py())
 
 
-def perhaps_suppressions(lake: Lake, meant: Collection[str]) -> dict[str, int]:
+def perhaps_suppressions(lake: Lake, meant: Collection[str], path: str = "") -> dict[str, int]:
     """Events of a table of one's own that suppress nobody, though their names sound so: name -> how many.
 
     Args:
         lake: with the events.
         meant: names that the mapping gives: somebody said that they are these.
+        path: prefix of the table's objects.
     """
-    tree = load("segment_assets.first_party", "perhaps_suppressions")
+    tree = bind(load("segment_assets.first_party", "perhaps_suppressions"), {"path": path})
     with lake.connect(ENGAGEMENT_EVENTS) as db:
         found = db.sql(to_duckdb(tree)).to_arrow_table().to_pylist()
     named = ((row["source_event_type"], row["events"]) for row in found)

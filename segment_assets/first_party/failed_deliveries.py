@@ -21,6 +21,8 @@ from segment_assets.first_party.vocabulary import EARLIEST, LATEST
 from segment_assets.lake import ObjectStore
 from segment_assets.landing_config import EventsLanding
 
+_NOBODYS = "no source has this error prefix: name it under landing.events.sources, as errors_path of the stream's"
+
 
 @dataclass
 class Replay:
@@ -40,25 +42,31 @@ class Replay:
 
 
 def replay(store: ObjectStore, landing: EventsLanding, *, dry_run: bool = False) -> Replay:
-    """Put every record below the error prefix into the events' prefix, at the hour it arrived.
+    """Put every record below an error prefix into the prefix of the events, at the hour it arrived.
+
+    Where there are several sources, into the path of the one whose error prefix it is.
 
     An object's name is the hash of what it came from, so that a second replay, or one after a kill, writes nothing
     twice; a record that was delivered after all is a duplicate there, and dropped as any other. Nothing is removed.
     """
     found = Replay()
-    for stored in store.list(landing.errors_path):
+    for stored in (o for place in landing.errors_places for o in store.list(place)):
         hours: dict[str, list[bytes]] = {}
+        path = landing.replayed_to(stored.key)
         with content_of(store, stored) as content:
             for told in map(_told, _errors(content)):
                 if isinstance(told, str):
                     found.unreadable[stored.key, told] += 1
+                    continue
+                if path is None:
+                    found.unreadable[stored.key, _NOBODYS] += 1
                     continue
                 code, arrived, raw = told
                 found.records[code] += 1
                 hours.setdefault(f"{arrived:%Y/%m/%d/%H}", []).append(raw)
         name = sha256(f"{stored.key}\t{stored.etag}".encode()).hexdigest()[:32]
         for hour, records in hours.items():
-            key = f"{landing.path}{hour}/replayed-{name}.gz"
+            key = f"{path}{hour}/replayed-{name}.gz"
             if any(o.key == key for o in store.list(key)):
                 found.known += 1
                 continue

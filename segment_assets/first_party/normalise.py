@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from segment_assets.first_party import engagement, event_account, raw_events
 from segment_assets.first_party.deliveries import day_of, landing_days
 from segment_assets.first_party.errors import LandingError
-from segment_assets.first_party.formats.choice import format_of
+from segment_assets.first_party.formats.choice import format_of_files
 from segment_assets.first_party.loading import load
 from segment_assets.first_party.tables import ENGAGEMENT_EVENTS, QUARANTINED_RECORDS
 from segment_assets.first_party.undated import days_of
@@ -119,7 +119,7 @@ class _Files(FolderStore):
 
     def __init__(self, paths: Sequence[Path]) -> None:
         super().__init__(Path())
-        self._paths = {_key(path): path for path in paths}
+        self._paths = {key_of(path): path for path in paths}
 
     def list(self, prefix: str = "") -> list[StoredObject]:
         return sorted(self._describe(path, key) for key, path in self._paths.items())
@@ -128,7 +128,8 @@ class _Files(FolderStore):
         return self._paths[key]
 
 
-def _key(path: Path) -> str:
+def key_of(path: Path) -> str:
+    """The key of a file: its path, from which its arrival day and its source are read."""
     # Where a path goes up, what it comes down to is another file than the rest of the path would name.
     path = path.resolve() if ".." in path.parts else path
     return printable(str(PurePosixPath(*(part for part in path.parts if part != "/"))))
@@ -139,15 +140,15 @@ def files(paths: Sequence[Path], landing: EventsLanding, scratch: Path) -> Norma
 
     Args:
         paths: files as a stream delivers them, or tables.
-        landing: their format.
+        landing: their format, or those of several sources: a file is of the one whose path is part of its own.
         scratch: an empty folder; a lake is made in it.
 
     Raises:
         LandingError: a file that is named twice, or columns that the mapping names are not there.
     """
-    store, form = _Files(paths), format_of(landing)
+    store, form = _Files(paths), format_of_files(landing)
     objects = [stored for stored in store.list() if stored.size]
-    if twice := [path for path, times in Counter(map(_key, paths)).items() if times > 1]:
+    if twice := [path for path, times in Counter(map(key_of, paths)).items() if times > 1]:
         raise LandingError(f"{printable(str(twice[0]))}: is named twice: name each file once")
     lake = Lake(partial(open_catalog, scratch), scratch / "scratch")
     told = {o.key: days_of(store, form, o) for o in objects if day_of(form, o.key) is None}

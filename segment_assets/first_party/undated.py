@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from heapq import merge
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
@@ -78,9 +79,9 @@ class Undated:
             return joined(table.schema, dated)
         its = (self.raw if table is RAW_EVENTS else self.quarantined).of(day)
         if any(part.rows for part in dated):
-            # Both kinds of objects on one day, and their keys may come in any order: the day is put in order in memory.
-            both = pa.concat_tables([*(pq.read_table(file) for part in dated for file in part.files), *its])
-            its = iter([both.sort_by([(name, "ascending") for name in table.key])])
+            # Both kinds of objects on one day, each kind by key: of neither more is held than is read at a time.
+            both = merge(_by_object(_rows(dated)), _by_object(its), key=itemgetter(0))
+            its = (rows for _, rows in both)
         with PartWriter(folder / f"{day}-{table.short_name}.parquet", with_field_ids(table.schema)) as writer:
             for rows in its:
                 writer.add(rows)
@@ -100,13 +101,28 @@ def _undated(
         refused, first, before = [], None, 0
         for _, delivered in found:
             records, bad = (_behind(t, before) for t in (delivered.records, delivered.quarantined))
-            before += (records.num_rows + bad.num_rows) * form.by_piece
+            before += (records.num_rows + bad.num_rows) * form.by_piece(key)
             refused.append(bad)
             first = min((d for d in (first, pc.min(records["arrived"]).as_py()) if d), default=None)
             yield key, placed(RAW_EVENTS.schema, records, key, records["arrived"]), QUARANTINED_RECORDS.empty()
         bad = pa.concat_tables(refused)
         days = repeat(first or NO_DAY, pa.date32(), bad)
         yield key, RAW_EVENTS.empty(), placed(QUARANTINED_RECORDS.schema, bad, key, days)
+
+
+def _rows(parts: list[Part]) -> Iterator[pa.Table]:
+    for path in (path for part in parts for path in part.files):
+        with pq.ParquetFile(path) as file:
+            yield from (file.read_row_group(number) for number in range(file.num_row_groups))
+
+
+def _by_object(tables: Iterator[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
+    """Neighbouring rows of one object, with its key."""
+    for rows in tables:
+        runs = pc.run_end_encode(rows["object_key"].combine_chunks())
+        ends = runs.run_ends.to_pylist()
+        for key, start, end in zip(runs.values.to_pylist(), [0, *ends], ends, strict=False):
+            yield key, rows.slice(start, end - start)
 
 
 def _pieces(

@@ -4,6 +4,7 @@ A look is bounded, whatever lies there: a stretch of the listing that ends where
 day's version is made of all its objects, so it is the same whichever way a look was led to the day.
 """
 
+import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -133,7 +134,7 @@ class Look:
         after = self.known.place or ""
         if not after:
             self.known.seen = 0
-        objects, end = self._stretch(self.landing.path, after)
+        objects, end = self._stretch(self.landing.places, after)
         seen = self._see(objects)
         if seen < len(objects):
             objects, end = objects[:seen], objects[seen - 1].key if seen else after
@@ -159,13 +160,15 @@ class Look:
             objects = self.store.after(stem, min(its), STRETCH)
             broken = self._part(objects[-1].key) if len(objects) == STRETCH else LAST
             self._listed |= {p: [o for o in objects if self._part(o.key) == p] for p in its if p < broken}
-            self._see(objects if broken == LAST else self._stretch(stem, max(its) + LAST)[0])
-        if self.known.told:
-            self._see(self._stretch(self.landing.path, max(self.known.told))[0])
+            self._see(objects if broken == LAST else self._stretch([stem], max(its) + LAST)[0])
+        for path in self.landing.by_path:
+            told = [key for key in self.known.told if key.startswith(path)]
+            if told or self.form.own_days(path):
+                self._see(self._stretch([path], max(told, default=""))[0])
 
     def at(self, key: str) -> bool:
         """An object that is said to have come, changed or gone; False where this look has read enough to see it."""
-        if not key.startswith(self.landing.path):
+        if not key.startswith(tuple(self.landing.places)):
             return True
         if day := day_of(self.form, key):
             self._touch(day, self._part(key))
@@ -184,9 +187,11 @@ class Look:
         known.days = dict(sorted(kept.items()))
         return {day: now[day] for day in changed}
 
-    def _stretch(self, prefix: str, after: str) -> tuple[list[StoredObject], str | None]:
+    def _stretch(self, prefixes: Sequence[str], after: str) -> tuple[list[StoredObject], str | None]:
         """Objects behind a key, and the key they end at, None at the end of everything; of a day all or none."""
-        objects = self.store.after(prefix, after, STRETCH)
+        objects: list[StoredObject] = []
+        for prefix in prefixes:
+            objects += self.store.after(prefix, after, STRETCH - len(objects))
         if not objects:
             return [], None
         begun, broken = self._part(objects[0].key), self._part(objects[-1].key)
@@ -240,7 +245,7 @@ class Look:
 
     @property
     def _mapping(self) -> str:
-        return sha256(self.landing.model_dump_json().encode()).hexdigest()[:16]
+        return sha256(json.dumps(self.landing.mapping).encode()).hexdigest()[:16]
 
     def _forget(self, key: str) -> Iterable[str]:
         """Know nothing of an object; the days it was of."""
@@ -291,5 +296,5 @@ class Look:
 
     def _part(self, key: str) -> str:
         """The beginning of a key, with the day; empty where it names none that counts."""
-        found = None if self.form.own_days else day_part(key)
+        found = None if self.form.own_days(key) else day_part(key)
         return found[1] if found else ""

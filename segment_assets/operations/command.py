@@ -184,8 +184,9 @@ def _tell_nothing_landed(
 ) -> None:
     """Where nothing lands nothing fails either: say what is waited for."""
     landing, audience = config.landing, config.audience
+    sources = " or ".join(map(own.uri, landing.events.by_path))
     waited = {
-        "landing_events": ("No events", own.uri(landing.events.path), "every step waits for them."),
+        "landing_events": ("No events", sources, "every step waits for them."),
         "landing_customers": (
             "No customers",
             own.uri(landing.customers.path),

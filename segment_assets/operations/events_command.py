@@ -1,6 +1,7 @@
 """What `segment-assets events normalise` and `events replay-errors` do."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +11,8 @@ from rich.console import Console
 from segment_assets import deployment, segmentation
 from segment_assets.first_party import failed_deliveries
 from segment_assets.first_party.errors import LandingError
-from segment_assets.first_party.normalise import Normalised, files, found
+from segment_assets.first_party.formats.several import path_in
+from segment_assets.first_party.normalise import Normalised, files, found, key_of
 from segment_assets.landing_config import EventsLanding
 from segment_assets.operations.words import counted
 
@@ -37,7 +39,7 @@ def normalise(console: Console, named: Sequence[str], out: Path, form: str | Non
         held = files(paths, landing, Path(folder).resolve())
         held.write(out, beside)
     _tell(console, held, len(paths), out, beside)
-    console.print(f"read as      {landing.format}, as {said}", markup=False, soft_wrap=True)
+    console.print(f"read as      {_read_as(landing, paths)}, as {said}", markup=False, soft_wrap=True)
     return True
 
 
@@ -49,6 +51,15 @@ def _format(form: str | None) -> tuple[EventsLanding, str]:
     if path is None:
         return segmentation.events_of("auto"), "there is no segmentation.yaml: each record is told by its keys"
     return segmentation.load(path).landing.events, f"{path} says"
+
+
+def _read_as(landing: EventsLanding, paths: Sequence[Path]) -> str:
+    """The format; of several sources, how many files are of which."""
+    if not landing.sources:
+        return landing.format
+    names = {one.path: name for name, one in landing.sources.items()}
+    found = Counter(names.get(path_in(key_of(path), names) or "", "auto") for path in paths)
+    return ", ".join(f"{name} ({counted(number, 'file')})" for name, number in sorted(found.items()))
 
 
 def _refuse_place(out: Path, beside: Path, paths: Sequence[Path]) -> None:

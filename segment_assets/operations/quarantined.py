@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from segment_assets.first_party.tables import ARRIVAL_DAYS, QUARANTINED_RECORDS, RAW_EVENTS
 from segment_assets.lake import Lake, Table
-from segment_assets.landing_config import Landing
+from segment_assets.landing_config import EventsLanding, Landing
 
 SHOWN = 3
 # Reason -> the key of a table of one's own that says how such values are written.
@@ -68,14 +68,22 @@ def warnings(lake: Lake, landing: Landing) -> Iterator[str]:
     """A sentence for each of the largest deliveries of which nothing was read: what, why, how to mend it."""
     lost = unread(lake)
     for each in lost[:SHOWN]:
-        key = KEYS.get(each.reason) if landing.events.table else None
-        mend = f"say how they are written under landing.events.table.{key}" if key else "docs/quarantine.md says how"
+        mend = _mend(landing.events, each)
         yield (
             f"Nothing of {each.object_key} could be read: {_all(each.records)} in quarantine, most as {each.reason}. "
             f'To mend it, {mend}; to look at them: segment-assets sql "SELECT * FROM raw.quarantined_records"'
         )
     if len(lost) > SHOWN:
         yield f"Nothing of {len(lost) - SHOWN:,} more objects could be read."
+
+
+def _mend(landing: EventsLanding, unread: Unread) -> str:
+    if unread.reason == "no_source":
+        return "name its path under landing.events.sources, or move it away"
+    key = KEYS.get(unread.reason)
+    tables = (place for place, one in landing.by_place.items() if one.table and unread.object_key.startswith(one.path))
+    place = next(tables, None)
+    return f"say how they are written under {place}.table.{key}" if place and key else "docs/quarantine.md says how"
 
 
 def _all(records: int) -> str:

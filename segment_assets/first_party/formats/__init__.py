@@ -33,15 +33,15 @@ class Delivered:
 
 
 class Format(Protocol):
-    """How one source's objects are read, and what its records mean.
+    """How objects are read, and what their records mean."""
 
-    Attributes:
-        own_days: every record says the day it arrived; otherwise the object's key does, where it names a day.
-        by_piece: positions count from the beginning of a piece, and not of its object.
-    """
+    def own_days(self, key: str) -> bool:
+        """Whether every record of an object says the day it arrived; otherwise its key does, where it names a day."""
+        ...
 
-    own_days: bool
-    by_piece: bool
+    def by_piece(self, key: str) -> bool:
+        """Whether positions in an object count from the beginning of a piece, and not of all of it."""
+        ...
 
     def pieces(self, key: str, content: Content) -> Iterator[Any]:
         """An object cut into what is read at a time; at least one piece, whose kind is the format's own.

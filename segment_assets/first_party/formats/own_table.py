@@ -31,7 +31,6 @@ from segment_assets.first_party.vocabulary import (
 from segment_assets.landing_config import EventTable
 from segment_assets.people.addresses import without_addresses
 
-PLACE = "landing.events.table"
 # Points that part thousands, where the decimal mark is a comma; nobody parts 0.123 so.
 _GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]*)?")
 
@@ -44,23 +43,32 @@ class OwnTable:
     """CSV, JSON lines or Parquet files of events.
 
     The record of a row is a JSON object of all its columns as text, so equal rows are copies of one event.
+
+    Args:
+        mapping: which column means what.
+        place: path in segmentation.yaml where it stands, for messages.
     """
 
-    own_days = True
-    by_piece = False
-
-    def __init__(self, mapping: EventTable) -> None:
-        self.mapping = mapping
+    def __init__(self, mapping: EventTable, place: str = "landing.events.table") -> None:
+        self.mapping, self.place = mapping, place
         self._renamed: dict[str, str] = {}
         for written, name in reversed(mapping.rename.items()):
             self._renamed[letters(written)] = name
         named = (mapping.customer, mapping.time, mapping.event, mapping.received)
         self.columns = [*(n for n in named if n), *mapping.metrics.values(), *mapping.properties.values()]
 
+    def own_days(self, key: str) -> bool:
+        """Always: a row is of the day it became known."""
+        return True
+
+    def by_piece(self, key: str) -> bool:
+        """They count from the beginning of the file."""
+        return False
+
     def pieces(self, key: str, content: Content) -> Iterator[Rows]:
         """Some thousand rows at a time."""
         commas = self.mapping.metrics.values() if self.mapping.decimal == "," else ()
-        return tabular.read(key, content, self.columns, PLACE, blank=True, commas=commas)
+        return tabular.read(key, content, self.columns, self.place, blank=True, commas=commas)
 
     def read(self, key: str, rows: Rows) -> Delivered:
         """Every row; a row is good when it has a customer, an event, times of this century and numbers as metrics."""

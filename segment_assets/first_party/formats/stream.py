@@ -72,12 +72,17 @@ class Stream:
         kinds: what the records may be; where it is one, a record is of that kind or malformed.
     """
 
-    own_days = False
-    by_piece = True
-
     def __init__(self, kinds: Sequence[Kind]) -> None:
         self.kinds = tuple(kinds)
         self._envelopes = any(kind.in_envelopes for kind in self.kinds)
+
+    def own_days(self, key: str) -> bool:
+        """Only where its key names none."""
+        return False
+
+    def by_piece(self, key: str) -> bool:
+        """They do: a piece is read without those before it."""
+        return True
 
     def pieces(self, key: str, content: Content) -> Iterator["_Object"]:
         """A small object as it is, which is what Firehose writes; a large one some megabytes at a time."""

@@ -7,6 +7,6 @@ SELECT arrival_date,
        COUNT_IF(received_at > occurred_at + INTERVAL 24 HOURS) AS late,
        COUNT_IF(occurred_at > received_at + INTERVAL 5 MINUTES) AS in_future
 FROM engagement_events
-WHERE arrival_date >= :first
+WHERE arrival_date >= :first AND SUBSTR(raw_uri, 1, LENGTH(:path)) = :path
 GROUP BY arrival_date
 ORDER BY arrival_date
