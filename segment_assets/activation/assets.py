@@ -28,7 +28,7 @@ from segment_assets.first_party.tables import (
 from segment_assets.lake import Lake, ObjectStore
 from segment_assets.reporting import Result, as_of_text, spec_metadata
 from segment_assets.segmentation import CustomerProfilesDestination, FileDestination, PinpointDestination, Segmentation
-from segment_assets.segments.tables import LISTS, asks_for_nobody, heeded, predictive_segments, suppressed_channels
+from segment_assets.segments.tables import LISTS, asks_for_nobody, outdated, predictive_segments, suppressed_channels
 
 TAKEN = "everybody_is_taken"
 
@@ -177,10 +177,11 @@ def _order(
             f"{table.name} has no decisions: materialise predictive_segments/{segment} and what it rests on first"
         )
     suppressed = suppressed_channels(lake, config.landing.suppression)
-    if not heeded(lake, suppressed).items() <= lake.inputs(table).items():
+    if outdated(lake, segment, suppressed):
         raise ActivationError(
-            f"customers, their addresses, their consent or who must not be written to changed since {segment} was "
-            f"decided: nothing of it was sent; materialise predictive_segments/{segment}, and then this"
+            "customers, who lives with whom, their addresses, their consent or who must not be written to changed "
+            f"since {segment} was decided: nothing of it was sent; materialise predictive_segments/{segment}, and then "
+            "this"
         )
     nobody = asks_for_nobody(decided, asked, config.targets[asked.target].kind)
     return Order(destination, segment, asked.purpose, as_of, wording, asked.min_size, asked.max_change, place, nobody)

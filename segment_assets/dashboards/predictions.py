@@ -38,7 +38,7 @@ REASON_LABELS = {
     "holdout": "Held out to measure the effect",
     "suppressed": "Suppressed: unsubscribed, complained, bounced or on a suppression list",
     "unreachable": "Unreachable: consent, but no active address",
-    "quarantined": "Quarantined: taken for one person or household with too many others",
+    "quarantined": "Quarantined: taken for one person or household with too many others, or not known to identity yet",
     "no_consent": "No consent for the channels",
     "below_threshold": "Below the threshold",
     "not_eligible": "Not eligible: can't be scored",

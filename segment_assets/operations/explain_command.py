@@ -19,7 +19,7 @@ _WHY = {
     "no_consent": "no channel of the segment has consent",
     "suppressed": "no channel is left: {closed}",
     "unreachable": "there is consent, but no active address on a channel that has it",
-    "quarantined": "identity took too many for one person or household to believe it",
+    "quarantined": "identity took too many for one person or household to believe it, or does not know them yet",
     "holdout": "asked for, and kept out to measure the effect: the household's draw {draw:.3f} is below {holdout:g}",
 }
 _HOLDS = {True: "holds the customer as in", False: "does not hold the customer", None: "was told nothing yet"}

@@ -5,7 +5,8 @@ The reasons are asked in this order, and the first that applies is the one recor
 1. `suppressed`      no channel is left, and a suppression on one of the segment's channels is among the causes;
 2. `no_consent`      no channel of the segment has the customer's consent;
 3. `unreachable`     there is consent, but no active endpoint with a valid address on a channel that has it;
-4. `quarantined`     identity took too many for one person or one household to believe it: nobody of them is sent to;
+4. `quarantined`     identity took too many for one person or one household to believe it: nobody of them is sent to,
+                    nor is whom it does not know yet, who may live with a control;
 5. `not_eligible`    the customer has no score: the target's `eligible` left them out;
 6. `below_threshold` scored, and neither `where` nor `top` asks for them;
 7. `holdout`         asked for, in a control household: never treated;

@@ -15,6 +15,7 @@ from segment_assets.first_party.tables import (
     ENGAGEMENT_EVENTS,
     SUPPRESSION_ENTRIES,
 )
+from segment_assets.identity.tables import HOUSEHOLDS, PERSONS
 from segment_assets.lake import Lake, Table, column, content_hash
 from segment_assets.people.suppression import listed_query, suppression_query
 from segment_assets.segmentation import Channel, Segment
@@ -26,6 +27,7 @@ REASONS = (
 
 # Under this name a segment keeps the version of the suppression lists that its decisions heeded.
 LISTS = "suppression_lists"
+_WHO_LIVES_WITH_WHOM = (PERSONS, HOUSEHOLDS)
 # A suppression counts as soon as it is in the table: unlike a feature, it is never too new to be heeded.
 _ALWAYS = datetime(9999, 12, 31)  # noqa: DTZ001  naive UTC, as every time in the lake
 
@@ -61,7 +63,7 @@ def suppressions(lake: Lake, lists: Collection[str] = ()) -> pa.Table:
 
 
 def heeded(lake: Lake, suppressed: pa.Table) -> dict[str, str]:
-    """Versions of what says who our customers are, where they are reached, what they agreed to and who said no since.
+    """Versions of what says who our customers are and who lives with whom, where they are reached, and who said no.
 
     A segment keeps those that its decisions heeded: on others it is not sent.
 
@@ -69,7 +71,8 @@ def heeded(lake: Lake, suppressed: pa.Table) -> dict[str, str]:
         lake: where the tables are.
         suppressed: `customer_id`, `channel` that must not be written to.
     """
-    versions = {table.name: lake.state(table).version for table in (CUSTOMERS, CUSTOMER_ENDPOINTS, CONSENT_STATE)}
+    tables = (CUSTOMERS, CUSTOMER_ENDPOINTS, CONSENT_STATE, *_WHO_LIVES_WITH_WHOM)
+    versions = {table.name: lake.state(table).version for table in tables}
     return versions | {"suppressed_channels": content_hash(suppressed)}
 
 
@@ -90,6 +93,21 @@ def asks_for_nobody(decided: pa.Table, segment: Segment, kind: str) -> str:
         f"where asks for nobody of the {open_to_it.num_rows:,} customers who were scored and may be reached; their "
         f"highest {named} is {highest:.4g}"
     )
+
+
+def outdated(lake: Lake, segment: str, suppressed: pa.Table) -> bool:
+    """Whether anything that the segment's decisions had to heed is another by now.
+
+    Decisions of a version that kept nothing of identity say nothing about it, and are judged by the rest.
+
+    Args:
+        lake: where the tables are.
+        segment: the segment's name.
+        suppressed: `customer_id`, `channel` that must not be written to.
+    """
+    then = lake.inputs(predictive_segments(segment))
+    unsaid = {table.name for table in _WHO_LIVES_WITH_WHOM} - then.keys()
+    return any(then.get(name) != now for name, now in heeded(lake, suppressed).items() if name not in unsaid)
 
 
 def former_draws(segment: str) -> Table:

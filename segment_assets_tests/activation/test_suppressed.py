@@ -8,15 +8,25 @@ import pytest
 from segment_assets.activation import assets as activation_assets
 from segment_assets.first_party import assets as first_party_assets
 from segment_assets.first_party.tables import CONSENT_STATE, CUSTOMER_ENDPOINTS, CUSTOMERS, ENGAGEMENT_EVENTS
+from segment_assets.identity.tables import HOUSEHOLDS, PERSONS
 from segment_assets.lake import FolderStore
 from segment_assets.landing_config import Landing, SuppressionList
 from segment_assets.people.addresses import email_sha256
 from segment_assets.segments import assets as segments_assets
-from segment_assets_tests.segments.world import PEOPLE, build, config, consent, endpoint, unsubscribe, write
+from segment_assets.segments.tables import predictive_segments
+from segment_assets_tests.segments.world import DAY, PEOPLE, build, config, consent, endpoint, unsubscribe, write
 
 PATH = "suppression/stop.csv"
 LISTS = {"stop": SuppressionList(path=PATH, email="mail")}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def person(customer, rule):
+    return {"customer_id": customer, "person_id": f"per_{customer}", "rule": rule, "customers": 1}
+
+
+def household(customer, rule):
+    return {"person_id": f"per_{customer}", "household_id": f"hh_{customer}", "rule": rule, "persons": 1}
 
 
 class World:
@@ -100,8 +110,10 @@ def test_decisions_older_than_the_list_are_not_sent(world):
         (CUSTOMER_ENDPOINTS, [endpoint(p) for p in PEOPLE if p != "dan"]),
         (CUSTOMERS, [{"customer_id": p, "endpoints": 1} for p in PEOPLE if p != "dan"]),
         (ENGAGEMENT_EVENTS, [unsubscribe("cleo"), unsubscribe("dan")]),
+        (PERSONS, [person(p, "quarantined" if p == "dan" else "alone") for p in PEOPLE]),
+        (HOUSEHOLDS, [household(p, "quarantined" if p == "dan" else "alone") for p in PEOPLE]),
     ],
-    ids=["a denial", "an address is gone", "a customer is gone", "somebody unsubscribed"],
+    ids=["a denial", "an address is gone", "a customer is gone", "somebody unsubscribed", "a person", "a household"],
 )
 def test_decisions_older_than_what_is_known_of_customers_are_not_sent(world, table, rows):
     world.put("anna@example.org")
@@ -124,3 +136,17 @@ def test_a_denial_that_changes_no_decision_holds_nothing_once_it_was_heeded(worl
         *(consent(p, "denied" if p in ("bo", "gus") else "granted") for p in PEOPLE),
     )
     assert world.run("predictive_segments/win_back", "file_handoff/win_back") == (True, "")
+
+
+def test_decisions_of_a_version_that_kept_nothing_of_identity_are_sent_as_long_as_the_rest_holds(world):
+    lake, table = world.resources["lake"], predictive_segments("win_back")
+    world.put("anna@example.org")
+    assert world.run("suppression_lists", "predictive_segments/win_back")[0]
+    decided, heeded = lake.read(table), lake.inputs(table)
+    lake.catalog.drop_table(table.name)
+    inputs = {name: version for name, version in heeded.items() if name not in (PERSONS.name, HOUSEHOLDS.name)}
+    assert len(inputs) == len(heeded) - 2
+    lake.write(table, decided, "of the version before", inputs=inputs, as_of=DAY)
+    assert world.run("file_handoff/win_back") == (True, "")
+    write(lake, CUSTOMERS, *({"customer_id": p, "endpoints": 1} for p in PEOPLE if p != "dan"))
+    assert "changed since win_back was decided" in world.run("file_handoff/win_back")[1]

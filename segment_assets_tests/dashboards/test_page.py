@@ -112,7 +112,7 @@ def test_a_segment_shows_every_decision_and_hides_what_is_small(gathered: Gather
         "Held out to measure the effect": "31",
         "Suppressed: unsubscribed, complained, bounced or on a suppression list": "<10",
         "Unreachable: consent, but no active address": "0",
-        "Quarantined: taken for one person or household with too many others": "0",
+        "Quarantined: taken for one person or household with too many others, or not known to identity yet": "0",
         "No consent for the channels": "122",
         "Below the threshold": "about 620",
         "Not eligible: can't be scored": "217",

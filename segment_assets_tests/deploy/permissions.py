@@ -121,6 +121,8 @@ ALLOWED: dict[str, dict[str, Call]] = {
         "hand over": write(EXPORTS, "dev/exports/handoff/crm/win_back/part-000.csv"),
         "put an import": write(EXPORTS, "dev/exports/pinpoint/imports/win_back/part-000.csv"),
         "list hand-offs": look(EXPORTS, "dev/exports/handoff/"),
+        "ask whether persons changed": table("dev_identity", "persons"),
+        "read that of households": read(bucket("lake"), METADATA.replace("some_table", "households")),
     },
     "dashboard": reads("first_party")
     | reads("clean_room")
@@ -211,6 +213,7 @@ FORBIDDEN: dict[str, dict[str, Call]] = {
     "segments": ADDRESSES | reads("clean_room") | only(writes("modelling"), "create", "write") | _HAND_OVER | PARTNERS,
     "activation": reads("modelling")
     | reads("identity")
+    | {"read who is a person": read(bucket("lake"), in_lake("identity", "persons"))}
     | only(writes("segments"), "create", "write")
     | PARTNERS
     | {

@@ -84,6 +84,10 @@ def _build(ours: Credentials, roles: Iterable[str]) -> dict[str, Credentials]:
     glue.create_database(DatabaseInput={"Name": "prod_segments"})
     glue.create_table(DatabaseName="prod_segments", TableInput={"Name": "some_table"})
     client(ours, "sagemaker").create_model_package_group(ModelPackageGroupName=f"{PREFIX}-churn-28d")
+    for called in ("persons", "households"):
+        glue.create_table(DatabaseName="dev_identity", TableInput={"Name": called})
+        write(bucket("lake"), METADATA.replace("some_table", called))(ours)
+        write(bucket("lake"), in_lake("identity", called))(ours)
     write(bucket("lake"), METADATA)(ours)
     for called in ("arrival_days", "contact_addresses"):
         glue.create_table(DatabaseName="dev_raw", TableInput={"Name": called})

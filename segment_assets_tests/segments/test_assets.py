@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from segment_assets.first_party.tables import CONSENT_STATE, CUSTOMER_ENDPOINTS, CUSTOMERS, ENGAGEMENT_EVENTS
+from segment_assets.identity.tables import PERSONS
 from segment_assets.segments import assets as step
 from segment_assets.segments.assets import assets, checks
 from segment_assets.segments.build import wrong_members
@@ -161,6 +162,28 @@ def test_nobody_of_a_person_or_household_that_is_too_large_is_sent_to(lake):
     }
 
 
+def test_whom_identity_does_not_know_yet_may_live_with_a_control_and_is_not_sent_to(lake):
+    build(lake)
+    write(lake, PERSONS, *({"customer_id": p, "person_id": f"per_{p}", "rule": "alone", "customers": 1}
+                           for p in PEOPLE if p != "anna"))  # fmt: skip
+    households(lake, {p: f"hh_{p}" for p in PEOPLE if p != "dan"})
+    result, decided = materialize(lake)
+    assert {p: decided[p]["reason"] for p in ("anna", "dan", "eve")} == {
+        "anna": "quarantined",
+        "dan": "quarantined",
+        "eve": "in",
+    }
+    assert all(c.passed for c in result.get_asset_check_evaluations())
+
+
+def test_where_identity_knows_nobody_everybody_lives_alone(lake):
+    build(lake)
+    write(lake, PERSONS)
+    households(lake, {})
+    _, decided = materialize(lake)
+    assert {p for p, r in decided.items() if r["state"] == "in"} == {"anna", "dan", "eve"}
+
+
 def test_without_scores_nobody_is_eligible_and_the_day_is_missing(lake):
     build(lake)
     scored(lake, {})
@@ -196,7 +219,9 @@ def test_the_check_bites_when_a_suppressed_or_unconsented_customer_gets_in(lake)
     build(lake)
     persons(lake, "gus")
     households(lake, {p: f"hh_{p}" for p in PEOPLE}, "hal")
-    write(lake, CUSTOMER_ENDPOINTS, *(endpoint(p) for p in PEOPLE if p != "finn"), endpoint("finn", active=False))
+    others = (endpoint(p) for p in (*PEOPLE, "ida") if p != "finn")
+    write(lake, CUSTOMER_ENDPOINTS, *others, endpoint("finn", active=False))
+    write(lake, CONSENT_STATE, *(consent(p, "denied" if p == "bo" else "granted") for p in (*PEOPLE, "ida")))
     suppressed = suppressed_channels(lake)
     about = {"household_id": "h", "reason": "in", "holdout_draw": 0.5, "as_of": None}
     smuggled = [
@@ -207,15 +232,16 @@ def test_the_check_bites_when_a_suppressed_or_unconsented_customer_gets_in(lake)
         about | {"customer_id": "finn", "state": "in", "channels": ["email"]},  # no address that can be written to
         about | {"customer_id": "gus", "state": "in", "channels": ["email"]},  # a person of too many customers
         about | {"customer_id": "hal", "state": "in", "channels": ["email"]},  # a household of too many persons
+        about | {"customer_id": "ida", "state": "in", "channels": ["email"]},  # identity does not know her
         about | {"customer_id": "anna", "state": "in", "channels": ["email"]},  # rightly in
         about | {"customer_id": "bo", "state": "out", "channels": ["email"]},  # wrong, but not in
     ]
     decided = pa.Table.from_pylist(smuggled, pa.schema([f.with_nullable(True) for f in TABLE.schema]))
     wrong = wrong_members(lake, decided, suppressed)
-    assert wrong == {"unconsented": 2, "suppressed": 1, "no_channel": 1, "no_address": 2, "quarantined": 2}
-    results = {c.check_name: c.passed for c in checks(decided, population=9, wrong=wrong)}
+    assert wrong == {"unconsented": 2, "suppressed": 1, "no_channel": 1, "no_address": 2, "quarantined": 3}
+    results = {c.check_name: c.passed for c in checks(decided, population=10, wrong=wrong)}
     assert results == {"may_be_reached": False, "reasons_sum_to_the_population": True, "keys_unique": False}
-    assert not checks(decided, population=8, wrong={})[1].passed
+    assert not checks(decided, population=9, wrong={})[1].passed
 
 
 def test_decisions_are_written_for_every_customer_with_the_schema_described(lake):

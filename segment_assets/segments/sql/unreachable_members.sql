@@ -1,5 +1,6 @@
 -- Members who may not be written to on a channel the segment gives them, found without the code that decided. A member
--- without any channel counts too, and one whose person or household is in quarantine. Must find nothing.
+-- without any channel counts too, and one whose person or household is in quarantine, or not known where others are. Must
+-- find nothing.
 WITH reached AS (
   SELECT customer_id, EXPLODE(channels) AS channel FROM decisions WHERE state = 'in'
 ),
@@ -28,6 +29,12 @@ granted AS (
   LEFT JOIN denied AS d ON d.customer_id = g.customer_id AND d.channel = g.channel
   WHERE g.state = 'granted' AND (d.until IS NULL OR g.effective_at > d.until)
 ),
+housed AS (
+  SELECT p.customer_id
+  FROM persons AS p
+  INNER JOIN households AS h ON h.person_id = p.person_id
+  WHERE p.rule <> 'quarantined' AND h.rule <> 'quarantined'
+),
 wrong AS (
   SELECT r.customer_id, 'unconsented' AS reason
   FROM reached AS r
@@ -44,9 +51,8 @@ wrong AS (
   UNION
   SELECT d.customer_id, 'quarantined' AS reason
   FROM decisions AS d
-  INNER JOIN persons AS p ON p.customer_id = d.customer_id
-  LEFT JOIN households AS h ON h.person_id = p.person_id
-  WHERE d.state = 'in' AND 'quarantined' IN (p.rule, h.rule)
+  LEFT ANTI JOIN housed AS h ON h.customer_id = d.customer_id
+  WHERE d.state = 'in' AND (SELECT COUNT(*) FROM persons) > 0
   UNION
   SELECT customer_id, 'no_channel' AS reason FROM decisions WHERE state = 'in' AND SIZE(channels) = 0
 )
