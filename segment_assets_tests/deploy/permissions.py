@@ -341,7 +341,7 @@ BEYOND_MOTO: list[tuple[str, str, str, iam.Context, bool]] = [
     ("modelling", "sagemaker:UpdateEndpoint", at("sagemaker", "endpoint/segment-assets-prod-churn-28d"), {}, False),
     ("modelling", "sagemaker:InvokeEndpoint", at("sagemaker", f"endpoint/{PREFIX}-churn-28d"), {}, False),
     ("activation", "profile:CreateUploadJob", at("profile", f"domains/{PREFIX}"), {}, True),
-    ("activation", "profile:PutProfileObject", at("profile", f"domains/{PREFIX}/object-types/score"), {}, True),
+    ("activation", "profile:PutProfileObject", at("profile", f"domains/{PREFIX}/object-types/score"), {}, False),
     ("activation", "profile:CreateUploadJob", at("profile", "domains/segment-assets-prod"), {}, False),
     ("activation", "profile:DeleteProfile", at("profile", f"domains/{PREFIX}"), {}, False),
     ("activation", "mobiletargeting:CreateImportJob", at("mobiletargeting", f"apps/{'0' * 32}"), {}, False),

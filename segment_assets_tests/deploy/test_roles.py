@@ -4,10 +4,15 @@ What moto can't enforce (Clean Rooms, Neptune, Customer Profiles, QuickSight, EC
 the same policies, without a call.
 """
 
+import inspect
+import re
 from collections.abc import Iterator
+from types import ModuleType
 
 import pytest
 
+from segment_assets.activation import aws as pinpoint
+from segment_assets.activation.customer_profiles import aws as customer_profiles
 from segment_assets_tests.deploy import iam
 from segment_assets_tests.deploy.calls import PREFIX, as_guest, become, bucket, erase, in_lake, look, role, write
 from segment_assets_tests.deploy.permissions import ALLOWED, BEYOND_MOTO, FORBIDDEN, NOBODY, STEPS
@@ -94,6 +99,23 @@ def test_the_partner_decides_who_writes_its_rules() -> None:
         assert not iam.allows(held, "cleanrooms:DeletePrivacyBudgetTemplate", membership)
         whole = f"arn:aws:cleanrooms:{REGION}:{OURS}:collaboration/c"
         assert iam.allows(held, "cleanrooms:ListCollaborationPrivacyBudgets", whole) is may
+
+
+def test_at_a_destination_activation_may_do_what_its_code_calls_and_nothing_else() -> None:
+    held = iam.roles(resources("roles"), OURS)[f"{PREFIX}-activation"]
+    granted = {a for s in held for a in iam.several(s["Action"]) if a.split(":")[0] in ("profile", "mobiletargeting")}
+    assert granted == {
+        *(f"profile:{call}" for call in _calls(customer_profiles, "_profiles|_once")),
+        "profile:TagResource",  # asked for beside CreateSegmentDefinition, which tags
+        *(f"mobiletargeting:{call}" for call in _calls(pinpoint, "_pinpoint|_once")),
+    }
+
+
+def _calls(adapter: ModuleType, clients: str) -> set[str]:
+    """Operations of the API that the adapter's source names."""
+    source = inspect.getsource(adapter)
+    made = re.findall(rf"self\.(?:{clients})\.(?!get_paginator)(\w+)\(", source)
+    return {name.title().replace("_", "") for name in made + re.findall(r'get_paginator\("(\w+)"\)', source)}
 
 
 def test_without_an_optional_part_there_is_no_permission_for_it() -> None:
