@@ -80,8 +80,14 @@ _one_mapping = _AC.asset_matches(
     (~_code_changed.since(_AC.newly_updated()) & _AC.all_checks_match(_AC.check_passed(), blocking_only=True))
     | _AC.will_be_requested(),
 ).with_label("events are of the mapping in force, and passed their checks")
+# A hand-off has `customers` above it, and so has its segment, which waits for more: told before that is decided anew it
+# would be told of older customers, and refuse. For a gate that could not be built nothing waits: whoever unsubscribed
+# must leave though an export of customers can't be read.
+_decided_anew = (
+    _AC.all_deps_match(~LeftBehind() | _AC.will_be_requested()).ignore(GATES).with_label("its segment is decided anew")
+)
 on_changed_data_of_one_mapping: Condition = (
-    (_missing | _changed_or_will | _new_code | _left_behind) & _behind_the_gates & _one_mapping
+    (_missing | _changed_or_will | _new_code | _left_behind) & _behind_the_gates & _one_mapping & _decided_anew
 ).with_label("on changed data, of one mapping")
 
 

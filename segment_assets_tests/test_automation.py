@@ -149,6 +149,88 @@ def test_new_configuration_waits_until_a_gate_beside_it_has_told_whether_it_chan
             assert tick(now, instance) == set()
 
 
+class Destination:
+    """Customers and scores above a segment, and what is sent of it; a daemon's looks, and what is built at them."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance, self.cursor = instance, None
+        self.scored, self.read = True, True
+        self.version = {"customers": "1", "scores": "1"}
+
+    @property
+    def defs(self) -> dg.Definitions:
+        delivery = dg.AssetSpec("delivery")
+
+        @dg.asset
+        def engagement_events() -> None: ...
+
+        @dg.asset(deps=[delivery], automation_condition=at_a_gate)
+        def customers() -> dg.MaterializeResult:
+            if not self.read:
+                raise InterruptedError
+            return dg.MaterializeResult(data_version=dg.DataVersion(self.version["customers"]))
+
+        @dg.asset(check_specs=[blocking("whole", dg.AssetKey("scores"), "")])
+        def scores() -> dg.MaterializeResult:
+            whole = dg.AssetCheckResult(check_name="whole", passed=self.scored)
+            return dg.MaterializeResult(data_version=dg.DataVersion(self.version["scores"]), check_results=[whole])
+
+        @dg.asset(deps=[customers, scores], automation_condition=on_changed_data)
+        def segment() -> dg.MaterializeResult:
+            return dg.MaterializeResult(data_version=dg.DataVersion(str(self.version)))
+
+        @dg.asset(deps=[customers, segment], automation_condition=on_changed_data_of_one_mapping)
+        def sent() -> None: ...
+
+        return dg.Definitions([delivery, engagement_events, customers, scores, segment, sent])
+
+    def build(self, *names: str) -> None:
+        job = self.defs.resolve_implicit_global_asset_job_def()
+        keys = [dg.AssetKey(name) for name in names]
+        job.execute_in_process(instance=self.instance, asset_selection=keys, raise_on_error=False)
+
+    def look(self) -> set[str]:
+        """What the daemon asks for, which is built."""
+        tick = dg.evaluate_automation_conditions(self.defs, self.instance, cursor=self.cursor)
+        self.cursor = tick.cursor
+        keys = self.defs.resolve_asset_graph().executable_asset_keys
+        asked = {key.to_user_string() for key in keys if tick.get_num_requested(key)}
+        if asked:
+            self.build(*asked)
+        return asked
+
+    def built(self) -> "Destination":
+        deliver(self.instance, "1")
+        self.build("engagement_events", "scores")
+        while self.look():
+            pass
+        return self
+
+
+def test_what_is_sent_waits_for_its_segment_when_customers_come_while_scores_are_in_the_making() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        daemon = Destination(instance).built()
+        daemon.scored, daemon.version["scores"] = False, "2"
+        daemon.build("scores")
+        deliver(instance, "2")
+        daemon.version["customers"] = "2"
+        assert [daemon.look(), daemon.look(), daemon.look()] == [{"customers"}, set(), set()]
+        daemon.scored = True
+        daemon.build("scores")
+        assert [daemon.look(), daemon.look()] == [{"segment", "sent"}, set()]
+
+
+def test_who_unsubscribed_is_told_though_an_export_of_customers_can_not_be_read() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        daemon = Destination(instance).built()
+        deliver(instance, "2")
+        daemon.read = False
+        assert [daemon.look(), daemon.look()] == [{"customers"}, set()]
+        daemon.version["scores"] = "2"
+        daemon.build("scores")
+        assert [daemon.look(), daemon.look()] == [{"segment", "sent"}, set()]
+
+
 def deliver(instance: dg.DagsterInstance, version: str) -> None:
     tags = {"dagster/data_version": version}
     instance.report_runless_asset_event(dg.AssetMaterialization("delivery", tags=tags))
