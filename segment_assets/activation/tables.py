@@ -2,7 +2,8 @@
 
 import pyarrow as pa
 
-from segment_assets.lake import Table, column
+from segment_assets import sql
+from segment_assets.lake import Lake, Table, column
 from segment_assets.segmentation import Segmentation
 
 ACTIVATION_LEDGER = Table(
@@ -42,6 +43,21 @@ def asset_path(config: Segmentation, segment: str, destination: str) -> list[str
     kind = config.destinations[destination].kind
     twins = [d for d in dict.fromkeys(config.segments[segment].destinations) if config.destinations[d].kind == kind]
     return [kind, segment] if len(twins) == 1 else [kind, destination, segment]
+
+
+def left_in(lake: Lake, config: Segmentation) -> list[tuple[str, str, int]]:
+    """Segment, destination and customers in, of each pair that is configured no more: nobody tells them to leave.
+
+    Args:
+        lake: read for the ledger.
+        config: the user's file.
+    """
+    with lake.connect(ACTIVATION_LEDGER) as db:
+        every = db.sql(sql.to_duckdb(sql.load(__package__, "held"))).fetchall()
+    configured = {(name, destination) for name, asked in config.segments.items() for destination in asked.destinations}
+    return [
+        (s, destination, members) for s, destination, members in every if members and (s, destination) not in configured
+    ]
 
 
 def active_members(destination: str, segment: str) -> Table:

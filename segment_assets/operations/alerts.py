@@ -22,7 +22,7 @@ class Alert:
     """One thing a person should know.
 
     Attributes:
-        kind: run_failed, check_failed, stale or old_data.
+        kind: run_failed, check_failed, stale, old_data or left_in.
         subject: the asset, check or job.
         message: a sentence: what happened and what to do. Never a person's data.
     """

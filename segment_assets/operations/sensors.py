@@ -8,6 +8,7 @@ import dagster as dg
 from dagster._core.definitions.freshness import FreshnessState
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from segment_assets.dashboards.assets import NOBODY_LEFT_IN
 from segment_assets.operations import ended_runs
 from segment_assets.operations.alerts import Alert, tell
 from segment_assets.operations.checks import NAME, allowed_ages, current_ages, not_evaluated
@@ -19,7 +20,12 @@ from segment_assets.segmentation import Segmentation
 
 RUNNING = dg.DefaultSensorStatus.RUNNING
 # What an alert is called as an event. A failed run is one of `ended_runs`, which forgets none.
-EVENTS = {"check_failed": "check failed", "stale": "asset stale", "old_data": "data old"}
+EVENTS = {
+    "check_failed": "check failed",
+    "stale": "asset stale",
+    "old_data": "data old",
+    "left_in": "customers left in",
+}
 
 
 def sensors(
@@ -87,14 +93,15 @@ def _stale_blocked_and_old(
         name="tell_stale_and_blocked",
         minimum_interval_seconds=60,
         default_status=RUNNING,
-        description="Tells the log, and whom `alerts` names, once: an asset is stale, a check blocks, or data is old.",
+        description="Tells the log, and whom `alerts` names, once: an asset is stale, a check blocks, data is old, or "
+        "customers are in where nobody tells them to leave.",
     )
     def tell_stale_and_blocked(
         context: dg.SensorEvaluationContext, monitor: dg.ResourceParam[Monitor]
     ) -> dg.SensorResult:
-        """Tell people once when an asset is stale, a blocking check failed, or data is too old; monitors every time."""
+        """Tell people once what is stale, blocked, too old or left behind at a destination; monitors every time."""
         ages = current_ages(context.instance, allowed_ages(config, specs))
-        found = [*failed(context.instance, specs, blocking), *old(ages)]
+        found = [*failed(context.instance, specs, blocking), *old(ages), *left_in(context.instance, config)]
         now = {f"{a.kind} {a.subject}": a for a in found}
         told, owed = _cursor(context.cursor)
         new = now.keys() - told
@@ -162,6 +169,14 @@ def old(ages: Iterable[Age]) -> Iterator[Alert]:
     for age in ages:
         if not age.passed:
             yield Alert("old_data", age.asset, age.sentence)
+
+
+def left_in(instance: dg.DagsterInstance, config: Segmentation) -> Iterator[Alert]:
+    """Customers whom a destination holds as in, and whom nobody tells to leave: the page's check knows them."""
+    check = dg.AssetCheckKey(dg.AssetKey("dashboard"), NOBODY_LEFT_IN)
+    last = instance.get_latest_asset_check_evaluation_record(check) if config.dashboard else None
+    if last and last.status == AssetCheckExecutionRecordStatus.FAILED:
+        yield Alert("left_in", check.asset_key.to_user_string(), why_not(last, check))
 
 
 def evaluations(ages: Iterable[Age], assets: Container[str]) -> list[dg.AssetCheckEvaluation]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from segment_assets.activation.tables import ACTIVATION_LEDGER
+from segment_assets.activation.tables import ACTIVATION_LEDGER, left_in
 from segment_assets.deployment import Settings
 from segment_assets.first_party.tables import (
     ARRIVAL_DAYS,
@@ -194,11 +194,11 @@ class Summary:
 
     def _left_behind(self) -> Iterator[Grid | Text | str]:
         """Who was told to be in, and whom nobody tells to leave: their segment or destination is configured no more."""
-        left = [row for row in self._last_activations() if row[2] and not self._asked(*row[:2])]
+        left = left_in(self.lake, self.config)
         if not left:
             return
         grid = _grid("Still in, though segmentation.yaml has them no more", "segment", "destination", "customers")
-        for segment, destination, members, *_ in left:
+        for segment, destination, members in left:
             grid.add_row(segment, destination, f"{members:,}")
         yield grid
         if any(segment not in self.config.segments for segment, *_ in left):

@@ -95,6 +95,22 @@ def test_without_a_partner_the_page_has_no_partner_section_and_asks_for_none(lak
     assert dg.AssetKey("partner_audience") not in made.dependency_keys
 
 
+def test_who_is_in_where_segmentation_yaml_has_them_no_more_fails_a_check_that_blocks_nothing(filled: Lake, tmp_path):
+    config = sample.config()
+    only = config.segments["win_back"].model_copy(update={"destinations": ["handoff"]})
+    fewer = config.model_copy(update={"segments": config.segments | {"win_back": only}})
+    given = {"lake": filled, "exports": FolderStore(tmp_path), "publisher": PageAlone()}
+    told = []
+    for file in (config, fewer):
+        run = dg.materialize(assets(file), resources=given)
+        [check] = run.get_asset_check_evaluations()
+        assert not check.blocking
+        told.append((run.success, check.passed, check.description))
+    assert told[0] == (True, True, None)
+    assert told[1][:2] == (True, False)
+    assert "any more: 214 of win_back at pinpoint. Put each back" in told[1][2]
+
+
 def test_switched_off_there_is_no_dashboard():
     assert assets(sample.config().model_copy(update={"dashboard": False})) == []
 

@@ -60,6 +60,26 @@ def test_a_problem_is_told_once_however_often_the_daemon_looks(tmp_path: Path) -
     assert [json.loads(line)["kind"] for line in told.read_text().splitlines()] == ["old_data"]
 
 
+def test_customers_who_are_left_in_are_told_once(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    command = [sys.executable, "-c", f"import sys; open({str(told)!r}, 'a').write(sys.stdin.read() + chr(10))"]
+    looked = dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey("dashboard"),
+        check_name="nobody_is_left_in",
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="70 of gone at crm",
+        metadata={},
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        cursor = None
+        for _ in range(2):
+            instance.report_runless_asset_event(looked)
+            _, cursor = tick(instance, cursor, alerts=Alerts(command=command))
+    [alert] = map(json.loads, told.read_text().splitlines())
+    assert alert == {"kind": "left_in", "subject": "dashboard", "message": "70 of gone at crm"}
+
+
 def test_an_alert_of_a_failed_run_says_what_went_wrong(tmp_path: Path) -> None:
     told = tmp_path / "told"
     command = [sys.executable, "-c", f"import sys, pathlib; pathlib.Path({str(told)!r}).write_text(sys.stdin.read())"]
