@@ -13,8 +13,9 @@ from segment_assets.operations import ended_runs
 from segment_assets.operations.alerts import Alert, tell
 from segment_assets.operations.checks import NAME, allowed_ages, current_ages, not_evaluated
 from segment_assets.operations.data_age import Age
-from segment_assets.operations.failures import failures, why_not
+from segment_assets.operations.failures import blocked, failures, why_not
 from segment_assets.operations.metrics import Note, standing
+from segment_assets.operations.owed import broken
 from segment_assets.operations.port import Monitor, MonitorError
 from segment_assets.segmentation import Segmentation
 
@@ -32,7 +33,12 @@ def sensors(
     config: Segmentation, specs: list[dg.AssetSpec], blocking: list[dg.AssetCheckKey]
 ) -> list[dg.SensorDefinition]:
     """All of them run from the first `dagster dev` on, without a click."""
-    return [_automation(), _run_failures(config), _ended_runs(), _stale_blocked_and_old(config, specs, blocking)]
+    return [
+        _automation(),
+        _run_failures(config, blocking),
+        _ended_runs(),
+        _stale_blocked_and_old(config, specs, blocking),
+    ]
 
 
 def _automation() -> dg.SensorDefinition:
@@ -46,17 +52,21 @@ def _automation() -> dg.SensorDefinition:
     )
 
 
-def _run_failures(config: Segmentation) -> dg.SensorDefinition:
+def _run_failures(config: Segmentation, blocking: list[dg.AssetCheckKey]) -> dg.SensorDefinition:
     @dg.run_failure_sensor(
         name="tell_run_failures",
         default_status=RUNNING,
         description="Tells the log, and whom `alerts` names, that a run failed.",
     )
     def tell_run_failures(context: dg.RunFailureSensorContext) -> None:
-        """Tell people when a run failed."""
+        """Tell people when a run failed, unless it is for a check alone of which they are told by itself."""
         keys = sorted(k.to_user_string() for k in context.dagster_run.asset_selection or ())
         run_id = context.dagster_run.run_id
-        said = " ".join(f"{failure.line.rstrip('.')}." for failure in failures(context.instance, run_id))
+        found, broke = [*failures(context.instance, run_id)], broken(context.instance, run_id)
+        unpassed = {failure.asset for failure in blocked(context.instance, blocking)}
+        if not found and broke and {key.to_user_string() for key in broke} <= unpassed:
+            return
+        said = " ".join(f"{failure.line.rstrip('.')}." for failure in found)
         message = f"run {run_id} failed. {said or context.failure_event.message} Open it in the UI."
         tell(
             [Alert("run_failed", ", ".join(keys) or context.dagster_run.job_name, message)], config.alerts, context.log

@@ -13,7 +13,7 @@ from segment_assets.operations.data_age import Age
 from segment_assets.operations.embedded import Nobody
 from segment_assets.operations.sensors import sensors
 from segment_assets.segmentation import Alerts, load
-from segment_assets_tests.operations.test_failures import unread
+from segment_assets_tests.operations.test_failures import unkept, unread
 from segment_assets_tests.small_world import SMALL_SEGMENTATION
 
 SPEC = dg.AssetSpec("customers", freshness_policy=fresh_within(timedelta(days=1)))
@@ -80,17 +80,37 @@ def test_customers_who_are_left_in_are_told_once(tmp_path: Path) -> None:
     assert alert == {"kind": "left_in", "subject": "dashboard", "message": "70 of gone at crm"}
 
 
-def test_an_alert_of_a_failed_run_says_what_went_wrong(tmp_path: Path) -> None:
+def told_of(tmp_path: Path, *assets: dg.AssetsDefinition, then: bool | None = None) -> list[str]:
+    """What is told of a run that fails; of the check of `unkept` another run may have said something since."""
+    tmp_path.mkdir(exist_ok=True)
     told = tmp_path / "told"
-    command = [sys.executable, "-c", f"import sys, pathlib; pathlib.Path({str(told)!r}).write_text(sys.stdin.read())"]
+    command = [sys.executable, "-c", f"import sys; open({str(told)!r}, 'a').write(sys.stdin.read() + chr(10))"]
+    config = load(SMALL_SEGMENTATION).model_copy(update={"alerts": Alerts(command=command)})
+    check = dg.AssetCheckKey(dg.AssetKey("unkept"), "contract")
     with dg.DagsterInstance.ephemeral() as instance:
-        run = dg.materialize([unread], instance=instance, raise_on_error=False)
+        run = dg.materialize(assets, instance=instance, raise_on_error=False)
+        if then is not None:
+            later = dg.AssetCheckEvaluation(check.asset_key, check.name, then, {}, severity=dg.AssetCheckSeverity.ERROR)
+            instance.report_runless_asset_event(later)
         context = dg.build_run_status_sensor_context(
             "tell_run_failures",
             dagster_event=run.get_run_failure_event(),
             dagster_instance=instance,
             dagster_run=run.dagster_run,
         ).for_run_failure()
-        named("tell_run_failures", alerts=Alerts(command=command))(context)
-    said = "unread was not built, nor what lies below it: the file is cut off."
-    assert json.loads(told.read_text())["message"] == f"run {run.run_id} failed. {said} Open it in the UI."
+        [sensor] = [s for s in sensors(config, [SPEC], [check]) if s.name == "tell_run_failures"]
+        sensor(context)
+    said = told.read_text().splitlines() if told.exists() else []
+    return [json.loads(line)["message"].replace(run.run_id, "r") for line in said]
+
+
+def test_an_alert_of_a_failed_run_says_what_went_wrong(tmp_path: Path) -> None:
+    said = "run r failed. unread was not built, nor what lies below it: the file is cut off. Open it in the UI."
+    assert told_of(tmp_path, unread) == [said]
+    assert told_of(tmp_path / "both", unread, unkept) == [said]
+
+
+def test_a_check_that_blocks_is_told_by_itself_and_not_as_a_failed_run_as_well(tmp_path: Path) -> None:
+    assert told_of(tmp_path, unkept) == []
+    # Of one that passed in the same minute nothing else would be told.
+    assert len(told_of(tmp_path, unkept, then=True)) == 1
