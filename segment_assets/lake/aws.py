@@ -1,6 +1,6 @@
 """The lake on AWS: Glue catalogs of two accounts, buckets, and a local copy of the data files that are read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import boto3
 from pyiceberg.catalog import Catalog
 
-from segment_assets.aws import REFUSED, AwsRefusedError, body, client, code, sentence, session
+from segment_assets.aws import REFUSED, AwsRefusedError, body, client, code, remove, sentence, session
 from segment_assets.aws_config import Aws
 from segment_assets.lake.aws_catalog import Accounts, Glue
 from segment_assets.lake.aws_copies import Copies
@@ -98,6 +98,10 @@ class Bucket(ObjectStore):
             self._s3.put_object(Bucket=self.name, Key=self.prefix + key, Body=content)
         except REFUSED as refused:
             raise AwsRefusedError(sentence(refused, f"s3:PutObject on {self.uri(key)}")) from refused
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove objects; one that is gone is removed."""
+        remove(self._s3, self.name, [self.prefix + key for key in keys], self.uri(""))
 
     def uri(self, key: str) -> str:
         """As S3 writes it."""

@@ -4,8 +4,8 @@ import hashlib
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -125,6 +125,14 @@ class FolderStore(ObjectStore):
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove files, and folders that become empty, which a bucket has none of; one that is gone is removed."""
+        for key in keys:
+            path = self._path(key)
+            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.parent.rmdir()
 
     def uri(self, key: str) -> str:
         """The file's path."""

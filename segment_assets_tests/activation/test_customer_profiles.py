@@ -71,6 +71,19 @@ def test_the_attributes_say_who_is_in_and_who_left(known, both):
     assert (outcome.plan.left, outcome.status.state, outcome.status.processed) == (1, "SUCCEEDED", 2)
 
 
+def test_of_the_snapshots_that_it_is_held_against_none_is_kept(known, both):
+    service, _ = both
+    members(known, {"anna": 0.9, "bo": 0.8})
+    told(known, service)
+    killed = "profiles/win_back/000001-of-a-killed-run/snapshot-0123456789ab/part.jsonl"
+    service.put(killed, b"{}")
+    members(known, {"bo": 0.8})
+    assert told(known, service).plan.left == 1
+    kept = [found.key for found in service.store.list("") if "/win_back/" in found.key]
+    assert len(kept) == 2, "the files of both activations"
+    assert all(key.endswith(".csv") for key in kept)
+
+
 def test_the_same_content_is_sent_once(known, both):
     service, _ = both
     members(known, {"anna": 0.9})

@@ -121,6 +121,7 @@ ALLOWED: dict[str, dict[str, Call]] = {
         "hand over": write(EXPORTS, "dev/exports/handoff/crm/win_back/part-000.csv"),
         "put an import": write(EXPORTS, "dev/exports/pinpoint/imports/win_back/part-000.csv"),
         "list hand-offs": look(EXPORTS, "dev/exports/handoff/"),
+        "remove a snapshot": erase(EXPORTS, "dev/exports/customer_profiles/crm/win_back/1/snapshot-0/part.jsonl"),
         "ask whether persons changed": table("dev_identity", "persons"),
         "read that of households": read(bucket("lake"), METADATA.replace("some_table", "households")),
     },
@@ -218,6 +219,7 @@ FORBIDDEN: dict[str, dict[str, Call]] = {
     | PARTNERS
     | {
         "put out a page": write(EXPORTS, "dev/exports/dashboard/index.html"),
+        "remove a hand-off": erase(EXPORTS, "dev/exports/handoff/crm/win_back/part-000.csv"),
         "train": train(TRAINING, role("sagemaker")),
     },
     "dashboard": ADDRESSES | only(writes("activation"), "create", "write") | _HAND_OVER | PARTNERS,

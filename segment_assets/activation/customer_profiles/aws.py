@@ -17,11 +17,11 @@ from segment_assets.activation.customer_profiles.port import (
     SegmentGroups,
     UploadJob,
     UploadJobRequest,
+    of_snapshots,
 )
 from segment_assets.activation.port import ActivationError
 from segment_assets.aws import REFUSED, AwsRefusedError, client, code, once, sentence, without_retries
-from segment_assets.lake import ObjectStore
-from segment_assets.lake.aws import exports
+from segment_assets.lake.aws import Bucket, exports
 from segment_assets.pauses import pauses
 from segment_assets.settings import Settings
 
@@ -42,7 +42,7 @@ class AwsCustomerProfiles(CustomerProfilesService):
         role_arn: role that Customer Profiles takes to write snapshots.
     """
 
-    def __init__(self, store: ObjectStore, role_arn: str | None) -> None:
+    def __init__(self, store: Bucket, role_arn: str | None) -> None:
         self.store, self.role_arn = store, role_arn
 
     @property
@@ -171,6 +171,10 @@ class AwsCustomerProfiles(CustomerProfilesService):
             for line in self.store.read(found.key).splitlines():
                 if line.strip():
                     yield json.loads(line)
+
+    def remove_snapshots(self, below: str) -> None:
+        """Their objects, and with them, a day later, what the bucket keeps of what is removed."""
+        self.store.remove(of_snapshots(self.store, self.location(below)))
 
 
 def encryption_headers(token: str | None) -> dict[str, str]:

@@ -236,9 +236,11 @@ class CustomerProfilesImport(Destination):
             if time.monotonic() > max(until, least):
                 break
             time.sleep(next(waits))
-        if status != "COMPLETED":
-            return status, set()
-        return status, {at(profile, self.to.matching_key) for profile in self.service.read_snapshot(key)}
+        try:
+            read = self.service.read_snapshot(key) if status == "COMPLETED" else ()
+            return status, {at(profile, self.to.matching_key) for profile in read}
+        finally:  # with this one those that killed runs left behind
+            self.service.remove_snapshots(f"{plan.order.destination}/{plan.order.segment}/")
 
     def _folder(self, plan: Plan) -> str:
         return f"{plan.order.destination}/{plan.folder}"

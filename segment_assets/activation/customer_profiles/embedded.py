@@ -17,6 +17,7 @@ from segment_assets.activation.customer_profiles.port import (
     SegmentGroups,
     UploadJob,
     UploadJobRequest,
+    of_snapshots,
 )
 from segment_assets.activation.customer_profiles.rules import is_member, take_in
 from segment_assets.lake import FolderStore
@@ -109,6 +110,10 @@ class FolderCustomerProfiles(CustomerProfilesService):
         for found in self.store.list(key):
             for line in self.store.read(found.key).splitlines():
                 yield json.loads(line)
+
+    def remove_snapshots(self, below: str) -> None:
+        """Their files."""
+        self.store.remove(of_snapshots(self.store, below))
 
     def _process(self, domain: str, job: UploadJob) -> UploadJob:
         content = self.store.read(f"domains/{domain}/uploads/{job['JobId']}.csv")

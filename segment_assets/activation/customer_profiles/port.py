@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, TypedDict
 
+from segment_assets.lake import ObjectStore
 from segment_assets.pauses import FIRST
 
 SegmentGroups = dict[str, Any]
@@ -120,3 +121,12 @@ class CustomerProfilesService(ABC):
     @abstractmethod
     def read_snapshot(self, key: str) -> Iterator[Profile]:
         """Every profile of the snapshot below `key`."""
+
+    @abstractmethod
+    def remove_snapshots(self, below: str) -> None:
+        """Remove every snapshot below the key: whole profiles, which nobody needs once they were compared."""
+
+
+def of_snapshots(store: ObjectStore, below: str) -> list[str]:
+    """Keys of the objects below a place that are of snapshots."""
+    return [found.key for found in store.list(below) if "/snapshot-" in found.key.removeprefix(below)]
