@@ -17,7 +17,7 @@ from segment_assets.activation.plan import Order
 from segment_assets.activation.port import ActivationError, PinpointService
 from segment_assets.activation.recipients import wanted
 from segment_assets.activation.sorting import sentence
-from segment_assets.activation.tables import ACTIVATION_LEDGER, asset_path
+from segment_assets.activation.tables import active_members, asset_path
 from segment_assets.automation import OWNERS, code_version, events_version, fresh_within, on_changed_data_of_one_mapping
 from segment_assets.first_party.tables import (
     ENGAGEMENT_EVENTS,
@@ -67,19 +67,22 @@ def _pinpoint_import(config: Segmentation, segment: str, destination: str) -> dg
         code_version=code_version("activation", asked, to),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data_of_one_mapping,
-        metadata=spec_metadata(ACTIVATION_LEDGER) | {"purpose": asked.purpose},
+        metadata=spec_metadata(active_members(destination, segment)) | {"purpose": asked.purpose},
         pool=_pool(config, segment, destination),
         check_specs=[_taken_spec(config, segment, destination)],
     )
     def pinpoint_import(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], pinpoint: dg.ResourceParam[PinpointService]
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        exports: dg.ResourceParam[ObjectStore],
+        pinpoint: dg.ResourceParam[PinpointService],
     ) -> Result:
         place = f"attribute {attribute} of application {to.application_id}"
         order = _order(context, lake, config, segment, destination, f"{WORDING} {to.application_id} {attribute}", place)
         job = PinpointImport(pinpoint, to.application_id, attribute)
         outcome = activate(lake, job, order, wanted(lake, segment, "endpoints", order.reason), context.run.run_id)
         target = dg.MetadataValue.json(segment_definition(segment, attribute))
-        return _report(lake, outcome, [_taken(outcome)], target_with=target)
+        return _report(lake, exports, outcome, [_taken(outcome)], target_with=target)
 
     return pinpoint_import
 
@@ -99,20 +102,22 @@ def _customer_profiles_import(config: Segmentation, segment: str, destination: s
         code_version=code_version("activation", asked, to),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data_of_one_mapping,
-        metadata=spec_metadata(ACTIVATION_LEDGER) | {"purpose": asked.purpose},
+        metadata=spec_metadata(active_members(destination, segment)) | {"purpose": asked.purpose},
         pool=_pool(config, segment, destination),
         check_specs=[_taken_spec(config, segment, destination)],
     )
     def customer_profiles_import(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
+        exports: dg.ResourceParam[ObjectStore],
         customer_profiles: dg.ResourceParam[CustomerProfilesService],
     ) -> Result:
         job = CustomerProfilesImport(customer_profiles, to, segment)
         place = f"attribute {names['state']} of domain {to.domain}"
         order = job.renewed(_order(context, lake, config, segment, destination, job.wording, place))
         outcome = activate(lake, job, order, wanted(lake, segment, "members", order.reason), context.run.run_id)
-        return _report(lake, outcome, [_taken(outcome)], target_with=dg.MetadataValue.json(job.target))
+        target = dg.MetadataValue.json(job.target)
+        return _report(lake, exports, outcome, [_taken(outcome)], target_with=target)
 
     return customer_profiles_import
 
@@ -131,7 +136,7 @@ def _file_handoff(config: Segmentation, segment: str, destination: str) -> dg.As
         code_version=code_version("activation", asked, to),
         freshness_policy=fresh_within(config.policy.fresh_within),
         automation_condition=on_changed_data_of_one_mapping,
-        metadata=spec_metadata(ACTIVATION_LEDGER) | {"purpose": asked.purpose},
+        metadata=spec_metadata(active_members(destination, segment)) | {"purpose": asked.purpose},
         pool=_pool(config, segment, destination),
     )
     def file_handoff(
@@ -139,8 +144,8 @@ def _file_handoff(config: Segmentation, segment: str, destination: str) -> dg.As
     ) -> Result:
         order = _order(context, lake, config, segment, destination, to.format)
         files = FileHandoff(exports, to.format, [*asked.channels], asked.valid_for)
-        to_tell = wanted(lake, segment, "members", order.reason)
-        return _report(lake, activate(lake, files, order, to_tell, context.run.run_id))
+        outcome = activate(lake, files, order, wanted(lake, segment, "members", order.reason), context.run.run_id)
+        return _report(lake, exports, outcome)
 
     return file_handoff
 
@@ -235,7 +240,9 @@ def _taken(outcome: Outcome) -> dg.AssetCheckResult:
     )
 
 
-def _report(lake: Lake, outcome: Outcome, checks: Sequence[dg.AssetCheckResult] = (), **extra: Any) -> Result:
+def _report(
+    lake: Lake, exports: ObjectStore, outcome: Outcome, checks: Sequence[dg.AssetCheckResult] = (), **extra: Any
+) -> Result:
     """What was sent, or why nothing was; the data version is what the destination holds now."""
     planned, receipt, status = outcome.plan, outcome.receipt, outcome.status
     sent: dict[str, Any] = {"state": "NOTHING_SENT", "rows_sent": 0, "why_nothing_was_sent": planned.why_nothing}
@@ -246,6 +253,7 @@ def _report(lake: Lake, outcome: Outcome, checks: Sequence[dg.AssetCheckResult] 
             "rows_refused": status.failed,
             "job_id": receipt.job_id or "none",
             "location": receipt.location,
+            "files": dg.MetadataValue.path(exports.uri(receipt.location)),
             "activation": planned.sequence,
         } | ({"why_only_departures_were_sent": planned.guard} if planned.guard else {})
     counts = {name: getattr(planned, name) for name in ("members", "joined", "left", "stayed")}

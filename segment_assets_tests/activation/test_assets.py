@@ -1,6 +1,7 @@
 """The assets: keys, what they report, and the data version of what the destination holds."""
 
 import re
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -77,9 +78,9 @@ def test_what_was_sent_is_shown_and_unchanged_content_says_why_not(lake, service
     first = materialize(lake, service, tmp_path)
     sent = shown(first["pinpoint_import"])
     assert (sent["state"], sent["joined"], sent["left"], sent["rows_sent"]) == ("SUCCEEDED", 2, 0, 2)
-    assert (tmp_path / "home" / "exports" / sent["location"] / "endpoints.csv").exists()
+    assert (Path(sent["files"]) / "endpoints.csv").exists()
     handed = shown(first["file_handoff"])
-    assert (tmp_path / "home" / "exports" / handed["location"] / "manifest.json").exists()
+    assert (Path(handed["files"]) / "manifest.json").exists()
     again = materialize(lake, service, tmp_path)
     for key in ("pinpoint_import", "file_handoff"):
         assert shown(again[key])["state"] == "NOTHING_SENT"
@@ -114,8 +115,10 @@ def test_who_is_in_under_one_attribute_is_not_left_behind_for_another(lake, serv
     moved = settings.destinations["pinpoint"].model_copy(update={"attribute_prefix": "other_"})
     elsewhere = settings.model_copy(update={"destinations": {"pinpoint": moved}})
 
+    given = {"lake": lake, "pinpoint": service, "exports": FolderStore(tmp_path / "home" / "exports")}
+
     def run(asked):
-        result = dg.materialize(assets(asked), resources={"lake": lake, "pinpoint": service}, raise_on_error=False)
+        result = dg.materialize(assets(asked), resources=given, raise_on_error=False)
         failed = result.get_step_failure_events()
         return str(failed[0].step_failure_data.error.cause) if failed else result.success
 
@@ -149,6 +152,18 @@ def test_one_destination_is_let_go_and_the_other_is_told_nothing(lake, tmp_path)
     assert run(destinations=["handoff"]) == [both[0], ("handoff", 2, 1, 1), both[1], ("second", 2, 0, 2)]
 
 
+def test_each_asset_shows_the_table_that_it_alone_writes():
+    of = {
+        asset.key.to_user_string(): asset.metadata_by_key[asset.key]["dagster/table_name"]
+        for asset in assets(config(destinations=["pinpoint", "handoff", "second"]))
+    }
+    assert of == {
+        "pinpoint_import/win_back": "activation.active_members_pinpoint_win_back",
+        "file_handoff/handoff/win_back": "activation.active_members_handoff_win_back",
+        "file_handoff/second/win_back": "activation.active_members_second_win_back",
+    }
+
+
 def with_profiles(**settings):
     """The segment goes to a domain of Customer Profiles."""
     asked = config(destinations=["handoff"])
@@ -163,9 +178,10 @@ def test_customer_profiles_are_an_asset_that_names_the_segment_to_send_to(lake, 
     found = assets(with_profiles(create_profiles=True))
     assert [key.to_user_string() for asset in found for key in asset.keys] == ["customer_profiles_import/win_back"]
     service = FolderCustomerProfiles(tmp_path / "home" / "exports" / "customer_profiles")
+    given = {"lake": lake, "customer_profiles": service, "exports": FolderStore(tmp_path / "home" / "exports")}
     states = []
     for _ in range(2):
-        result = dg.materialize(found, resources={"lake": lake, "customer_profiles": service})
+        result = dg.materialize(found, resources=given)
         (event,) = result.get_asset_materialization_events()
         sent = shown(event.step_materialization_data.materialization)
         states.append((sent["state"], sent["rows_sent"]))

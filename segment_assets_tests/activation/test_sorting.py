@@ -139,7 +139,7 @@ def test_who_was_left_out_is_told_by_a_check_and_named_by_hash(known, service):
     many_endpoints(known, 16)
     members(known, {"anna": 0.9, "bo": 0.8})
     settings = config(destinations=["pinpoint"])
-    result = dg.materialize(assets(settings), resources={"lake": known, "pinpoint": service})
+    result = dg.materialize(assets(settings), resources={"lake": known, "pinpoint": service, "exports": service.store})
     (check,) = result.get_asset_check_evaluations()
     assert (check.check_name, check.passed, check.severity) == (TAKEN, False, dg.AssetCheckSeverity.WARN)
     assert check.description.startswith(
