@@ -135,7 +135,7 @@ def _training_examples(config: Segmentation, name: str, target: Target) -> dg.As
         built = labels.build(lake, name, target)
         with again_if_overtaken():
             written = lake.write(table, built.rows, context.run.run_id, as_of=as_of, replacing=before)
-        leaks = leakage.leaks(matrix.examples(lake, name))
+        leaks = leakage.leaks(matrix.examples(lake, name), of_absence=target.kind == "absence")
         return report(
             written,
             checks=[

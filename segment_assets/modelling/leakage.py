@@ -47,12 +47,16 @@ class Leak:
     detail: str
 
 
-def leaks(examples: pa.Table) -> list[Leak]:
+def leaks(examples: pa.Table, *, of_absence: bool = False) -> list[Leak]:
     """Features that give the label away; none for a clean set.
+
+    What leaks is written because the event happens, so who has it all had the event: the outcome, or, where that is the
+    event's absence, those without it. Of an event the other side is no leak: who has unsubscribed clicks no more.
 
     Args:
         examples: a matrix as `matrix.examples` gives it. Values count as outcomes by being above 0, and by lying
             above their median.
+        of_absence: the outcome is that an event did not happen.
     """
     label = examples["label"].to_numpy()
     if not len(label):
@@ -62,9 +66,9 @@ def leaks(examples: pa.Table) -> list[Leak]:
     found: list[Leak] = []
     for outcome in _outcomes(label):
         for name in numeric:
-            found += _suspect(name, _numbers(examples[name]), outcome, customers)
+            found += _suspect(name, _numbers(examples[name]), outcome, customers, both_sides=of_absence)
         for name in categorical:
-            found += _suspect_category(name, examples[name], outcome, customers)
+            found += _suspect_category(name, examples[name], outcome, customers, both_sides=of_absence)
     return sorted({(leak.feature, leak.reason): leak for leak in found}.values())
 
 
@@ -99,7 +103,9 @@ def _outcomes(label: Floats) -> list[Flags]:
     return [o for o in candidates if min(o.sum(), (~o).sum()) >= FEWEST_OUTCOMES]
 
 
-def _suspect(name: str, values: Floats, outcome: Flags, customers: npt.NDArray[np.int64]) -> list[Leak]:
+def _suspect(
+    name: str, values: Floats, outcome: Flags, customers: npt.NDArray[np.int64], *, both_sides: bool
+) -> list[Leak]:
     known = ~np.isnan(values)
     found: list[Leak] = []
     if not known.any():
@@ -111,30 +117,32 @@ def _suspect(name: str, values: Floats, outcome: Flags, customers: npt.NDArray[n
     if best > HIGHEST_AUC:
         found.append(Leak(name, "ranks_outcomes", f"alone it ranks the outcomes with an AUC of {best:.3f}"))
     for present, how in ((known, "known"), (known & (values != 0), "not zero")):
-        found += _one_sided(name, present, how, outcome, customers)
+        found += _one_sided(name, present, how, outcome, customers, both_sides=both_sides)
     return found
 
 
 def _suspect_category(
-    name: str, column: pa.ChunkedArray, outcome: Flags, customers: npt.NDArray[np.int64]
+    name: str, column: pa.ChunkedArray, outcome: Flags, customers: npt.NDArray[np.int64], *, both_sides: bool
 ) -> list[Leak]:
     codes = pc.fill_null(column.combine_chunks().dictionary_encode().indices.cast(pa.int64()), -1).to_numpy()
     found = []
     best = auc(_encoded(codes + 1, outcome, customers), outcome)
     if best > HIGHEST_AUC:
         found.append(Leak(name, "ranks_outcomes", f"alone it ranks the outcomes with an AUC of {best:.3f}"))
-    return found + _one_sided(name, codes >= 0, "known", outcome, customers)
+    return found + _one_sided(name, codes >= 0, "known", outcome, customers, both_sides=both_sides)
 
 
-def _one_sided(name: str, present: Flags, how: str, outcome: Flags, customers: npt.NDArray[np.int64]) -> list[Leak]:
-    """Of either side: which outcome is called positive is a matter of how the question is put (bought, or did not)."""
+def _one_sided(
+    name: str, present: Flags, how: str, outcome: Flags, customers: npt.NDArray[np.int64], *, both_sides: bool
+) -> list[Leak]:
     # Customers, not rows: a customer's rows at several cutoffs are one piece of evidence.
     n = len(np.unique(customers[present]))
     if n < FEWEST_CUSTOMERS or present.all():
         return []
+    sides = [("only_positives", "with", outcome), ("only_negatives", "without", ~outcome)]
     return [
         Leak(name, reason, f"it is {how} for {n} customers, all of them {side} the outcome")
-        for reason, side, had in (("only_positives", "with", outcome), ("only_negatives", "without", ~outcome))
+        for reason, side, had in sides[: 1 + both_sides]
         if had[present].all() and had.mean() ** n <= CHANCE
     ]
 

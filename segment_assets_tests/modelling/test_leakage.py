@@ -82,7 +82,7 @@ SEEDED: dict[str, Leaking] = {
 def test_a_seeded_leak_is_caught_and_nothing_else(kind: str, seed: int):
     columns = training_set(seed)
     columns["leak"] = SEEDED[kind](columns["label"], np.random.default_rng(seed + 100))
-    assert {leak.feature for leak in leaks(table(columns))} == {"leak"}
+    assert {leak.feature for leak in leaks(table(columns), of_absence=True)} == {"leak"}
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -96,15 +96,22 @@ def test_the_sum_to_come_leaks_into_a_value_target(seed: int):
 def test_a_leak_is_one_however_the_question_is_put(flip: bool):
     columns = training_set(0)
     leak = ((columns["label"] == 1) & (np.random.default_rng(1).random(CUSTOMERS * CUTOFFS) < 0.3)).astype(float)
-    [found] = leaks(table(columns | {"leak": leak, "label": 1 - columns["label"] if flip else columns["label"]}))
+    label = 1 - columns["label"] if flip else columns["label"]
+    [found] = leaks(table(columns | {"leak": leak, "label": label}), of_absence=flip)
     assert (found.feature, found.reason) == ("leak", "only_negatives" if flip else "only_positives")
     assert found.detail.endswith("all of them without the outcome" if flip else "all of them with the outcome")
+
+
+def test_who_can_not_have_the_event_any_more_is_no_leak():
+    columns = training_set(0)
+    rare = (columns["label"] == 0) & (np.random.default_rng(1).random(CUSTOMERS * CUTOFFS) < 0.3)
+    assert leaks(table(columns | {"unsubscribed": rare.astype(float)})) == []
 
 
 @settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), base_rate=st.sampled_from([0.01, 0.05, 0.15, 0.5, 0.9, 0.98]), value=st.booleans())
 def test_no_clean_set_is_flagged(seed: int, base_rate: float, value: bool):
-    assert leaks(table(training_set(seed, base_rate, value))) == []
+    assert leaks(table(training_set(seed, base_rate, value)), of_absence=not value) == []
 
 
 def test_no_clean_set_of_random_labels_is_flagged_however_small():
