@@ -11,7 +11,7 @@ from segment_assets.activation import ledger
 from segment_assets.activation.plan import Held, Order, Plan, plan, state
 from segment_assets.activation.port import ActivationError, Destination, Receipt, Status
 from segment_assets.lake import Lake
-from segment_assets.pauses import pauses
+from segment_assets.waiting import Pace
 
 DEADLINE = 2 * 60 * 60.0  # seconds: Pinpoint took at most minutes per million endpoints, and queues two jobs at a time
 
@@ -109,16 +109,18 @@ def wait_for_earlier(destination: Destination, order: Order, deadline: float) ->
     Raises:
         ActivationError: one had not ended before the deadline (seconds).
     """
-    began, waits = time.monotonic(), pauses(destination.poll_seconds)
-    for earlier in destination.running(order):
-        while destination.poll(earlier).state in ("PENDING", "RUNNING"):
-            if time.monotonic() - began > deadline:
-                raise ActivationError(
-                    f"{order.destination}: job {earlier.job_id} of an earlier activation of {order.segment} has not "
-                    f"ended after {deadline:.0f} seconds; what is told while it runs it might undo, so nothing was "
-                    "begun: run the asset again once it has ended"
-                )
-            time.sleep(next(waits))
+    earlier = [*destination.running(order)]
+    for last in Pace(destination.poll_seconds, deadline=deadline).turns():
+        while earlier and not _goes_on(destination.poll(earlier[0])):
+            earlier.pop(0)
+        if not earlier:
+            return
+        if last:
+            raise ActivationError(
+                f"{order.destination}: job {earlier[0].job_id} of an earlier activation of {order.segment} has not "
+                f"ended after {deadline:.0f} seconds; what is told while it runs it might undo, so nothing was begun: "
+                "run the asset again once it has ended"
+            )
 
 
 def poll(
@@ -129,12 +131,16 @@ def poll(
     Raises:
         ActivationError: it was not done before the deadline (seconds). The job goes on; a re-run finds it again.
     """
-    began, waits = time.monotonic(), pauses(destination.poll_seconds)
-    while (status := destination.poll(receipt)).state in ("PENDING", "RUNNING"):
-        if time.monotonic() - began > deadline:
+    for last in Pace(destination.poll_seconds, deadline=deadline, pause=pause).turns():
+        if not _goes_on(status := destination.poll(receipt)):
+            return status
+        if last:
             raise ActivationError(
                 f"job {receipt.job_id} is still {status.state} after {deadline:.0f} seconds; it was not cancelled: "
                 "run the asset again, and it is looked up instead of sent again"
             )
-        pause(next(waits))
-    return status
+    raise AssertionError("the last look returns or raises")
+
+
+def _goes_on(status: Status) -> bool:
+    return status.state in ("PENDING", "RUNNING")

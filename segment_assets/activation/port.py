@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from segment_assets.activation.plan import WANTED, Held, Order, Plan
 from segment_assets.lake import Lake
-from segment_assets.pauses import FIRST
+from segment_assets.waiting import Pace
 
 State = Literal["PENDING", "RUNNING", "SUCCEEDED", "PARTIAL", "FAILED"]
 
@@ -154,7 +154,7 @@ class PinpointService(ABC):
     """
 
     role_arn: str
-    poll_seconds: float = FIRST
+    poll_seconds: float = Pace.first
 
     def ready(self, application_id: str) -> None:
         """Look whether the application takes imports.

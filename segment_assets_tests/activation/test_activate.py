@@ -19,7 +19,7 @@ from segment_assets.activation.recipients import wanted
 from segment_assets.activation.tables import ACTIVATION_LEDGER, active_members
 from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS
 from segment_assets.lake import Lake
-from segment_assets.pauses import FIRST
+from segment_assets.waiting import Pace
 from segment_assets_tests.activation.world import (
     APP,
     DAY,
@@ -276,7 +276,7 @@ def test_a_job_that_takes_too_long_is_left_to_go_on():
 def test_pauses_double_to_half_a_minute():
     pauses = []
     slow = Slow()
-    slow.poll_seconds = FIRST
+    slow.poll_seconds = Pace.first
 
     def pause(seconds):
         pauses.append(seconds)

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
@@ -22,8 +21,8 @@ from segment_assets.activation.customer_profiles.port import (
 from segment_assets.activation.port import ActivationError
 from segment_assets.aws import REFUSED, AwsRefusedError, client, code, once, sentence, without_retries
 from segment_assets.lake.aws import Bucket, exports
-from segment_assets.pauses import pauses
 from segment_assets.settings import Settings
+from segment_assets.waiting import Pace
 
 T = TypeVar("T")
 PUTS = 4
@@ -101,15 +100,13 @@ class AwsCustomerProfiles(CustomerProfilesService):
 
     def upload(self, domain: str, job_id: str, content: bytes) -> None:
         """GetUploadJobPath and a PUT; again with a new path where the first is lost or no longer valid."""
-        for attempt, pause in zip(range(1, PUTS + 1), pauses(self.poll_seconds), strict=False):
+        for _ in zip(range(PUTS), Pace(self.poll_seconds).turns(), strict=False):
             path = _asked(
                 lambda: self._profiles.get_upload_job_path(DomainName=domain, JobId=job_id), "GetUploadJobPath", domain
             )
             status = _put(path["Url"], content, encryption_headers(path.get("ClientToken")))
             if status < 300:
                 return
-            if attempt < PUTS:
-                time.sleep(pause)
         raise AwsRefusedError(f"the file of upload job {job_id} was not taken: its signed path answered {status}")
 
     def start_upload_job(self, domain: str, job_id: str) -> None:

@@ -24,8 +24,8 @@ from segment_assets.activation.plan import Held, Order, Plan
 from segment_assets.activation.port import ActivationError, Destination, Receipt, Sorted, State, Status
 from segment_assets.activation.sorting import by_verdict
 from segment_assets.lake import Lake
-from segment_assets.pauses import pauses
 from segment_assets.segmentation import CustomerProfilesDestination
+from segment_assets.waiting import Pace
 
 FILE = "part-000.csv"
 WORDING = "1"  # raise it when the file says something else for the same rows
@@ -215,12 +215,11 @@ class CustomerProfilesImport(Destination):
 
     def _once_settled(self, plan: Plan, target: str) -> str:
         """How the segment differs from the plan, once it does not or the time is over: changes take a while to show."""
-        until, waits = time.monotonic() + self.service.settles_within, pauses(self.poll_seconds)
-        while differs := self._difference(plan, target, until):
-            if time.monotonic() >= until:
-                return differs
-            time.sleep(min(next(waits), max(until - time.monotonic(), 0.0)))
-        return ""
+        until, differs = time.monotonic() + self.service.settles_within, ""
+        for _ in Pace(self.poll_seconds, deadline=self.service.settles_within).turns():
+            if not (differs := self._difference(plan, target, until)):
+                break
+        return differs
 
     def _difference(self, plan: Plan, target: str, until: float) -> str:
         status, there = self._snapshot(plan, target, until)
@@ -231,11 +230,10 @@ class CustomerProfilesImport(Destination):
         # A place of its own for each: what an earlier snapshot left would be read with it.
         key = f"{self._folder(plan)}snapshot-{uuid.uuid4().hex[:12]}/"
         snapshot = self.service.create_segment_snapshot(self.to.domain, target, key)
-        least, waits = time.monotonic() + LEAST, pauses(self.poll_seconds)
-        while (status := self.service.snapshot_status(self.to.domain, target, snapshot)) == "IN_PROGRESS":
-            if time.monotonic() > max(until, least):
+        status, within = "", max(until - time.monotonic(), LEAST)
+        for _ in Pace(self.poll_seconds, deadline=within).turns():
+            if (status := self.service.snapshot_status(self.to.domain, target, snapshot)) != "IN_PROGRESS":
                 break
-            time.sleep(next(waits))
         try:
             read = self.service.read_snapshot(key) if status == "COMPLETED" else ()
             return status, {at(profile, self.to.matching_key) for profile in read}

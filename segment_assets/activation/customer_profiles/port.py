@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from segment_assets.lake import ObjectStore
-from segment_assets.pauses import FIRST
+from segment_assets.waiting import Pace
 
 SegmentGroups = dict[str, Any]
 Profile = dict[str, Any]
@@ -63,7 +63,7 @@ class CustomerProfilesService(ABC):
         settles_within: seconds within which a finished upload is seen in a segment.
     """
 
-    poll_seconds: float = FIRST
+    poll_seconds: float = Pace.first
     settles_within: float = 30 * 60.0
 
     def ready(self, domain: str) -> None:
