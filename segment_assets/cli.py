@@ -170,6 +170,18 @@ def events_replay_errors(dry_run: bool, config: Path | None) -> None:
     _finish(lambda console: events_command.replay_errors(console, dry_run=dry_run))
 
 
+@events.command("forget")
+@click.argument("object_key")
+@click.option("--dry-run", is_flag=True, help="count, and take nothing back")
+@CONFIG_OPTION
+def events_forget(object_key: str, dry_run: bool, config: Path | None) -> None:
+    """Take back the opt-outs of a file that should never have landed, once it is gone: OBJECT_KEY as it was called."""
+    from segment_assets.operations import events_command
+
+    _use(config)
+    _finish(lambda console: events_command.forget(console, deployment.home(), object_key, dry_run=dry_run))
+
+
 @main.group()
 def aws() -> None:
     """The deployment on AWS."""

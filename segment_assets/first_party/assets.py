@@ -42,10 +42,12 @@ from segment_assets.first_party.checks import (
 from segment_assets.first_party.deliveries import event_objects
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats.choice import format_of
+from segment_assets.first_party.heard import heard_with
 from segment_assets.first_party.loading import load
 from segment_assets.first_party.tables import (
     CUSTOMERS,
     ENGAGEMENT_EVENTS,
+    HEARD_SUPPRESSIONS,
     QUARANTINED_CUSTOMERS,
     RAW_EVENTS,
     of_another_mapping,
@@ -244,10 +246,11 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
         checks.append(suppress_as_they_sound(names))
         if promises:
             checks.append(contract_check(*contract_events.of_every_source(lake, where, _today())))
-        told: dict[str, Any] = {"days_made": days} | asdict(account)
+        heard = lake.state(HEARD_SUPPRESSIONS)
+        told: dict[str, Any] = {"days_made": days, "remembered": heard.rows} | asdict(account)
         if tables:
             told["perhaps_suppressions"] = dict(sum(map(Counter, names.values()), Counter[str]()))
-        return report(written, checks=checks, **told)
+        return report(written, checks=checks, version=heard_with(written, heard), **told)
 
     return engagement_events
 

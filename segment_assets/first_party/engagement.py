@@ -16,6 +16,7 @@ from segment_assets.first_party import staged_events
 from segment_assets.first_party.engagement_days import Again, Finer, Share, divide, finish, stage
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats import Format
+from segment_assets.first_party.heard import remember
 from segment_assets.first_party.tables import ARRIVAL_DAYS, ENGAGEMENT_EVENTS, RAW_EVENTS
 from segment_assets.lake import Lake, Written, combined
 from segment_assets.lake.parts import Part, joined
@@ -92,6 +93,8 @@ def update(
         with closing(one_ahead(made)) as ahead:
             for parts in ahead:
                 made_from = {str(day): stale[str(day)] for day in parts}
+                # First, so that a kill between the two loses nobody's no.
+                remember(lake, parts, run_id)
                 lake.replace(ENGAGEMENT_EVENTS, parts, run_id, inputs=made_from, as_of=as_of, replacing=before)
                 staged_events.forget(lake.scratch, list(parts))
                 shutil.rmtree(folder / str(next(iter(parts))))

@@ -6,6 +6,7 @@ from datetime import date
 import pyarrow as pa
 
 from segment_assets.lake import Table, column, utc_timestamp
+from segment_assets.people.suppression import EVENT_COLUMNS
 
 _TEXT = pa.string()
 
@@ -111,6 +112,19 @@ ENGAGEMENT_EVENTS = Table(
     ),
     key=("arrival_date", "event_id"),
     partition="arrival_date",
+)
+
+HEARD_SUPPRESSIONS = Table(
+    "first_party.heard_suppressions",
+    "Unsubscribes, complaints and bounces whose record is in the landing place no more: who said no keeps saying no. "
+    "Rows come, and none goes but by `segment-assets events forget`.",
+    pa.schema(
+        [
+            *(ENGAGEMENT_EVENTS.schema.field(name) for name in ("event_id", "arrival_date", *EVENT_COLUMNS[:-1])),
+            column("object_key", _TEXT, "Landing object that it was read from", required=True),
+        ]
+    ),
+    key=("event_id", "arrival_date"),
 )
 
 CUSTOMERS = Table(

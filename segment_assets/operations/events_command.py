@@ -1,4 +1,4 @@
-"""What `segment-assets events normalise` and `events replay-errors` do."""
+"""What `segment-assets events normalise`, `events replay-errors` and `events forget` do."""
 
 import os
 from collections import Counter
@@ -6,15 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import dagster as dg
 from rich.console import Console
 
 from segment_assets import deployment, segmentation
-from segment_assets.first_party import failed_deliveries
+from segment_assets.first_party import failed_deliveries, heard
 from segment_assets.first_party.errors import LandingError
 from segment_assets.first_party.formats.several import path_in
 from segment_assets.first_party.normalise import Normalised, files, found, key_of
+from segment_assets.lake.objects import printable
 from segment_assets.landing_config import EventsLanding
+from segment_assets.operations.instance import opened
+from segment_assets.operations.refresh import Refresh
+from segment_assets.operations.turn import turn
 from segment_assets.operations.words import counted
+from segment_assets.segmentation import Segmentation
 
 
 def normalise(console: Console, named: Sequence[str], out: Path, form: str | None) -> bool:
@@ -89,6 +95,36 @@ def replay_errors(console: Console, *, dry_run: bool) -> bool:
     there = f"{replayed.known:,} {'is' if replayed.known == 1 else 'are'} there already"
     console.print(f"{counted(len(replayed.written), 'object')} {verb}, {there}")
     return True
+
+
+def forget(console: Console, home: Path, object_key: str, *, dry_run: bool) -> bool:
+    """Take back the opt-outs of an object that should never have landed.
+
+    Raises:
+        LandingError: nothing is remembered of it.
+        AtWorkError: another command builds; nothing was done.
+    """
+    config = segmentation.load()
+    lake = deployment.resource(deployment.settings(config, under=home), "lake")
+    with turn(home, "events forget"):
+        found = heard.forget(lake, object_key, "events forget", dry_run=dry_run)
+        for name, number in sorted(found.items()):
+            console.print(f"{counted(number, 'event')}: {name}", markup=False)
+        taken = f"{counted(sum(found.values()), 'event')} of {printable(object_key)}"
+        if dry_run:
+            console.print(f"{taken} would be taken back", markup=False, soft_wrap=True)
+            return True
+        console.print(f"{taken} taken back; the next refresh decides without them", markup=False, soft_wrap=True)
+        return _made_again(config, home)
+
+
+def _made_again(config: Segmentation, home: Path) -> bool:
+    """Build engagement_events, whose version then differs: what rests on them is asked for."""
+    from segment_assets.definitions import platform
+
+    with opened(home) as instance:
+        refresh = Refresh(platform(config, deployment.settings(config, under=home)), instance, home / "state")
+        return refresh.execute([dg.AssetKey("engagement_events")], ()).success
 
 
 def _tell(console: Console, held: Normalised, number: int, out: Path, beside: Path) -> None:

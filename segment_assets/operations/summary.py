@@ -15,6 +15,7 @@ from segment_assets.first_party.tables import (
     ARRIVAL_DAYS,
     CUSTOMERS,
     ENGAGEMENT_EVENTS,
+    HEARD_SUPPRESSIONS,
     NO_DAY,
     QUARANTINED_CUSTOMERS,
     QUARANTINED_RECORDS,
@@ -101,6 +102,8 @@ class Summary:
                 what = f"{counted(sum(waiting), 'record')} on {counted(len(waiting), 'arrival day')}"
                 grid.add_row("not built", f"events of {what}")
         grid.add_row("events", f"{events:,}")
+        if heard := self.lake.state(HEARD_SUPPRESSIONS).rows:
+            grid.add_row("", f"{heard:,} opt-outs and bounces whose records are gone hold all the same")
         persons = self._row(PERSONS, "count(DISTINCT person_id)")[0]
         households = self._row(HOUSEHOLDS, "count(DISTINCT household_id)")[0]
         customers = self._row(CUSTOMERS, "count(*)")[0]

@@ -21,7 +21,8 @@ def suppression_query(
 
     One row per customer and channel: customer_id, channel, reason, since. A customer is suppressed on a channel after
     an unsubscribe, a complaint that is not "not spam", a hard bounce, or the third soft bounce within 30 days. An
-    event is the customer's when it names the customer, one of their endpoints, or one of their addresses.
+    event is the customer's when it names the customer, one of their endpoints, or one of their addresses. It counts
+    though its record is in the landing place no more: it is in `heard_suppressions` then (EVENT_COLUMNS).
 
     Args:
         cutoff: only what was known before it counts (naive, UTC).
@@ -47,9 +48,11 @@ def listed_query() -> exp.Expr:
     return load("segment_assets.people", "listed")
 
 
-def suppressed(events: pa.Table, endpoints: pa.Table, cutoff: datetime) -> pa.Table:
-    """Who is suppressed, from Arrow tables: see `suppression_query`."""
+def suppressed(events: pa.Table, endpoints: pa.Table, cutoff: datetime, remembered: pa.Table | None = None) -> pa.Table:
+    """Who is suppressed, from Arrow tables: see `suppression_query`; default: nothing is remembered."""
+    held = events.slice(0, 0) if remembered is None else remembered
     with duckdb.connect(config={"threads": 1}) as db:
         db.register("engagement_events", events.select(list(EVENT_COLUMNS)))
+        db.register("heard_suppressions", held.select(list(EVENT_COLUMNS)))
         db.register("customer_endpoints", endpoints.select(list(ENDPOINT_COLUMNS)))
         return db.sql(to_duckdb(suppression_query(cutoff))).to_arrow_table()

@@ -13,6 +13,7 @@ from segment_assets.first_party.tables import (
     CUSTOMER_ENDPOINTS,
     CUSTOMERS,
     ENGAGEMENT_EVENTS,
+    HEARD_SUPPRESSIONS,
     SUPPRESSION_ENTRIES,
 )
 from segment_assets.identity.tables import HOUSEHOLDS, PERSONS
@@ -36,7 +37,7 @@ def suppressed_channels(lake: Lake, lists: Collection[str] = ()) -> pa.Table:
     """`customer_id`, `channel` of everyone who unsubscribed, complained, bounced for good or is listed; in order.
 
     Args:
-        lake: read for events, endpoints and the entries of suppression lists.
+        lake: read for events, those that are remembered, endpoints and the entries of suppression lists.
         lists: names of the lists that are configured: one that was taken out of the file suppresses nobody.
     """
     channels = pa.table({"channel": list(get_args(Channel))})
@@ -54,7 +55,7 @@ def suppressions(lake: Lake, lists: Collection[str] = ()) -> pa.Table:
         lists: as of `suppressed_channels`.
     """
     names = pa.table({"list_name": pa.array([*lists], pa.string())})
-    tables = (ENGAGEMENT_EVENTS, CUSTOMER_ENDPOINTS, SUPPRESSION_ENTRIES)
+    tables = (ENGAGEMENT_EVENTS, HEARD_SUPPRESSIONS, CUSTOMER_ENDPOINTS, SUPPRESSION_ENTRIES)
     with lake.connect(*tables, lists=names) as db:
         said, listed = (db.sql(sql.to_duckdb(q)).to_arrow_table() for q in (suppression_query(_ALWAYS), listed_query()))
     reason = pc.binary_join_element_wise("list", listed["list_name"], " ")

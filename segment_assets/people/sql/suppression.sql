@@ -1,8 +1,31 @@
 -- Who must not be written to, through which channel, why and since when, as known before :cutoff.
-WITH known AS (
+WITH present AS (
   SELECT user_id, endpoint_id, address_hash, channel, event_name, is_suppression, received_at, event_id
   FROM engagement_events
   WHERE received_at < :cutoff AND (is_suppression OR event_name = 'bounce_soft')
+),
+-- Of what is remembered: records that are there again. What they are now read as counts, whatever that is.
+again AS (
+  SELECT DISTINCT e.event_id
+  FROM engagement_events AS e
+  LEFT SEMI JOIN heard_suppressions AS h ON h.event_id = e.event_id
+),
+-- A row that came again with another column beside is another record, and no other bounce.
+remembered AS (
+  SELECT h.user_id, h.endpoint_id, h.address_hash, h.channel, h.event_name, h.is_suppression, h.received_at, h.event_id
+  FROM heard_suppressions AS h
+  LEFT ANTI JOIN again AS a ON a.event_id = h.event_id
+  LEFT ANTI JOIN present AS p ON p.event_name = h.event_name AND p.received_at = h.received_at
+    AND p.channel <=> h.channel AND p.user_id <=> h.user_id AND p.endpoint_id <=> h.endpoint_id
+    AND p.address_hash <=> h.address_hash
+  WHERE h.received_at < :cutoff
+),
+known AS (
+  SELECT user_id, endpoint_id, address_hash, channel, event_name, is_suppression, received_at, event_id
+  FROM present
+  UNION ALL
+  SELECT user_id, endpoint_id, address_hash, channel, event_name, is_suppression, received_at, event_id
+  FROM remembered
 ),
 -- An event names its customer, or an endpoint, or an address: each way of knowing counts.
 named AS (
