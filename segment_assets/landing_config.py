@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from segment_assets.config_types import Days, Model, Name, Prefix, Region, TimeFormat, TimeZone, column_tags
 from segment_assets.contract_config import CustomersContract, EventsContract
+from segment_assets.people.consent import Words, letters
 
 
 class EventTable(Model):
@@ -203,6 +204,10 @@ class CustomersLanding(Model):
     opt_out_none_is_consent: bool = Field(
         False, description="read OptOut=NONE as consent; by default it is unknown, and unknown is no consent"
     )
+    granted: list[str] = Field(
+        [], description="words that are consent beside `granted`, `true`, `yes` and the like, in any case: `[ja, oui]`"
+    )
+    denied: list[str] = Field([], description="words that are none, and beat consent: `[nein, non]`")
     phone_region: Region | None = Field(None, description="country (ISO 3166 alpha-2) of numbers written without one")
     contract: CustomersContract | None = Field(None, description="what an export promises; nothing where left out")
 
@@ -211,6 +216,17 @@ class CustomersLanding(Model):
         if (self.format == "table") != (self.table is not None):
             raise ValueError("format: table needs a column mapping under table:, and only that format has one")
         return self
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> "CustomersLanding":
+        if both := set(map(letters, self.granted)) & set(map(letters, self.denied)):
+            raise ValueError(f'"{min(both)}" stands under granted and under denied: it means one of them')
+        return self
+
+    @property
+    def words(self) -> Words:
+        """Words of one's own for consent."""
+        return Words(tuple(self.granted), tuple(self.denied))
 
 
 class SuppressionList(Model):

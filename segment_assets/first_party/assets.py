@@ -26,6 +26,7 @@ from segment_assets.first_party import (
     customer_exports,
     engagement,
     event_account,
+    gone,
     raw_events,
     readable_ids,
     suppression_assets,
@@ -34,8 +35,10 @@ from segment_assets.first_party import (
 from segment_assets.first_party import customers as customer_records
 from segment_assets.first_party.checks import (
     are_read,
+    consent_is_understood,
     names_somebody,
     no_addresses,
+    objects_are_there,
     one_mapping,
     suppress_as_they_sound,
 )
@@ -219,6 +222,11 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
                 description="No unsubscribe, complaint or bounce lies in quarantine.",
             ),
             dg.AssetCheckSpec(
+                "objects_are_there",
+                asset=EVENTS,
+                description="No object whose events were there is gone since the last run.",
+            ),
+            dg.AssetCheckSpec(
                 "names_suppress_as_they_sound",
                 asset=EVENTS,
                 description="No name in a table of one's own sounds like an opt-out and suppresses nobody.",
@@ -230,6 +238,8 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
     def engagement_events(context: dg.AssetExecutionContext, config: Days, lake: dg.ResourceParam[Lake]) -> Result:
         """What customers did: one row per event, duplicates dropped, one schema for every source."""
         with again_if_overtaken():
+            stale = engagement.days_to_make(lake, code, config.asked())
+            left = gone.leaving(lake, [*map(date.fromisoformat, stale)])
             written, days = engagement.update(lake, form, code, context.run.run_id, config.asked())
         account = event_account.account(lake)
         unknown = event_account.departures(lake, NAMES)
@@ -240,6 +250,7 @@ def _engagement_events(config: Segmentation) -> dg.AssetsDefinition:
             names_somebody(account.suppress_nobody),
             are_read(unread_suppressions.count(lake, tables)),
             no_addresses(readable_ids.count(lake, readable_ids.OF_EVENTS)),
+            objects_are_there(left),
             one_mapping(of_another_mapping(lake.inputs(ENGAGEMENT_EVENTS), code), len(written.versions)),
         ]
         names = {place: event_account.perhaps_suppressions(lake, kept, path) for place, kept, path in named}
@@ -273,6 +284,11 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
             blocking("nothing_lost", PEOPLE, "Every record delivered is used, a duplicate, or in quarantine."),
             blocking("no_readable_address", PEOPLE, "Outside the raw zone no text is an e-mail address or a number."),
             dg.AssetCheckSpec("ids_are_no_addresses", asset=PEOPLE, description=NO_ADDRESSES),
+            dg.AssetCheckSpec(
+                "consent_is_understood",
+                asset=PEOPLE,
+                description="Every value of consent is a word that is known for it.",
+            ),
             *contracts(PEOPLE, where.contract),
         ],
     )
@@ -282,6 +298,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
         """Our customers, one row each: hashed addresses to join on, and beside them endpoints and consent."""
         before = customer_records.states(lake)
         export = customer_exports.read(landing, where, _today())
+        customer_exports.refuse_nobody(export, where, before[CUSTOMERS].rows)
         with again_if_overtaken():
             written = customer_records.write(lake, export, where.phone_region, context.run.run_id, before)
         quarantined = written[QUARANTINED_CUSTOMERS].rows
@@ -291,6 +308,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
             dg.AssetCheckResult(check_name="nothing_lost", passed=whole),
             dg.AssetCheckResult(check_name="no_readable_address", passed=not readable, metadata={"columns": readable}),
             no_addresses(readable_ids.count(lake, readable_ids.OF_CUSTOMERS)),
+            consent_is_understood(export.strange),
         ]
         if where.contract:
             sizes = customer_exports.export_sizes(landing, where)
@@ -306,6 +324,7 @@ def _customers(config: Segmentation) -> dg.AssetsDefinition:
             quarantined=quarantined,
             unusable_addresses=customer_records.unusable_addresses(lake),
             dated_in_the_future=export.ahead,
+            no_word_for_consent=sum(export.strange.values()),
             rows_by_table={table.name: state.rows for table, state in written.items()},
         )
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from segment_assets.lake.objects import printable
+from segment_assets.people.addresses import without_addresses
+
 SHOWN = 3
 
 
@@ -55,6 +58,21 @@ def no_addresses(ids: Mapping[str, int]) -> dg.AssetCheckResult:
     return _warning("ids_are_no_addresses", said if ids else "")
 
 
+def consent_is_understood(strange: Mapping[str, int]) -> dg.AssetCheckResult:
+    """Warns of values of consent that are no word for it: whoever they are of is written to on no channel.
+
+    Args:
+        strange: each that may be shown with how many, and under an empty word the rest; most first.
+    """
+    words = [f'"{word}" ({number:,})' for word, number in strange.items() if word]
+    shown = f": {', '.join(words[:SHOWN])}" if words else ""
+    said = (
+        f"{sum(strange.values()):,} values of consent are no word for it, and so no consent{shown}; say under "
+        "landing.customers which mean yes and which no, such as granted: [ja] and denied: [nein]"
+    )
+    return _warning("consent_is_understood", said if strange else "")
+
+
 def lines_name_somebody(counts: Mapping[str, Mapping[str, int]]) -> dg.AssetCheckResult:
     """Warns of lines of suppression lists that name nobody.
 
@@ -65,6 +83,22 @@ def lines_name_somebody(counts: Mapping[str, Mapping[str, int]]) -> dg.AssetChec
     lines = ", ".join(f"{count['quarantined']:,} of {count['lines']:,} lines of {n}" for n, count in nobody.items())
     said = f"{lines} name nobody, and suppress nobody: look at raw.quarantined_suppressions"
     return _warning("lines_name_somebody", said if nobody else "")
+
+
+def objects_are_there(gone: Mapping[str, int]) -> dg.AssetCheckResult:
+    """Warns of objects that are gone, or hold nothing any more, and of which events were there.
+
+    Args:
+        gone: each with how many, most first.
+    """
+    shown = " and ".join(without_addresses(printable(key)) for key in list(gone)[:SHOWN])
+    more = f" and {len(gone) - SHOWN:,} more" if len(gone) > SHOWN else ""
+    verb, lost = "is" if len(gone) == 1 else "are", sum(gone.values())
+    said = (
+        f"{shown}{more} {verb} gone, or without any record now: {lost:,} event{'s' * (lost > 1)} less than before. Put "
+        "back what should be there; who unsubscribed, complained or bounced in it stays suppressed"
+    )
+    return _warning("objects_are_there", said if gone else "")
 
 
 def one_mapping(left: list[str], days: int) -> dg.AssetCheckResult:

@@ -1,6 +1,7 @@
 """The latest export of customers in the landing place: every record of it, or why it is none."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -8,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pyarrow as pa
 
 from segment_assets.first_party.compression import Content
+from segment_assets.first_party.consent_words import Heard
 from segment_assets.first_party.contact_rows import Contacts, ContactWriter
 from segment_assets.first_party.contents import content_of
 from segment_assets.first_party.errors import LandingError
@@ -16,6 +18,7 @@ from segment_assets.first_party.records import Piece
 from segment_assets.first_party.tables import CUSTOMERS, QUARANTINED_CUSTOMERS
 from segment_assets.lake import ObjectStore, StoredObject, Table, Written
 from segment_assets.lake.arrivals import arrival_day, folder_hour, not_yet
+from segment_assets.lake.objects import printable
 from segment_assets.landing_config import CustomersLanding
 from segment_assets.people.addresses import sha256
 
@@ -41,6 +44,7 @@ class Export:
         as_of: the day in the export's key; None where it has none.
         ahead: contacts with a time in the future, which counts as none.
         reading: the configuration that says what of it is consent, as a hash.
+        strange: how many values of consent are no word for it, as `consent_words.Heard` counts them.
     """
 
     contacts: Contacts
@@ -51,6 +55,7 @@ class Export:
     as_of: date | None
     ahead: int
     reading: str
+    strange: Mapping[str, int]
 
     def nothing_lost(self, written: Mapping[Table, Written]) -> bool:
         """The laws: delivered = good + duplicates + quarantined, and each customer of a contact is a row of customers.
@@ -87,8 +92,41 @@ def _latest_hour(objects: list[StoredObject]) -> list[StoredObject]:
     return [o for o in objects if hours[o.key] == latest]
 
 
+def passed_over(store: ObjectStore, landing: CustomersLanding) -> str:
+    """A sentence on an export of no bytes that is newer than the one that counts; empty where there is none."""
+    objects, day = latest_objects(store, landing)
+    empty = [o.key for o in store.list(landing.path) if not o.size and _is_read(o.key)]
+    newer = [key for key in empty if not objects or (arrival_day(key) or date.min) > (day or date.min)]
+    if not newer:
+        return ""
+    counts = f"the export of {day} goes on to count" if day else "customers stay as they were"
+    return f"{printable(newer[-1])} is empty (0 bytes) and was passed over: {counts}; deliver it again, or move it away"
+
+
+def refuse_nobody(export: Export, landing: CustomersLanding, known: int) -> None:
+    """Customers who are known are not replaced by nobody because their export is gone, or nothing of it can be read.
+
+    Raises:
+        LandingError: it names no customer.
+    """
+    if not known or export.contacts.customers:
+        return
+    what = f"no export lies in {landing.path}"
+    if export.delivered:
+        [(reason, _)] = Counter(export.quarantined["reason"].to_pylist()).most_common(1)
+        what = f"of {export.delivered:,} records of the latest export none could be read, most for {reason}"
+    raise LandingError(
+        f"segmentation.yaml: landing.customers: {what}; {known:,} customers stay as they were, so deliver it again"
+    )
+
+
+def _is_read(key: str) -> bool:
+    name = key.rpartition("/")[2]
+    return bool(name) and not name.startswith(("_", "."))
+
+
 def _objects(store: ObjectStore, landing: CustomersLanding) -> list[StoredObject]:
-    return [o for o in store.list(landing.path) if o.size and not o.key.rpartition("/")[2].startswith(("_", "."))]
+    return [o for o in store.list(landing.path) if o.size and _is_read(o.key)]
 
 
 def read(store: ObjectStore, landing: CustomersLanding, today: date | None = None) -> Export:
@@ -101,25 +139,31 @@ def read(store: ObjectStore, landing: CustomersLanding, today: date | None = Non
             stand against every withdrawal until then. Default: today, UTC.
 
     Raises:
-        LandingError: its day is in the future, a mapped column is missing, or an object can't be read to its end: the
-            export would replace everybody by those in the rest.
+        LandingError: its day is in the future, a mapped column is missing, or an object can't be read to its end, or
+            it holds no rows: the export would replace everybody by those in the rest, or by nobody.
     """
     today = today or datetime.now(UTC).date()
     objects, as_of = latest_objects(store, landing)
     if objects and (why := not_yet(objects[0].key, as_of, today)):
         raise LandingError(why)
+    heard = Heard(landing.words)
     good, bad = ContactWriter(), list[tuple[str, int, str | None, bytes]]()
     delivered = 0
     for stored in objects:
         before = delivered
         with content_of(store, stored) as content:
-            for position, what in _records(stored.key, content, landing):
+            for position, what in _records(stored.key, content, landing, heard):
                 delivered += 1
                 if isinstance(what, Piece):
                     _refuse_a_part(stored.key, what.reason)
                     bad.append((stored.key, position, what.reason, what.content))
                 else:
                     good.add(before + position, what)
+    if objects and not delivered:
+        raise LandingError(
+            f"{objects[-1].key}: the latest export holds no rows; customers stay as they were, so deliver it again, or "
+            "move it away"
+        )
     day = max(today, as_of or today)
     timely, ahead = good.contacts().known_by(_end_of(day + timedelta(days=1)))  # it may be tomorrow where it was said
     contacts, duplicates = timely.newest()
@@ -133,6 +177,7 @@ def read(store: ObjectStore, landing: CustomersLanding, today: date | None = Non
         as_of=as_of,
         ahead=ahead,
         reading=_reading(landing),
+        strange=heard.strange(),
     )
 
 
@@ -154,10 +199,10 @@ def _refuse_a_part(key: str, reason: str | None) -> None:
     )
 
 
-def _records(key: str, content: Content, landing: CustomersLanding) -> endpoints.Read:
+def _records(key: str, content: Content, landing: CustomersLanding, heard: Heard) -> endpoints.Read:
     if landing.table:
-        return own_customers.read(key, content, landing.table)
-    return endpoints.read(key, content, landing)
+        return own_customers.read(key, content, landing.table, landing.words, heard)
+    return endpoints.read(key, content, landing, heard)
 
 
 # Columns of a table that say nothing of consent: naming one forgets no denial.
@@ -168,5 +213,7 @@ def _reading(landing: CustomersLanding) -> str:
     included = {"format", "table", "consent_attribute", "opt_out_none_is_consent"}
     # A zone that is not named changes no time, and so no reading of before there were zones.
     untold = _NO_CONSENT if landing.table and landing.table.time_zone else {*_NO_CONSENT, "time_zone"}
+    # Where no words are given, a home of the version before remembers what it read.
+    included |= {words for words in ("granted", "denied") if getattr(landing, words)}
     said = landing.model_dump(mode="json", include=included, exclude={"table": untold})
     return sha256(json.dumps(said, sort_keys=True))[:12]

@@ -60,6 +60,16 @@ def _within(days: Mapping[str, str], asked: tuple[date, date]) -> dict[str, str]
     return found
 
 
+def days_to_make(lake: Lake, code: str, asked: tuple[date, date] | None = None) -> dict[str, str]:
+    """Days that `update` makes again, with what they are to be made from; arguments and what it raises as there."""
+    return _to_make(lake, lake.state(RAW_EVENTS).versions, code, asked)
+
+
+def _to_make(lake: Lake, raw: Mapping[str, str], code: str, asked: tuple[date, date] | None) -> dict[str, str]:
+    stale = stale_days(raw, {} if asked else lake.inputs(ENGAGEMENT_EVENTS), code)
+    return _within(stale, asked) if asked else stale
+
+
 def update(
     lake: Lake, form: Format, code: str, run_id: str, asked: tuple[date, date] | None = None
 ) -> tuple[Written, int]:
@@ -77,9 +87,7 @@ def update(
         CommitFailedException: another run made one of them meanwhile, perhaps from newer raw events.
     """
     before, raw = lake.state(ENGAGEMENT_EVENTS), lake.state(RAW_EVENTS).versions
-    stale = stale_days(raw, {} if asked else lake.inputs(ENGAGEMENT_EVENTS), code)
-    if asked:
-        stale = _within(stale, asked)
+    stale = _to_make(lake, raw, code, asked)
     as_of = lake.as_of(RAW_EVENTS)
     if not stale and not before.versions:
         lake.write(ENGAGEMENT_EVENTS, ENGAGEMENT_EVENTS.empty(), run_id, partitions=[], as_of=as_of)

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segment_assets.first_party.errors import LandingError
-from segment_assets.first_party.tables import ENGAGEMENT_EVENTS, HEARD_SUPPRESSIONS, RAW_EVENTS
+from segment_assets.first_party.gone import without_records
+from segment_assets.first_party.tables import ENGAGEMENT_EVENTS, HEARD_SUPPRESSIONS
 from segment_assets.lake import Lake, Written, combined
 from segment_assets.lake.objects import printable
 from segment_assets.people.addresses import without_addresses
@@ -39,10 +40,8 @@ def remember(lake: Lake, days: Collection[date], run_id: str) -> None:
     with lake.connect(ENGAGEMENT_EVENTS, HEARD_SUPPRESSIONS, between=(first, last), days=wanted) as db:
         tree = load("segment_assets.first_party", "leaving_suppressions")
         leaving = db.sql(to_duckdb(tree)).to_arrow_table()
-    # Most that leave come back at once, for the day was only added to; of all days few files are opened for the rest.
-    for between in ((first, last), None):
-        if leaving.num_rows:
-            leaving = _without_record(lake, leaving, between)
+    # Most come back at once, for the day was only added to.
+    leaving = without_records(lake, "event_id", leaving, (first, last))
     if leaving.num_rows:
         known = lake.read(HEARD_SUPPRESSIONS)
         more = leaving.select(known.column_names).cast(known.schema)
@@ -69,13 +68,6 @@ def forget(lake: Lake, object_key: str, run_id: str, *, dry_run: bool = False) -
 def heard_with(events: Written, heard: Written) -> str:
     """The version of engagement_events: what rests on them is decided anew when something is taken back."""
     return combined({"events": events.version, "heard": heard.version}) if heard.rows else events.version
-
-
-def _without_record(lake: Lake, leaving: pa.Table, between: tuple[date, date] | None) -> pa.Table:
-    with lake.connect(RAW_EVENTS, between=between, leaving=leaving) as db:
-        there = db.sql("SELECT DISTINCT event_id FROM raw_events SEMI JOIN leaving USING (event_id)").to_arrow_table()
-    gone = pc.invert(pc.is_in(leaving["event_id"], value_set=there["event_id"].combine_chunks()))
-    return leaving.filter(gone)
 
 
 def _remembered(known: pa.Table) -> str:

@@ -11,6 +11,7 @@ import dagster as dg
 from rich.console import Console
 
 from segment_assets import deployment, segmentation
+from segment_assets.first_party.customer_exports import passed_over
 from segment_assets.lake import ObjectStore, garbage
 from segment_assets.lake.workers import keep_what_is_loaded, peak_memory_mb
 from segment_assets.operations import held_back, landed, quarantined
@@ -79,7 +80,9 @@ def build(console: Console, config: Segmentation, home: Path, next_steps: str = 
         if bare := landed.without_records(config, resources["landing"], resources["lake"]):
             console.print(bare, style="yellow", markup=False, soft_wrap=True)
         checks = sorted(defs.resolve_asset_graph().asset_check_keys)
-        for sentence in chain(quarantined.warnings(resources["lake"], config.landing), warned(instance, checks)):
+        empty = passed_over(resources["landing"], config.landing.customers)
+        told = (quarantined.warnings(resources["lake"], config.landing), [empty] if empty else [])
+        for sentence in chain(*told, warned(instance, checks)):
             console.print(sentence, style="yellow", markup=False, soft_wrap=True)
         wrong = list(dict.fromkeys(_failures(defs, instance, runs)))
         _tell_failures(console, wrong)

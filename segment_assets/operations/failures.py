@@ -17,6 +17,7 @@ LONGEST = 500
 TOLD = (
     "asks_for_somebody",
     "beats_baselines",
+    "consent_is_understood",
     "control_as_asked",
     "every_value_is_summed",
     "everybody_is_taken",
@@ -28,6 +29,7 @@ TOLD = (
     "names_are_unambiguous",
     "names_suppress_as_they_sound",
     "suppressions_are_read",
+    "objects_are_there",
     "suppressions_name_somebody",
     "top_is_told_apart",
 )

@@ -2,7 +2,7 @@
 
 from datetime import date
 from functools import cache, lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -18,6 +18,8 @@ _DENIED = frozenset(
         "revoked", "withdrawn", "declined", "refused",
     )
 )  # fmt: skip
+# Words that say that nothing was said: nobody is to be asked what they mean.
+_UNKNOWN = frozenset(("", "unknown", "n/a", "na", "null", "pending", "?", "_"))
 STATEMENTS = pa.schema(
     [
         ("customer_id", pa.string()),
@@ -30,11 +32,40 @@ STATEMENTS = pa.schema(
 )
 
 
+class Words(NamedTuple):
+    """Words of one's own for consent, in any case; they come before those that are known anyway.
+
+    Attributes:
+        granted: such as `ja`.
+        denied: such as `nein`.
+    """
+
+    granted: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+
+
+NO_WORDS = Words()
+
+
 @lru_cache(maxsize=1_024)
-def state_of(written: str | None) -> State:
+def state_of(written: str | None, own: Words = NO_WORDS) -> State:
     """`granted`, `denied`, or anything a yes or no is written as; all else is unknown."""
-    text = (written or "").strip().lower().replace("-", "_").replace(" ", "_")
+    text = letters(written)
+    if text in map(letters, own.denied):
+        return "denied"
+    if text in map(letters, own.granted):
+        return "granted"
     return "granted" if text in _GRANTED else "denied" if text in _DENIED else "unknown"
+
+
+def is_no_word(written: str | None, own: Words = NO_WORDS) -> bool:
+    """Whether something is written that says neither yes nor no, nor that nothing is known."""
+    return state_of(written, own) == "unknown" and letters(written) not in _UNKNOWN
+
+
+def letters(written: str | None) -> str:
+    """A word as it is compared: in lower case, `opt in` as `opt-in` and `opt_in`."""
+    return (written or "").strip().lower().replace("-", "_").replace(" ", "_")
 
 
 SAID = pa.schema([*STATEMENTS, ("statement", pa.int64()), ("told_on", pa.date32()), ("reading", pa.string())])

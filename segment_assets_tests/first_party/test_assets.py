@@ -154,6 +154,7 @@ def test_events_and_customers_are_built_with_their_checks(world):
         ("engagement_events", "keys_unique"): True,
         ("engagement_events", "schema"): True,
         ("engagement_events", "one_mapping"): True,
+        ("engagement_events", "objects_are_there"): True,
         ("engagement_events", "suppressions_name_somebody"): True,
         ("engagement_events", "suppressions_are_read"): True,
         ("engagement_events", "ids_are_no_addresses"): True,
@@ -161,6 +162,7 @@ def test_events_and_customers_are_built_with_their_checks(world):
         ("engagement_events", "names_suppress_as_they_sound"): True,
         ("customers", "nothing_lost"): True,
         ("customers", "no_readable_address"): True,
+        ("customers", "consent_is_understood"): True,
     }
     events = result.asset_materializations_for_node("engagement_events")[0]
     assert events.metadata["duplicates"].value == 1

@@ -74,6 +74,54 @@ def test_broken_records_are_quarantined_and_the_rest_is_kept(lake, landing):
     assert lake.read(CUSTOMERS)["customer_id"].to_pylist() == ["C1", "C4"]
 
 
+@pytest.mark.parametrize("content", [b"id,mail,tel,land,seen,news,app\n", b"id,mail,tel,land,seen,news,app", b"\n"])
+def test_an_export_without_rows_replaces_nobody_and_is_named(lake, landing, content):
+    own(landing, "A,ann@example.org,,,,yes,", day="2026/01/31")
+    build(lake, landing, OWN)
+    landing.write("customers/2026/02/01/k.csv", content)
+    with pytest.raises(LandingError, match=r"customers/2026/02/01/k\.csv:? .*(holds no rows|holds blank lines alone)"):
+        customer_exports.read(landing, OWN)
+
+
+def test_an_export_of_endpoints_without_any_replaces_nobody(landing):
+    put(landing)
+    with pytest.raises(LandingError, match="the latest export holds no rows; customers stay as they were"):
+        customer_exports.read(landing, PINPOINT)
+
+
+def test_an_export_that_is_gone_replaces_nobody(landing):
+    nothing = customer_exports.read(landing, OWN)
+    customer_exports.refuse_nobody(nothing, OWN, 0)
+    with pytest.raises(LandingError, match="no export lies in customers/; 1,200 customers stay as they were"):
+        customer_exports.refuse_nobody(nothing, OWN, 1200)
+
+
+def test_an_export_of_which_nothing_can_be_read_replaces_nobody(landing):
+    own(landing, ",ann@example.org,,,,yes,", "B,bo@example.org,,,some day,yes,", ",cy@example.org,,,,yes,")
+    export = customer_exports.read(landing, OWN)
+    customer_exports.refuse_nobody(export, OWN, 0)
+    with pytest.raises(
+        LandingError, match="of 3 records of the latest export none could be read, most for missing_cus"
+    ):
+        customer_exports.refuse_nobody(export, OWN, 2)
+
+
+def test_an_empty_newer_export_is_told_and_an_older_one_or_a_marker_is_not(landing):
+    assert customer_exports.passed_over(landing, OWN) == ""
+    own(landing, "A,ann@example.org,,,,yes,", day="2026/02/01")
+    for key in ("2026/01/31/c.csv", "2026/02/01/part.csv", "2026/02/02/_SUCCESS"):
+        landing.write(f"customers/{key}", b"")
+    assert customer_exports.passed_over(landing, OWN) == ""
+    landing.write("customers/2026/02/02/c.csv", b"")
+    said = customer_exports.passed_over(landing, OWN)
+    assert said.startswith("customers/2026/02/02/c.csv is empty (0 bytes) and was passed over: the export of 2026")
+
+
+def test_an_only_export_that_was_emptied_is_told(landing):
+    landing.write("customers/c.csv", b"")
+    assert "passed over: customers stay as they were" in customer_exports.passed_over(landing, OWN)
+
+
 def test_ones_own_table_of_customers(lake, landing):
     content = """id,mail,tel,land,seen,news,app
 A,Dana@Example.org,(425) 555-0142,us,2026-01-01,yes,

@@ -14,7 +14,7 @@ from segment_assets.segments.tables import suppressed_channels
 from segment_assets_tests.first_party.loading import event, load_days, normalise, put
 
 NEWSLETTER = "events/newsletter_last_90_days.csv"
-DAYS = ["2026-05-01", "2026-05-02", "2026-05-20"]
+DAYS = ["1970-01-01", "2026-05-01", "2026-05-02", "2026-05-20"]
 
 
 def table(**rename):

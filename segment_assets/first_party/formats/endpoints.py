@@ -9,6 +9,7 @@ from typing import Any
 
 from segment_assets.first_party import tabular
 from segment_assets.first_party.compression import Content
+from segment_assets.first_party.consent_words import Heard
 from segment_assets.first_party.contacts import WRITTEN_TO, Channel, Contact, Statement, country_of, undated
 from segment_assets.first_party.contents import first_byte, records_in
 from segment_assets.first_party.records import MalformedError, Piece
@@ -25,10 +26,16 @@ _CHANNELS: Mapping[str, Channel] = {"EMAIL": "email", "SMS": "sms", "VOICE": "vo
 Read = Iterator[tuple[int, list[Contact] | Piece]]
 
 
-def read(key: str, content: Content, landing: CustomersLanding) -> Read:
+def read(key: str, content: Content, landing: CustomersLanding, heard: Heard | None = None) -> Read:
     """Every endpoint of an object, or the bytes that are none, with their positions.
 
     An endpoint without a user is a customer of its own, under its endpoint id.
+
+    Args:
+        key: the object's key.
+        content: what it holds.
+        landing: which attribute says what was agreed to, and in which words.
+        heard: is told what that attribute holds.
     """
     for position, value, raw in _endpoints(key, content):
         if isinstance(value, Piece):
@@ -36,6 +43,8 @@ def read(key: str, content: Content, landing: CustomersLanding) -> Read:
             continue
         try:
             yield position, [contact(value, landing)]
+            if heard:
+                heard.add(_told(value, landing))
         except MalformedError as bad:
             yield position, Piece(raw, None, bad.reason)
 
@@ -63,7 +72,6 @@ def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:
     # An import file may be written by hand; a word that is not known never opens what is closed.
     standing = (_text(endpoint, "EndpointStatus") or "ACTIVE").upper() == "ACTIVE"
     opt_out = (_text(endpoint, "OptOut") or "").upper() or None
-    told = [v for of in (attributes, _part(user, "UserAttributes")) for v in _all(of, landing.consent_attribute)]
     written = _text(endpoint, "EffectiveDate")
     time = microseconds(written)
     found = Contact(
@@ -72,7 +80,7 @@ def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:
         channel=channel,
         address=_text(endpoint, "Address"),
         active=standing and opt_out in (None, "NONE"),
-        statements=tuple(_statements(channel, standing, opt_out, told, landing)),
+        statements=tuple(_statements(channel, standing, opt_out, _told(endpoint, landing), landing)),
         effective_at=time,
         country=country_of(_text(location, "Country")),
         in_use=standing,
@@ -88,6 +96,11 @@ def contact(endpoint: Mapping[str, Any], landing: CustomersLanding) -> Contact:
     raise MalformedError("bad_time")
 
 
+def _told(endpoint: Mapping[str, Any], landing: CustomersLanding) -> list[str]:
+    of = (_part(endpoint, "Attributes"), _part(_part(endpoint, "User"), "UserAttributes"))
+    return [value for part in of for value in _all(part, landing.consent_attribute)]
+
+
 def _statements(
     channel: Channel, standing: bool, opt_out: str | None, told: Sequence[str], landing: CustomersLanding
 ) -> Iterator[Statement]:
@@ -98,7 +111,7 @@ def _statements(
     elif opt_out and landing.opt_out_none_is_consent and standing:
         yield Statement(channel, "granted", "OptOut")
     # The endpoint and its user may disagree, and so may an attribute's values: denied is to beat granted.
-    for state in dict.fromkeys(map(state_of, told or [""])):
+    for state in dict.fromkeys(state_of(word, landing.words) for word in told or [""]):
         yield Statement(channel, state if standing or state == "denied" else "unknown", landing.consent_attribute)
 
 

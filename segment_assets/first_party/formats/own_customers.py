@@ -4,6 +4,7 @@ import json
 
 from segment_assets.first_party import tabular
 from segment_assets.first_party.compression import Content
+from segment_assets.first_party.consent_words import Heard
 from segment_assets.first_party.contacts import Channel, Contact, Statement, country_of, undated
 from segment_assets.first_party.formats.endpoints import Read
 from segment_assets.first_party.records import Piece
@@ -11,17 +12,27 @@ from segment_assets.first_party.times import microseconds
 from segment_assets.first_party.vocabulary import EARLIEST, LATEST
 from segment_assets.landing_config import CustomerTable
 from segment_assets.people.addresses import locality
-from segment_assets.people.consent import state_of
+from segment_assets.people.consent import NO_WORDS, Words, state_of
 
 PLACE = "landing.customers.table"
 
 
-def read(key: str, content: Content, mapping: CustomerTable) -> Read:
+def read(
+    key: str, content: Content, mapping: CustomerTable, words: Words = NO_WORDS, heard: Heard | None = None
+) -> Read:
     """Every row as a contact per address, or the bytes that are no row, with their positions; in no order.
 
     A row's endpoints are called `<customer>:email` and `<customer>:sms`, and `<customer>:other` where it names a device
     or a street. A customer without an address has one contact, which carries what was said about push messages, too.
+
+    Args:
+        key: the object's key.
+        content: what it holds.
+        mapping: which column means what.
+        words: of one's own for consent.
+        heard: is told what consent columns hold.
     """
+    consents = [c for c in (mapping.email_consent, mapping.sms_consent, mapping.push_consent) if c]
     mapped = (
         mapping.customer, mapping.email, mapping.phone, mapping.country, mapping.updated,
         mapping.device, mapping.street, mapping.postal_code, mapping.city,
@@ -31,7 +42,9 @@ def read(key: str, content: Content, mapping: CustomerTable) -> Read:
         yield from rows.bad
         for position, values in rows.good:
             row = dict(zip(rows.names, values, strict=True))
-            found = _contacts(row, mapping)
+            found = _contacts(row, mapping, words)
+            if heard:
+                heard.add(row[column] for column in consents)
             if isinstance(found, str):
                 raw = json.dumps(row, sort_keys=True, ensure_ascii=False).encode()
                 yield position, Piece(raw, None, found)
@@ -39,7 +52,7 @@ def read(key: str, content: Content, mapping: CustomerTable) -> Read:
                 yield position, found
 
 
-def _contacts(row: dict[str, str | None], mapping: CustomerTable) -> list[Contact] | str:
+def _contacts(row: dict[str, str | None], mapping: CustomerTable, words: Words) -> list[Contact] | str:
     """A row's contacts, or why it has none."""
 
     def value(column: str | None) -> str | None:
@@ -56,7 +69,7 @@ def _contacts(row: dict[str, str | None], mapping: CustomerTable) -> list[Contac
     place = locality(value(mapping.postal_code), value(mapping.city), None, value(mapping.country))
 
     def said(channel: Channel, column: str | None) -> tuple[Statement, ...]:
-        return (Statement(channel, state_of(value(column)), column),) if column else ()
+        return (Statement(channel, state_of(value(column), words), column),) if column else ()
 
     def contact(channel: Channel, address: str | None, statements: tuple[Statement, ...]) -> Contact:
         endpoint = f"{customer}:{channel}" if address else None
