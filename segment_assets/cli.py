@@ -170,7 +170,7 @@ def events_replay_errors(dry_run: bool, config: Path | None) -> None:
     _finish(lambda console: events_command.replay_errors(console, dry_run=dry_run))
 
 
-@events.command("forget")
+@events.command("forget", short_help="Take back the opt-outs of a wrong file.")
 @click.argument("object_key")
 @click.option("--dry-run", is_flag=True, help="count, and take nothing back")
 @CONFIG_OPTION
