@@ -198,6 +198,23 @@ MADE_UP = {
     "FROM counted) q",
     "in a CASE": f"SELECT COUNT(*) AS n, COUNT(DISTINCT IF(s.age > 1, p.person, {EMPTY} || 'u017')) AS x "
     "FROM counted p CROSS JOIN shop s",
+    "beside what both have in common": f"{NAMED} CONCAT(p.person, s.state) = CONCAT('u017', s.state)",
+    "before what both have in common": f"{NAMED} s.state || p.person = s.state || 'u017'",
+    "around a person": f"{NAMED} p.person || 'u017' = 'u017' || p.person",
+    "hashed on both sides": f"{NAMED} MD5(CONCAT(p.person, s.state)) = MD5(CONCAT('u017', s.state))",
+    "with a column of each": f"{NAMED} CONCAT(p.person, p.state) = CONCAT('u017', s.state)",
+    "in one table": "SELECT COUNT(*) AS n, SUM(IF(CONCAT(person, state) = CONCAT('u017', state), income, 0)) AS s "
+    "FROM counted",
+    "padding that cuts": f"{NAMED} p.person = RPAD(CONCAT('u017', s.state), 4)",
+    "padding that cuts before": f"{NAMED} p.person = LPAD(CONCAT('u017', s.state), 4)",
+    "pieces of a hash of nothing": f"{NAMED} p.person = CONCAT(SUBSTRING(SHA2({EMPTY}, 256), 3, 1), "
+    f"SUBSTRING(SHA2({EMPTY}, 256), 5, 1))",
+    "pieces joined to text": f"{NAMED} p.person = CONCAT_WS('', SUBSTRING(MD5({EMPTY}), 3, 1), "
+    f"SUBSTRING(MD5({EMPTY}), 5, 1))",
+    "a piece of the hash of a truth": f"{NAMED} SUBSTRING(p.person, 1, 1) = SUBSTRING(SHA2(CAST(s.state = s.state AS "
+    "STRING), 256), 3, 1)",
+    "a truth as a number": f"{NAMED} p.person = CAST(CAST(s.state = s.state AS INT) AS STRING)",
+    "a separator of nothing": f"{NAMED} p.person = CONCAT_WS('u', {EMPTY}, {EMPTY})",
 }
 NEVER = {
     "MIN_BY": (f"SELECT COUNT(*) AS n, MIN_BY(income, {H}) AS s FROM counted", "FUNCTION_NOT_ALLOWED"),
@@ -255,6 +272,10 @@ HONEST = {
     "CONCAT('u', LPAD(CAST(s.age AS STRING), 3, '0'))",
     "two columns with a line between": "SELECT COUNT(*) AS n FROM counted p JOIN shop s ON p.person = "
     "CONCAT(COALESCE(s.state, ''), '|', s.person)",
+    "salted on both sides": "SELECT COUNT(*) AS n FROM counted p JOIN shop s ON SHA2(CONCAT('salt', p.person), 256) = "
+    "SHA2(CONCAT('salt', s.person), 256)",
+    "two columns on both sides": "SELECT COUNT(*) AS n FROM counted p JOIN shop s ON "
+    "CONCAT_WS('|', p.person, p.state) = CONCAT_WS('|', s.person, s.state)",
     "a piece of both": "SELECT COUNT(*) AS n FROM counted p JOIN shop s ON SUBSTRING(p.person, 1, 3) = "
     "LEFT(s.person, 3)",
     "whether somebody is known": "SELECT known, COUNT(*) AS n FROM (SELECT p.person, CASE WHEN s.person IS NULL THEN "

@@ -114,7 +114,8 @@ def _choices(selects: list[Query], resolution: Resolution) -> Iterator[Compariso
 def _forged(node: exp.Expr, sides: list[Origin], people: set[Source]) -> Iterator[Finding]:
     """Who people are, beside a text or number that comes from columns and is whatever the query makes of them."""
     for i, side in enumerate(sides):
-        beside = {s for other in (*sides[:i], *sides[i + 1 :]) for s in other.told} if side.forged else set()
+        others = [o for o in (*sides[:i], *sides[i + 1 :]) if side.forged or side.cancels(o)]
+        beside = {s for other in others for s in other.told}
         for table, name in sorted(beside & people):
             message = f'"{name}" of {table} identifies people, and is compared with what literals and pieces of columns'
             message += " make up: a column must be in it whole"

@@ -60,6 +60,12 @@ class Origin:
         """Whether it comes from columns, and a query can still make it any literal it pleases."""
         return self.made.filled and not self.made.whole and not self.constant
 
+    def cancels(self, other: "Origin") -> bool:
+        """Whether a literal in it can be left over when what both have in common goes: `id || x = 'U1' || x`."""
+        if not self.made.filled or self.constant:
+            return False
+        return (len(other.told) > 1 or other.made.filled) and self.made.shape != other.made.shape
+
     @property
     def literal(self) -> bool:
         """Whether a literal with a value can stand here."""
