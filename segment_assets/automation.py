@@ -20,6 +20,7 @@ from typing import Any
 import dagster as dg
 from pyiceberg.exceptions import CommitFailedException
 
+from segment_assets.checked import HoldsChecked
 from segment_assets.left_behind import LeftBehind
 
 Condition = dg.AutomationCondition[Any]
@@ -57,9 +58,13 @@ _changed_or_will = (
     .since_last_handled()
     .with_label("changed data, or data about to change")
 )
-_ready = (
-    ~_AC.any_deps_missing() & ~_AC.any_deps_in_progress() & ~_AC.in_progress() & _AC.all_deps_blocking_checks_passed()
-).with_label("inputs are there, idle, and passed their checks")
+# A run that could read no export of customers has written nothing: what lies below goes on with the export before, for
+# whoever unsubscribed must leave.
+_PEOPLE = dg.AssetSelection.assets("customers")
+_passed = _AC.all_deps_blocking_checks_passed().ignore(_PEOPLE) & _AC.all_deps_match(HoldsChecked()).allow(_PEOPLE)
+_ready = (~_AC.any_deps_missing() & ~_AC.any_deps_in_progress() & ~_AC.in_progress() & _passed).with_label(
+    "inputs are there, idle, and passed their checks"
+)
 _behind_the_gates = (_ready & ~_AC.any_deps_match(_AC.will_be_requested()).allow(GATES)).with_label(
     "inputs are there, idle, and passed their checks; no gate among them is about to be built"
 )

@@ -40,7 +40,7 @@ CONTENDERS = {
     "recency": "recency alone",
     "frequency": "frequency alone",
     "past_spend": "past spend alone",
-    "base_rate": "the base rate, said of everybody",
+    "base_rate": "base rate",
     LOGISTIC: "linear model",
     CHAMPION: "the model in service before",
     CHALLENGER: "a challenger that was refused",

@@ -20,7 +20,7 @@ def are_read(unread: int) -> dg.AssetCheckResult:
     """Warns of what should suppress somebody and lies in quarantine."""
     are = "record in quarantine is" if unread == 1 else "records in quarantine are"
     said = (
-        f"{unread:,} {are} of an unsubscribe, a complaint or a bounce, and suppress nobody: look at "
+        f"{unread:,} {are} of an unsubscribe, a complaint or a bounce, by which nobody is suppressed: look at "
         "raw.quarantined_records, whose reason says why, and deliver them anew in their place (docs/quarantine.md)"
     )
     return _warning("suppressions_are_read", said if unread else "")

@@ -40,14 +40,23 @@ def leaving(lake: Lake, days: list[date]) -> dict[str, int]:
     first, last = min(days), max(days)
     wanted = pa.table({"arrival_date": pa.array(days, pa.date32())})
     with lake.connect(ENGAGEMENT_EVENTS, between=(first, last), days=wanted) as db:
+        every = db.sql(
+            "SELECT DISTINCT raw_uri AS object_key FROM engagement_events SEMI JOIN days USING (arrival_date)"
+        )
+        gone = without_records(lake, "object_key", every.to_arrow_table(), (first, last))
+        if not gone.num_rows:
+            return {}
+        db.register("gone", gone)
+        held = db.sql(
+            "SELECT raw_uri AS object_key, event_id FROM engagement_events SEMI JOIN days USING (arrival_date) "
+            "SEMI JOIN gone ON gone.object_key = raw_uri"
+        )
+        events = held.to_arrow_table()
+    # Of an object that was only given another name nothing leaves.
+    events = without_records(lake, "event_id", events, (first, last))
+    with lake.connect(QUARANTINED_RECORDS, events=events) as db:  # of what is there altogether something else is told
         found = db.sql(
-            "SELECT raw_uri AS object_key, COUNT(*) AS events FROM engagement_events "
-            "SEMI JOIN days USING (arrival_date) GROUP BY raw_uri ORDER BY events DESC, object_key"
-        ).to_arrow_table()
-    gone = without_records(lake, "object_key", found, (first, last))
-    if gone.num_rows:  # of what is in quarantine altogether something else is told
-        with lake.connect(QUARANTINED_RECORDS, gone=gone) as db:
-            gone = db.sql(
-                "SELECT * FROM gone ANTI JOIN quarantined_records USING (object_key) ORDER BY events DESC, object_key"
-            ).to_arrow_table()
-    return {row["object_key"]: row["events"] for row in gone.to_pylist()}
+            "SELECT object_key, COUNT(*) AS events FROM events ANTI JOIN quarantined_records USING (object_key) "
+            "GROUP BY object_key ORDER BY events DESC, object_key"
+        )
+        return dict(found.fetchall())

@@ -131,7 +131,10 @@ def against_baselines(gains: dict[str, Interval]) -> tuple[bool, str]:
     if not gains:
         return False, "There was no baseline to compare with."
     best = min(gains, key=lambda name: gains[name].value)  # the one it gains least over
-    gain, beats = gains[best], all(g.low > 0 for g in gains.values())
+    beats = all(g.low > 0 for g in gains.values())
+    if not beats and gains[best].low > 0:
+        best = min(gains, key=lambda name: gains[name].low)  # the one that stands in the way
+    gain = gains[best]
     outcome = "beats" if beats else ("is worse than" if gain.high < 0 else "is not shown to beat")
     rival = "the base rate" if best == BASE_RATE else f"{best.replace('_', ' ')} alone"
     return beats, f"It {outcome} the best baseline, {rival}: {_by(gain)}."

@@ -62,7 +62,7 @@ def _reasons(rows: pa.Table) -> dict[str, str]:
 def _told(lake: Lake, segment: str) -> Iterator[str | Grid]:
     found = moves(lake, segment)
     if found is None:
-        yield f"[bold]{segment}[/]: decided once at most, so there is nothing to compare"
+        yield f"[bold]{segment}[/]: decided once at most, or always alike: nothing to compare"
         return
     counts, when = found
     same = sum(many for (was, is_), many in counts.items() if was == is_)

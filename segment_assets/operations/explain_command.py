@@ -85,6 +85,8 @@ def _lines(decided: Decided, reached: Sequence[Reached], kind: str) -> Iterator[
     why = _WHY[row["reason"]]
     told = {"channels": " and ".join(row["channels"]), "closed": " and ".join(closed)}
     yield why.format(**told, draw=row["holdout_draw"], holdout=asked.holdout)
+    if row["reason"] == "in" and {*row["channels"]} <= {at.channel for at in here}:
+        yield f"since then {told['closed']}: `segment-assets refresh` decides anew"
     top = "" if asked.top is None else f"top {asked.top:g}"
     yield "the segment asks for " + ", ".join(part for part in (asked.where and f"where {asked.where}", top) if part)
     if decided.score:

@@ -13,6 +13,7 @@ from dagster_shared.error import SerializableErrorInfo
 OWN = "segment_assets."
 QUOTE_VALUES = ("duckdb.", "_duckdb.", "pyarrow.")  # what these say of a value that does not fit has the value in it
 LONGEST = 500
+_NOT_BUILT = {"customers": "was not built, and what lies below it goes on with those of the export before"}
 # Checks that block nothing, and that nobody sees where only the screen is looked at.
 TOLD = (
     "asks_for_somebody",
@@ -55,7 +56,7 @@ class Failure:
         became = (
             "was built, and nothing below it, for it did not pass a check"
             if self.built
-            else ("was not built, nor what lies below it")
+            else _NOT_BUILT.get(self.asset, "was not built, nor what lies below it")
         )
         return f"{self.asset} {became}: {self.sentence}"
 

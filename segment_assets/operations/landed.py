@@ -51,8 +51,11 @@ def misfits(config: Segmentation, resources: Mapping[str, Any]) -> Iterator[str]
 
 def _first_party(config: Segmentation, store: FolderStore) -> Iterator[Callable[[], None]]:
     events, customers = config.landing.events, config.landing.customers
-    if events.table:
-        yield partial(_begin, store, event_objects(store, events), OwnTable(events.table).pieces)
+    found = event_objects(store, events)
+    for place, source in events.by_place.items():
+        if source.table:
+            its = [stored for stored in found if events.source_of(stored.key) is source]
+            yield partial(_begin, store, its, OwnTable(source.table, f"{place}.table").pieces)
     if customers.table:
         exported, _ = customer_exports.latest_objects(store, customers)
         yield partial(_begin, store, exported, partial(own_customers.read, mapping=customers.table))
@@ -65,15 +68,17 @@ def _first_party(config: Segmentation, store: FolderStore) -> Iterator[Callable[
 def without_records(config: Segmentation, landing: ObjectStore, lake: Lake) -> str:
     """A sentence about files of events that hold no record, of a table of one's own on this machine."""
     events = config.landing.events
-    if not events.table or not isinstance(landing, FolderStore):
+    tables = {path: OwnTable(one.table) for path, one in events.by_path.items() if one.table}
+    if not tables or not isinstance(landing, FolderStore):
         return ""
-    store, read = _ByTime(landing.root), OwnTable(events.table).pieces
+    store = _ByTime(landing.root)
     with lake.connect(RAW_EVENTS, QUARANTINED_RECORDS) as db:
         known = "SELECT object_key FROM raw_events UNION SELECT object_key FROM quarantined_records"
         held = {key for (key,) in db.sql(known).fetchall()}
     # `is_event` leaves out what is empty, which is what is looked for.
-    named = [o for o in store.list(events.path) if is_event(replace(o, size=o.size or 1), events) and o.key not in held]
-    bare = [stored.key for stored in named[:LOOKED_AT] if _is_bare(store, stored, read)]
+    every = [(stored, table) for path, table in tables.items() for stored in store.list(path)]
+    named = [(o, t) for o, t in every if is_event(replace(o, size=o.size or 1), events) and o.key not in held]
+    bare = [stored.key for stored, table in named[:LOOKED_AT] if _is_bare(store, stored, table.pieces)]
     if not bare:
         return ""
     others = f" and {counted(len(bare) - 1, 'more file')}" if len(bare) > 1 else ""

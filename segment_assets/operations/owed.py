@@ -9,10 +9,12 @@ from pathlib import Path
 
 import dagster as dg
 
+from segment_assets.checked import holds_checked
 from segment_assets.operations.failures import blocked
 
 # First parts of the keys of what tells a segment to somebody.
 DESTINATIONS = ("pinpoint_import", "customer_profiles_import", "file_handoff")
+PEOPLE = dg.AssetKey("customers")
 # Partitions of each asset; none for an asset without partitions.
 Wanted = dict[dg.AssetKey, list[str]]
 
@@ -85,15 +87,16 @@ def waiting(defs: dg.Definitions, instance: dg.DagsterInstance, failed: Iterable
     """What must wait below what failed: nothing is built on the old.
 
     Scores go on with the model in service where no other could be trained: a target that the data no longer carries
-    must not keep anybody in a segment who has withdrawn consent. The page goes on beside a destination that failed: it
-    shows what each was told last, and is of today otherwise.
+    must not keep anybody in a segment who has withdrawn consent. So does everything below customers where no export
+    could be read, with those of the export before: whoever unsubscribed must leave. The page goes on beside a
+    destination that failed: it shows what each was told last, and is of today otherwise.
     """
-    graph = defs.resolve_asset_graph()
+    graph, checks = defs.resolve_asset_graph(), [check for check in blocking_checks(defs) if check.asset_key == PEOPLE]
     found: set[dg.AssetKey] = set()
     open_keys = list(failed)
     while open_keys:
         parent = open_keys.pop()
-        children = {key for key in graph.get(parent).child_keys if not _goes_on(instance, parent, key)} - found
+        children = {key for key in graph.get(parent).child_keys if not _goes_on(instance, parent, key, checks)} - found
         found |= children
         open_keys += children
     return found
@@ -111,7 +114,11 @@ def blocking_checks(defs: dg.Definitions) -> list[dg.AssetCheckKey]:
     return sorted(key for key in graph.asset_check_keys if graph.get_check_spec(key).blocking)
 
 
-def _goes_on(instance: dg.DagsterInstance, parent: dg.AssetKey, child: dg.AssetKey) -> bool:
+def _goes_on(
+    instance: dg.DagsterInstance, parent: dg.AssetKey, child: dg.AssetKey, of_people: Collection[dg.AssetCheckKey]
+) -> bool:
+    if parent == PEOPLE:
+        return holds_checked(instance, PEOPLE, of_people)
     if child.path[0] == "dashboard":
         return parent.path[0] in DESTINATIONS
     scores = (parent.path[0], child.path[0]) == ("trained_model", "customer_scores")

@@ -70,7 +70,7 @@ def warnings(lake: Lake, landing: Landing) -> Iterator[str]:
     for each in lost[:SHOWN]:
         mend = _mend(landing.events, each)
         yield (
-            f"Nothing of {each.object_key} could be read: {_all(each.records)} in quarantine, most as {each.reason}. "
+            f"Nothing of {each.object_key} could be read: {_all(each)}. "
             f'To mend it, {mend}; to look at them: segment-assets sql "SELECT * FROM raw.quarantined_records"'
         )
     if len(lost) > SHOWN:
@@ -86,5 +86,7 @@ def _mend(landing: EventsLanding, unread: Unread) -> str:
     return f"say how they are written under {place}.table.{key}" if place and key else "docs/quarantine.md says how"
 
 
-def _all(records: int) -> str:
-    return "its one record is" if records == 1 else f"all {records:,} records are"
+def _all(each: Unread) -> str:
+    if each.records == 1:
+        return f"its one record is in quarantine as {each.reason}"
+    return f"all {each.records:,} records are in quarantine, most as {each.reason}"

@@ -96,14 +96,17 @@ class Summary:
                 grid.add_row("", "or remove the records with that time")
             waiting = self._waiting()
             dropped = delivered - bad - events - sum(waiting)
-            grid.add_row("quarantined", f"{bad:,}; {dropped:,} duplicates and probes dropped")
+            # While a day that has events waits to be made again, its records and events are of different days' look.
+            told = f"; {dropped:,} duplicates and probes dropped" if dropped >= 0 else ""
+            grid.add_row("quarantined", f"{bad:,}{told}")
             self._add_reasons(grid, QUARANTINED_RECORDS)
             if waiting:
                 what = f"{counted(sum(waiting), 'record')} on {counted(len(waiting), 'arrival day')}"
                 grid.add_row("not built", f"events of {what}")
         grid.add_row("events", f"{events:,}")
-        if heard := self.lake.state(HEARD_SUPPRESSIONS).rows:
-            grid.add_row("", f"{heard:,} opt-outs and bounces whose records are gone hold all the same")
+        if heard := self._remembered():
+            hold = "whose record is gone holds" if heard == 1 else "whose records are gone hold"
+            grid.add_row("", f"{counted(heard, 'opt-out or bounce', 'opt-outs and bounces')} {hold} all the same")
         persons = self._row(PERSONS, "count(DISTINCT person_id)")[0]
         households = self._row(HOUSEHOLDS, "count(DISTINCT household_id)")[0]
         customers = self._row(CUSTOMERS, "count(*)")[0]
@@ -232,6 +235,14 @@ class Summary:
             grid.add_row("dashboard", self.exports.uri("dashboard/index.html"))
         grid.add_row("Dagster home", str(self.settings.home / "dagster"))
         return grid
+
+    def _remembered(self) -> int:
+        """What suppresses though its record is gone: of a record that is there again its event says what it means."""
+        with self.lake.connect(ENGAGEMENT_EVENTS, HEARD_SUPPRESSIONS) as db:
+            [(found,)] = db.sql(
+                "SELECT count(*) FROM heard_suppressions ANTI JOIN engagement_events USING (event_id)"
+            ).fetchall()
+        return int(found)
 
     def _waiting(self) -> list[int]:
         """Good records of each arrival day of which no events were made yet, because something could not be built."""

@@ -43,6 +43,15 @@ def test_one_whose_records_are_others_now_or_of_other_days_or_in_quarantine_is_t
     assert left(lake, landing) == {}
 
 
+def test_of_one_that_was_given_another_name_nothing_leaves(lake, landing):
+    rows = ["ann,2026-05-01,open", "bo,2026-05-02,open"]
+    land(landing, *rows, key="events/a.csv")
+    refresh(lake, landing)
+    delete(landing, "events/a.csv")
+    land(landing, *rows, key="events/orders/a.csv")
+    assert left(lake, landing) == {}
+
+
 def test_the_sentence_names_the_largest_and_no_address():
     assert objects_are_there({}).passed
     said = objects_are_there({"events/orders.csv": 34_824}).description

@@ -52,9 +52,9 @@ def test_what_comes_out_equal_or_is_compacted_is_no_change(lake, decide):
 
 
 def test_what_was_decided_once_has_nothing_to_be_compared_with(lake, decide):
-    assert screen(lake) == ["win_back: decided once at most, so there is nothing to compare"]
+    assert screen(lake) == ["win_back: decided once at most, or always alike: nothing to compare"]
     decide()
-    assert screen(lake, "win_back") == ["win_back: decided once at most, so there is nothing to compare"]
+    assert screen(lake, "win_back") == ["win_back: decided once at most, or always alike: nothing to compare"]
 
 
 def test_a_segment_that_is_not_there_is_answered_with_the_nearest(lake):

@@ -6,12 +6,12 @@ import dagster as dg
 import pytest
 from rich.console import Console
 
-from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS, SUPPRESSION_ENTRIES
+from segment_assets.first_party.tables import CUSTOMER_ENDPOINTS, ENGAGEMENT_EVENTS, SUPPRESSION_ENTRIES
 from segment_assets.landing_config import SuppressionList
 from segment_assets.operations.explain_command import show
 from segment_assets.operations.explained import ExplainError, explained
 from segment_assets.segments.assets import assets
-from segment_assets_tests.segments.world import build, config, endpoint, write
+from segment_assets_tests.segments.world import build, config, endpoint, unsubscribe, write
 
 
 @pytest.fixture
@@ -92,3 +92,13 @@ def test_a_customer_that_is_not_there_is_answered_with_the_nearest_that_is(lake)
     build(lake)
     with pytest.raises(ExplainError, match=r'no customer is called "Annna" \(did you mean "anna"'):
         explained(lake, config(), "Annna")
+
+
+def test_who_is_in_by_a_decision_older_than_an_opt_out_is_said_to_be(lake, told):
+    assert "since then" not in told("anna")
+    write(lake, ENGAGEMENT_EVENTS, unsubscribe("cleo"), unsubscribe("anna"))
+    screen = Console(file=io.StringIO(), width=110)
+    show(screen, config(), "anna", explained(lake, config(), "anna"))
+    said = " ".join(screen.file.getvalue().split())
+    assert "win_back: in asked for" in said
+    assert "since then email is closed by unsubscribe since 2026-09-20" in said

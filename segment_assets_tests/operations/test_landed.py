@@ -99,3 +99,34 @@ def test_so_is_the_partners_newest_delivery(landed):
     assert landed({"partner/2026-11-01.xlsx": "PK"}, asked) == [
         "partner/2026-11-01.xlsx: is a spreadsheet; save it as CSV"
     ]
+
+
+SOURCES = {
+    "orders": {"path": "events/orders/", "format": "table", "table": LANDING["events"]["table"]},
+    "mail": {"path": "events/ses/", "format": "ses"},
+}
+
+
+def of_sources() -> Segmentation:
+    return Segmentation.model_validate(
+        {
+            "name": "shop",
+            "landing": LANDING | {"events": {"sources": SOURCES}},
+            "targets": {"churn": {"kind": "absence", "event": "purchase", "horizon": "28d"}},
+        }
+    )
+
+
+def test_of_several_sources_the_newest_file_of_each_table_is_looked_at(landed):
+    fits = {"events/orders/a.csv": "who,at\nanna,2026-01-01\n", "events/ses/a.gz": "{}"}
+    assert landed(fits, of_sources()) == []
+    [said] = landed({"events/orders/b.csv": "kunde,at\nanna,2026-01-01\n"}, of_sources())
+    assert 'events/orders/b.csv has no column "who"' in said
+    assert "landing.events.sources.orders.table" in said
+
+
+def test_of_several_sources_files_without_records_are_told(tmp_path, lake):
+    landing = FolderStore(tmp_path / "ours")
+    landing.write("events/orders/bare.csv", b"who,at\n")
+    landing.write("events/ses/nothing.gz", b"")
+    assert without_records(of_sources(), landing, lake).startswith("events/orders/bare.csv of events holds no record")
