@@ -162,6 +162,21 @@ def test_a_withdrawal_is_told_though_the_target_can_not_be_trained_any_more(fold
     assert f"{who},out" in folder.handed_off[-1].read_text()
 
 
+def test_who_unsubscribed_is_told_though_no_export_of_customers_can_be_read(folder: Folder) -> None:
+    folder.put("events/all.csv", events_csv())
+    folder.put("customers/2026/01/01/customers.csv", customers_csv())
+    assert folder.refresh(), folder.printed
+    decided = folder.rows("segments.predictive_segments_win_back", "customer_id, reason")
+    who = next(customer for customer, reason in decided if reason == "in")
+    folder.put("customers/2026/01/02/customers.csv", customers_csv().splitlines()[0])
+    folder.put("events/no.csv", f"time,customer_id,event,amount\n2026-05-01,{who},unsubscribe,\n")
+    assert not folder.refresh()
+    assert "customers was not built, and what lies below it goes on with those of the export before" in folder.printed
+    assert f"{who},out" in folder.handed_off[-1].read_text()
+    folder.put("customers/2026/01/02/customers.csv", customers_csv())
+    assert folder.refresh(), folder.printed
+
+
 def test_bad_rows_are_quarantined_and_counted(folder: Folder) -> None:
     bad = [
         ("yesterday", "c001", "purchase", "1"),
