@@ -9,6 +9,14 @@ from segment_assets.config_types import Days, Model, Name, Prefix, Region, TimeF
 from segment_assets.contract_config import CustomersContract, EventsContract
 from segment_assets.people.consent import Words, letters
 
+_WRITTEN = (
+    "how its times are written, such as `%d.%m.%Y %H:%M`; default: ISO 8601, or Unix time in 10, 13, 16 or 19 digits"
+)
+_ZONE = (
+    "zone of times that name none, such as Europe/Berlin, default: UTC; of an hour that comes twice in autumn it is the "
+    "first"
+)
+
 
 class EventTable(Model):
     """One's own table of events: which of its columns mean what."""
@@ -18,16 +26,8 @@ class EventTable(Model):
     event: str | None = Field(None, description="column with the event's name")
     event_name: str | None = Field(None, description="the event's name, where every row is the same event")
     received: str | None = Field(None, description="column with the time it became known; default: when it happened")
-    time_format: TimeFormat | None = Field(
-        None,
-        description="how its times are written, such as `%d.%m.%Y %H:%M`; default: ISO 8601, or Unix time in 10, 13, "
-        "16 or 19 digits",
-    )
-    time_zone: TimeZone | None = Field(
-        None,
-        description="zone of times that name none, such as Europe/Berlin, default: UTC; of an hour that comes twice in "
-        "autumn it is the first",
-    )
+    time_format: TimeFormat | None = Field(None, description=_WRITTEN)
+    time_zone: TimeZone | None = Field(None, description=_ZONE)
     metrics: dict[Name, str] = Field({}, description="metric name -> column with a number")
     decimal: Literal[".", ","] = Field(
         ".",
@@ -64,16 +64,8 @@ class CustomerTable(Model):
     city: str | None = Field(None, description="column with the city")
     country: str | None = Field(None, description="column with the country (ISO 3166 alpha-2)")
     updated: str | None = Field(None, description="column with the time the row was last changed")
-    time_format: TimeFormat | None = Field(
-        None,
-        description="how its times are written, such as `%d.%m.%Y %H:%M`; default: ISO 8601, or Unix time in 10, 13, "
-        "16 or 19 digits",
-    )
-    time_zone: TimeZone | None = Field(
-        None,
-        description="zone of times that name none, such as Europe/Berlin, default: UTC; of an hour that comes twice in "
-        "autumn it is the first",
-    )
+    time_format: TimeFormat | None = Field(None, description=_WRITTEN)
+    time_zone: TimeZone | None = Field(None, description=_ZONE)
     email_consent: str | None = Field(None, description="column: granted, denied, or true, false; empty is unknown")
     sms_consent: str | None = Field(None, description="the same for text messages")
     push_consent: str | None = Field(None, description="the same for push notifications")
