@@ -13,8 +13,8 @@ _WRITTEN = (
     "how its times are written, such as `%d.%m.%Y %H:%M`; default: ISO 8601, or Unix time in 10, 13, 16 or 19 digits"
 )
 _ZONE = (
-    "zone of times that name none, such as Europe/Berlin, default: UTC; of an hour that comes twice in autumn it is the "
-    "first"
+    "zone of times that name none, such as Europe/Berlin, default: UTC; of an hour that comes twice in autumn it is "
+    "the first"
 )
 
 
