@@ -298,6 +298,12 @@ def test_what_literals_and_pieces_of_columns_make_up_is_a_literal(attack):
     assert "LITERAL_COMPARISON_NOT_ALLOWED" in codes, [str(f) for f in verdict.findings]
 
 
+def test_values_that_double_with_every_query_take_no_memory_to_judge():
+    doubled = [f"t{i} AS (SELECT CONCAT(s, s) AS s FROM t{i - 1})" for i in range(1, 60)]
+    text = f"WITH t0 AS (SELECT state AS s FROM counted), {', '.join(doubled)} SELECT COUNT(s) AS n FROM t59"
+    assert check(text, OFFERED).verdict.decision == "ACCEPT"
+
+
 @pytest.mark.parametrize("attack", NEVER, ids=lambda name: name.replace(" ", "-"))
 def test_what_chooses_a_row_by_itself_is_not_there_at_all(attack):
     text, code = NEVER[attack]

@@ -5,6 +5,7 @@
 pieces are one too, and a piece of a hash: of enough of them any text can be made.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -37,6 +38,7 @@ class Makeup(NamedTuple):
 _Known = Callable[[exp.Expr], Makeup | None]
 COLUMN = Makeup()
 LITERAL = Makeup(whole=False, filled=True, shape="?")
+_LONGEST_SHAPE = 200
 # Equal values stay equal, and unlike ones unlike.
 _KEEP = (
     exp.Alias, exp.Paren, exp.Distinct, exp.Window, exp.Lower, exp.Upper, exp.Initcap, exp.MD5, exp.SHA, exp.SHA2,
@@ -103,9 +105,14 @@ def _is_separator(node: exp.Expr) -> bool:
     return isinstance(node, exp.Literal) and len(node.name) <= 1
 
 
+def _short(shape: str) -> str:
+    """As well told apart from others, and short: of nested queries each may double the shape of the one before."""
+    return shape if len(shape) <= _LONGEST_SHAPE else hashlib.sha256(shape.encode()).hexdigest()
+
+
 def together(parts: Sequence[Makeup], whole: Callable[[Sequence[bool]], bool]) -> Makeup:
     """What a value of several parts is made of; `whole` says whether one whole part is enough."""
-    shape = "|".join(p.shape for p in parts)
+    shape = _short("|".join(p.shape for p in parts))
     filled = any(p.filled for p in parts)
     if not whole([p.whole for p in parts]):
         return Makeup(whole=False, filled=filled or (whole is any and len(parts) > 1), shape=shape)
