@@ -13,7 +13,7 @@ from dagster_shared.error import SerializableErrorInfo
 OWN = "segment_assets."
 QUOTE_VALUES = ("duckdb.", "_duckdb.", "pyarrow.")  # what these say of a value that does not fit has the value in it
 LONGEST = 500
-_NOT_BUILT = {"customers": "was not built, and what lies below it goes on with those of the export before"}
+_NOT_BUILT = {"customers": "was not built, and what lies below it goes on with those of the export before, if any"}
 # Checks that block nothing, and that nobody sees where only the screen is looked at.
 TOLD = (
     "asks_for_somebody",

@@ -16,7 +16,9 @@ from segment_assets.first_party.formats.own_table import OwnTable
 from segment_assets.first_party.tables import QUARANTINED_RECORDS, RAW_EVENTS
 from segment_assets.first_party.tabular import Rows
 from segment_assets.lake import FolderStore, Lake, ObjectStore, StoredObject
+from segment_assets.lake.objects import printable
 from segment_assets.operations.words import counted
+from segment_assets.people.addresses import without_addresses
 from segment_assets.segmentation import Audience, Segmentation
 from segment_assets.third_party import cleaning, delivery
 from segment_assets.third_party.errors import DeliveryError
@@ -83,9 +85,8 @@ def without_records(config: Segmentation, landing: ObjectStore, lake: Lake) -> s
         return ""
     others = f" and {counted(len(bare) - 1, 'more file')}" if len(bare) > 1 else ""
     verb = "hold" if others else "holds"
-    return (
-        f"{bare[0]}{others} of events {verb} no record: empty, or a header alone. Deliver again what should have some"
-    )
+    name = without_addresses(printable(bare[0]))
+    return f"{name}{others} of events {verb} no record: empty, or a header alone. Deliver again what should have some"
 
 
 def _is_bare(store: FolderStore, stored: StoredObject, read: Callable[..., Iterator[Rows]]) -> bool:

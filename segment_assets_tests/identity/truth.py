@@ -21,7 +21,7 @@ def town(
         seed: of the world.
         families: share of the homes of several people that have one mailbox, which 70 % of their accounts name.
     """
-    chance, ours = random.Random(seed), random.Random(f"mailboxes {seed}")  # noqa: S311
+    chance, ours = random.Random(seed), random.Random(f"mailboxes {seed}")  # noqa: S311  made-up towns, no secret
     world: dict[str, list[str]] = {}
     person_of: dict[str, int] = {}
     household_of: dict[str, int] = {}
